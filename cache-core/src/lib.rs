@@ -1,0 +1,1 @@
+//! Coherent function caching.
