@@ -58,7 +58,7 @@ pub(super) fn trace(
             }
         }
     }
-    let complete = whole && !partial && !trace.exhausted;
+    let complete = whole && !partial;
     if !complete {
         hasher.update(name.as_bytes());
         hasher.update(&(size as u64).to_le_bytes());
@@ -146,6 +146,7 @@ impl Trace {
     pub(super) fn step(&mut self, depth: u32) -> Result<(), Refused> {
         self.steps += 1;
         self.exhausted |= self.steps > MAX_STEPS || depth > MAX_DEPTH;
+        self.doubtful |= self.exhausted;
         if self.exhausted { Err(Refused) } else { Ok(()) }
     }
 

@@ -3,7 +3,9 @@
 #![expect(dead_code, reason = "types that are only shapes")]
 
 use std::collections::BTreeMap;
+use std::fmt;
 
+use serde::de::{self, VariantAccess as _};
 use serde::{Deserialize, Deserializer};
 
 use super::super::fingerprint;
@@ -98,17 +100,14 @@ fn types_with_too_many_parts_are_partial() {
     impl<'de> Deserialize<'de> for Huge {
         fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
             struct Visitor;
-            impl<'de> serde::de::Visitor<'de> for Visitor {
+            impl<'de> de::Visitor<'de> for Visitor {
                 type Value = Huge;
 
-                fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                     f.write_str("bytes")
                 }
 
-                fn visit_seq<A: serde::de::SeqAccess<'de>>(
-                    self,
-                    mut seq: A,
-                ) -> Result<Huge, A::Error> {
+                fn visit_seq<A: de::SeqAccess<'de>>(self, mut seq: A) -> Result<Huge, A::Error> {
                     while seq.next_element::<u8>()?.is_some() {}
                     Ok(Huge)
                 }
@@ -146,4 +145,65 @@ fn the_way_out_may_come_late() {
         Z,
     }
     complete::<Late>();
+}
+
+/// Far more recursive variants than values may be deep, behind one that is not recursive.
+#[test]
+fn the_number_of_variants_is_not_a_depth() {
+    const VARIANTS: [&str; 150] = {
+        let mut names = ["more"; 150];
+        names[0] = "leaf";
+        names
+    };
+    struct Wide;
+    struct Visitor;
+    impl<'de> Deserialize<'de> for Wide {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            deserializer.deserialize_enum("Wide", &VARIANTS, Visitor)
+        }
+    }
+    impl<'de> de::Visitor<'de> for Visitor {
+        type Value = Wide;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a variant")
+        }
+
+        fn visit_enum<A: de::EnumAccess<'de>>(self, data: A) -> Result<Wide, A::Error> {
+            match data.variant::<String>()? {
+                (name, variant) if name == "leaf" => variant.unit_variant().map(|()| Wide),
+                (_, variant) => variant.newtype_variant(),
+            }
+        }
+    }
+    complete::<Wide>();
+}
+
+/// Never ends by itself, and says nothing of the error that ends it.
+#[test]
+fn a_type_that_hides_its_end_is_partial() {
+    struct Deep;
+    struct Visitor;
+    impl<'de> Deserialize<'de> for Deep {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            Ok(deserializer
+                .deserialize_newtype_struct("Deep", Visitor)
+                .unwrap_or(Deep))
+        }
+    }
+    impl<'de> de::Visitor<'de> for Visitor {
+        type Value = Deep;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("more of the same")
+        }
+
+        fn visit_newtype_struct<D: Deserializer<'de>>(
+            self,
+            deserializer: D,
+        ) -> Result<Deep, D::Error> {
+            Deep::deserialize(deserializer)
+        }
+    }
+    assert!(!fingerprint::<Deep>().complete);
 }
