@@ -1,0 +1,91 @@
+//! Digests: how a key is called outside of the process.
+
+use std::fmt;
+
+/// What a digest covers.
+#[derive(Clone, Copy, Debug)]
+pub struct Identity<'a> {
+    /// The cached function: its path or configured name, and its arguments' names.
+    pub function: &'a str,
+    /// The type arguments of this instance of a generic function, empty elsewhere.
+    pub type_arguments: &'a str,
+    /// The user's `version` option, 0 by default.
+    pub version: u64,
+    /// The fingerprint of the value's type.
+    pub schema: u64,
+}
+
+/// The 256-bit name of a key, the same in every process of a fleet.
+///
+/// blake3 of function identity, type arguments, version, value schema and canonical bytes, each behind its length; keyed
+/// with the secret where one is configured, so that nobody without it can tell an argument from a key.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Digest([u8; 32]);
+
+impl Digest {
+    /// The digest of the key with these canonical bytes.
+    pub fn new(secret: Option<&[u8; 32]>, identity: &Identity<'_>, key: &[u8]) -> Self {
+        let mut hasher = secret.map_or_else(blake3::Hasher::new, blake3::Hasher::new_keyed);
+        let (version, schema) = (identity.version.to_le_bytes(), identity.schema.to_le_bytes());
+        for part in [identity.function.as_bytes(), identity.type_arguments.as_bytes(), &version, &schema, key] {
+            hasher.update(&(part.len() as u64).to_le_bytes());
+            hasher.update(part);
+        }
+        Self(*hasher.finalize().as_bytes())
+    }
+
+    /// All 32 bytes, as an envelope holds them.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// The first 128 bits, as a remote key holds them.
+    pub fn short(&self) -> KeyDigest {
+        KeyDigest(self.0.first_chunk().copied().unwrap_or_default())
+    }
+}
+
+/// The first 128 bits of a [`Digest`]; its text is 26 letters and digits of lower-case base32 (RFC 4648, no padding).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct KeyDigest([u8; 16]);
+
+impl KeyDigest {
+    /// How many characters its text has.
+    pub const TEXT_LEN: usize = 26;
+
+    /// The digest that a record or a remote key holds.
+    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    /// Its bytes, as records hold them.
+    pub fn to_bytes(self) -> [u8; 16] {
+        self.0
+    }
+
+    /// Its base32 text.
+    pub fn text(self) -> String {
+        self.letters().collect()
+    }
+
+    fn letters(self) -> impl Iterator<Item = char> {
+        let bits = u128::from_be_bytes(self.0);
+        // 128 bits are 25 groups of five and three bits, which RFC 4648 pads with zeros on the right.
+        (0..Self::TEXT_LEN as u32).map(move |at| {
+            let group = if at < 25 { bits >> (123 - 5 * at) } else { bits << 2 } as u8 & 31;
+            char::from(if group < 26 { b'a' + group } else { b'2' + group - 26 })
+        })
+    }
+}
+
+impl fmt::Display for KeyDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.letters().try_for_each(|letter| fmt::Write::write_char(f, letter))
+    }
+}
+
+impl fmt::Debug for KeyDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "KeyDigest({self})")
+    }
+}

@@ -1,0 +1,176 @@
+//! How much fits.
+
+use super::*;
+
+/// The smallest bound that holds one entry of this weight: it has to fit into the hot 97 %.
+fn room_for_one(weight: u64) -> u64 {
+    (weight as f64 / 0.97).ceil() as u64 + 1
+}
+
+#[test]
+fn a_bound_for_one_entry_holds_one_entry() {
+    for weight in [0, 1, 100, 10_000] {
+        let rig = Rig::new(room_for_one(OVERHEAD + weight));
+        for key in (0..30).step_by(3) {
+            let mut item = rig.item(key);
+            item.weight = weight;
+            rig.insert(key, item).unwrap();
+            assert_eq!(rig.tier.len(), 1);
+            assert_eq!(rig.value(key), Some(key), "weight {weight}");
+        }
+        assert_eq!(rig.left(Departure::Evicted), 9);
+        rig.settle();
+    }
+}
+
+#[test]
+fn a_bound_for_less_than_one_entry_refuses() {
+    for bound in [0, 1, OVERHEAD - 1, OVERHEAD] {
+        let rig = Rig::new(bound);
+        let refused = rig.insert(0, rig.item(0));
+        let limit = rig.tier.max_entry_bytes();
+        assert_eq!(
+            refused,
+            Err(Refused::TooLarge {
+                weight: OVERHEAD,
+                limit
+            })
+        );
+        assert!(limit < OVERHEAD);
+        rig.settle();
+    }
+}
+
+#[test]
+fn small_bounds_are_used_and_kept() {
+    for bound in [1_000, 3_000, 10_000, 100_000, 300_000, 1_000_000] {
+        let rig = Rig::new(bound);
+        let full = bound / OVERHEAD;
+        for key in (0..12 * full).step_by(3) {
+            rig.insert(key, rig.item(key)).unwrap();
+            assert!(rig.tier.weight() <= bound);
+        }
+        // Less what ghosts take, what does not divide evenly, and shards that got fewer keys.
+        let least = full * 8 / 10;
+        assert!(
+            rig.tier.len() as u64 >= least,
+            "{} of {full} in {bound}",
+            rig.tier.len()
+        );
+        rig.settle();
+    }
+}
+
+#[test]
+fn heap_bytes_of_keys_are_charged() {
+    let rig = Rig::new(1 << 20);
+    rig.insert(0, rig.item(0)).unwrap();
+    assert_eq!(rig.tier.weight(), OVERHEAD);
+    rig.insert(1, rig.item(0)).unwrap();
+    assert_eq!(rig.tier.weight(), 2 * OVERHEAD);
+    rig.insert(2, rig.item(0)).unwrap();
+    assert_eq!(rig.tier.weight(), 3 * OVERHEAD + 60 + 16);
+}
+
+#[test]
+fn a_heavy_entry_is_refused_and_takes_its_predecessor_along() {
+    let rig = Rig::new(1 << 20);
+    let limit = rig.tier.max_entry_bytes();
+    assert_eq!(limit, 64 * 1024);
+    for (weight, fits) in [
+        (limit - OVERHEAD, true),
+        (limit - OVERHEAD + 1, false),
+        (u64::from(u32::MAX), false),
+        (u64::MAX, false),
+    ] {
+        rig.insert(0, rig.item(1)).unwrap();
+        let mut item = rig.item(2);
+        item.weight = weight;
+        assert_eq!(rig.insert(0, item).is_ok(), fits);
+        assert_eq!(rig.value(0), fits.then_some(2));
+    }
+    rig.settle();
+}
+
+#[test]
+fn the_largest_entry_fits_whatever_bounds_are_asked_for() {
+    for max_bytes in [10_000, 1 << 20, 128 << 20] {
+        for share in [1, 2, 7, 16, 100, 1_000] {
+            let wanted = max_bytes / share;
+            let rig = Rig::with(MemoryOptions {
+                max_bytes,
+                max_entry_bytes: Some(wanted),
+            });
+            let limit = rig.tier.max_entry_bytes();
+            // One shard takes 97 % of what the ghosts leave.
+            assert!(
+                limit >= wanted.min(max_bytes * 9 / 10),
+                "{limit} of {wanted}"
+            );
+            if limit < OVERHEAD {
+                continue;
+            }
+            for key in [0, 3, 6] {
+                let mut item = rig.item(key);
+                item.weight = limit - OVERHEAD;
+                rig.insert(key, item).unwrap();
+                assert_eq!(rig.value(key), Some(key));
+                assert!(rig.tier.weight() <= max_bytes);
+            }
+            rig.settle();
+        }
+    }
+}
+
+#[test]
+fn an_enormous_bound_does_no_harm() {
+    let rig = Rig::new(u64::MAX);
+    for key in 0..100 {
+        let mut item = rig.item(key);
+        item.weight = u64::from(u32::MAX) - OVERHEAD - 100;
+        rig.insert(key, item).unwrap();
+    }
+    assert_eq!(rig.tier.len(), 100);
+    assert_eq!(rig.tier.max_entry_bytes(), u64::from(u32::MAX));
+    rig.settle();
+}
+
+#[test]
+fn resizing_evicts_reports_and_lets_grow_again() {
+    let rig = Rig::new(10 << 20);
+    for key in 0..10_000 {
+        rig.insert(key, rig.item(key)).unwrap();
+    }
+    let before = rig.tier.len() as u64;
+    rig.tier.resize(1 << 20);
+    assert!(rig.tier.weight() <= 1 << 20);
+    assert!(rig.tier.len() > 0);
+    let evicted = rig.left(Departure::Evicted);
+    assert_eq!(rig.tier.len() as u64 + evicted, before);
+    rig.settle();
+    rig.tier.resize(0);
+    assert_eq!(rig.tier.len(), 0);
+    assert!(rig.insert(0, rig.item(0)).is_err());
+    rig.tier.resize(10 << 20);
+    for key in 0..10_000 {
+        rig.insert(key, rig.item(key)).unwrap();
+    }
+    assert_eq!(rig.tier.len(), 10_000);
+    rig.settle();
+}
+
+/// The charge must not be less than what the cache itself says it occupies, when its tables have not just grown.
+#[test]
+fn the_overhead_covers_the_tables() {
+    assert!(
+        OVERHEAD >= (size_of::<MemoryKey>() + size_of::<Slot<Item>>() + size_of::<Item>()) as u64
+    );
+    let rig = Rig::new(64 << 20);
+    for key in 0..1 << 16 {
+        rig.insert(key, rig.item(key)).unwrap();
+    }
+    let used = rig.tier.engine.memory_used() / rig.tier.len() as u64;
+    let charged = <Quick<Item> as Engine<Item>>::OVERHEAD;
+    assert!(used <= charged, "{used} used, {charged} charged");
+    assert!(used * 2 > charged, "{used} used, {charged} charged");
+}
