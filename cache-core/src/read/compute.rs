@@ -268,6 +268,9 @@ impl Driver {
     /// What this call becomes; nothing if it has its value.
     fn begin(&mut self, work: &mut dyn Work) -> Option<Stage> {
         work.learn(&self.ticket);
+        if self.waited == 0 && !matches!(self.ticket.mode(), Some(Mode::Capture | Mode::Peek)) {
+            self.tell(EventKind::Miss(self.ticket.why));
+        }
         match self.ticket.mode() {
             Some(Mode::Capture | Mode::Peek) => {
                 if let Some(modifier) = &self.ticket.modifier {
