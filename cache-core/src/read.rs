@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::address::{Piece, render};
 use crate::cache::{Cache, Content, Seat};
-use crate::entry::Entry;
+use crate::entry::Kept;
 use crate::events::EventKind;
 use crate::global;
 use crate::index::Dep;
@@ -71,7 +71,7 @@ impl Call {
     /// # Errors
     /// The miss, to be [run](Miss::run).
     #[inline]
-    pub fn start<S: Split>(mut self, _: &S) -> Result<S::Return, Miss> {
+    pub fn start<S: Split>(&mut self, _: &S) -> Result<S::Return, Miss> {
         match self.find() {
             Ok(entry) => match S::unpack(entry.value(), entry.class) {
                 Some(value) => Ok(value),
@@ -81,7 +81,7 @@ impl Call {
         }
     }
 
-    fn find(&mut self) -> Result<Arc<Entry>, (MissReason, Option<Arc<Modifier>>)> {
+    fn find(&mut self) -> Result<Arc<Kept>, (MissReason, Option<Arc<Modifier>>)> {
         if scope::is_active() {
             return self.find_in_scope();
         }
@@ -99,13 +99,13 @@ impl Call {
     }
 
     #[cold]
-    fn tell_hit(&self, cache: &Cache, entry: &Entry) {
+    fn tell_hit(&self, cache: &Cache, entry: &Kept) {
         let seat = cache.seat(self.site);
         cache.0.events.tell(EventKind::Hit, || (Arc::clone(&seat.name), entry.address().into()));
     }
 
     #[inline(never)]
-    fn find_in_scope(&mut self) -> Result<Arc<Entry>, (MissReason, Option<Arc<Modifier>>)> {
+    fn find_in_scope(&mut self) -> Result<Arc<Kept>, (MissReason, Option<Arc<Modifier>>)> {
         let scope = scope::current().unwrap_or_default();
         scope.count();
         let modifier = scope.modifier.clone().filter(|modifier| modifier.take());
@@ -125,16 +125,16 @@ impl Call {
             self.tell_hit(cache, &entry);
         }
         if let Some(frame) = &scope.frame {
-            frame.report(entry.stamp(), &entry.deps);
+            frame.report(entry.stamp(), entry.deps());
         }
         if let Some(modifier) = &modifier {
             let trace = &mut lock(&modifier.found).trace;
             trace.cached = true;
             trace.tier = Some("memory");
             trace.address = Some(entry.address().to_owned());
-            trace.age = Some(std::time::Duration::from_millis(cache.now().saturating_sub(entry.began)));
+            trace.age = Some(std::time::Duration::from_millis(cache.now().saturating_sub(entry.began())));
             trace.stamp = Some(entry.stamp());
-            trace.cost = Some(std::time::Duration::from_nanos(entry.cost_ns));
+            trace.cost = Some(std::time::Duration::from_nanos(entry.cost_ns()));
         }
         Ok(entry)
     }
@@ -161,7 +161,7 @@ pub(crate) struct Ticket {
 
 impl Miss {
     #[inline(never)]
-    fn new(mut call: Call, why: MissReason, modifier: Option<Arc<Modifier>>) -> Self {
+    fn new(call: &mut Call, why: MissReason, modifier: Option<Arc<Modifier>>) -> Self {
         let scope = scope::current();
         let cache = scope.as_ref().and_then(|scope| scope.cache.clone()).unwrap_or_else(|| global::get().clone());
         let seat = cache.seat(call.site);

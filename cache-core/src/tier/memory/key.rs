@@ -102,6 +102,11 @@ impl MemoryKey {
         self.hash
     }
 
+    /// The canonical bytes of the arguments.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        self.bytes.as_slice()
+    }
+
     /// The same key, borrowed; nothing is hashed again.
     #[inline]
     pub(crate) fn as_lookup(&self) -> Lookup<'_> {
@@ -110,16 +115,6 @@ impl MemoryKey {
             identity: self.identity,
             bytes: self.bytes.as_slice(),
         }
-    }
-
-    /// The function.
-    pub(crate) fn identity(&self) -> TypeId {
-        self.identity
-    }
-
-    /// The canonical bytes of the arguments.
-    pub(crate) fn bytes(&self) -> &[u8] {
-        self.bytes.as_slice()
     }
 
     /// What the bytes occupy outside the key.
