@@ -174,7 +174,7 @@ impl Cache {
     }
 
     /// An entry that may be served now, or why there is none.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn find(&self, lookup: &crate::tier::memory::Lookup<'_>) -> Result<Arc<Kept>, MissReason> {
         let Some(entry) = self.0.memory.get(lookup) else {
             return Err(self.0.ghosts.recall(lookup.hash()));

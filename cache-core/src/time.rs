@@ -34,7 +34,7 @@ impl Clock {
     /// The time in milliseconds, comparable only with other times of the same clock.
     ///
     /// This is on the path of every hit.
-    #[inline]
+    #[inline(always)]
     pub fn now(&self) -> u64 {
         match self {
             // Not `Instant::now`, which stores what it read in a static: a line written by every hit of every thread.
