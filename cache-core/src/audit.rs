@@ -2,8 +2,9 @@
 
 use std::fmt;
 
+use crate::address::TemplatePart;
 use crate::cache::Cache;
-use crate::pattern::{Pattern, TemplatePart};
+use crate::pattern::Pattern;
 use crate::policy::{Policy, Preset};
 use crate::site::{self, Site, TargetRef};
 
@@ -39,7 +40,14 @@ pub struct SiteInfo {
 
 impl fmt::Display for SiteInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}::{}  {}", self.preset.attribute(), self.module, self.function, self.address)
+        write!(
+            f,
+            "{} {}::{}  {}",
+            self.preset.attribute(),
+            self.module,
+            self.function,
+            self.address
+        )
     }
 }
 
@@ -94,13 +102,19 @@ impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::MatchesNothing { function, target } => {
-                write!(f, "`{function}` invalidates `{target}`, which no cached function of this program can have")
+                write!(
+                    f,
+                    "`{function}` invalidates `{target}`, which no cached function of this program can have"
+                )
             }
             Self::NeverInvalidated { function, address } => write!(
                 f,
                 "nothing invalidates `{function}` (`{address}`): after a write it is stale until its ttl is over"
             ),
-            Self::TemplateOmits { function, arguments } => write!(
+            Self::TemplateOmits {
+                function,
+                arguments,
+            } => write!(
                 f,
                 "the template of `{function}` does not name `{}`: entries that differ there share an address",
                 arguments.join("`, `")
@@ -134,7 +148,10 @@ fn path(site: &Site) -> String {
 /// What the addresses of a function look like.
 fn address(site: &Site) -> String {
     let spec = &site.spec;
-    let prefix = spec.preset.prefix().map_or_else(String::new, |prefix| format!("{prefix}:"));
+    let prefix = spec
+        .preset
+        .prefix()
+        .map_or_else(String::new, |prefix| format!("{prefix}:"));
     match spec.template {
         Some(template) => format!("{prefix}{template}"),
         None => format!("{prefix}{}:{{…}}", spec.label()),
@@ -155,7 +172,9 @@ impl Cache {
 
     fn describe(&self, site: &'static Site) -> SiteInfo {
         let spec = &site.spec;
-        let content = self.known_seat(site).and_then(|seat| seat.content.get().copied());
+        let content = self
+            .known_seat(site)
+            .and_then(|seat| seat.content.get().copied());
         SiteInfo {
             function: spec.label(),
             module: spec.module,
@@ -166,7 +185,9 @@ impl Cache {
             policy: spec.policy.clone(),
             blocking: spec.blocking,
             portable: content.map(|content| content.portable),
-            schema_complete: content.and_then(|content| content.schema).map(|schema| schema.complete),
+            schema_complete: content
+                .and_then(|content| content.schema)
+                .map(|schema| schema.complete),
             file: spec.file,
             line: spec.line,
         }
@@ -196,20 +217,34 @@ impl Cache {
         }
         for site in &sites {
             if !targets.iter().any(|target| reaches(target, site)) {
-                findings.push(Finding::NeverInvalidated { function: path(site), address: address(site) });
+                findings.push(Finding::NeverInvalidated {
+                    function: path(site),
+                    address: address(site),
+                });
             }
         }
         for site in &sites {
             if site.spec.template.is_some() && !site.spec.omits.is_empty() {
-                findings
-                    .push(Finding::TemplateOmits { function: path(site), arguments: site.spec.omits.to_vec() });
+                findings.push(Finding::TemplateOmits {
+                    function: path(site),
+                    arguments: site.spec.omits.to_vec(),
+                });
             }
-            let Some(content) = self.known_seat(site).and_then(|seat| seat.content.get().copied()) else { continue };
+            let Some(content) = self
+                .known_seat(site)
+                .and_then(|seat| seat.content.get().copied())
+            else {
+                continue;
+            };
             if !content.portable && !site.spec.policy.memory_only {
-                findings.push(Finding::MemoryOnly { function: path(site) });
+                findings.push(Finding::MemoryOnly {
+                    function: path(site),
+                });
             }
             if !content.measured {
-                findings.push(Finding::Unweighed { function: path(site) });
+                findings.push(Finding::Unweighed {
+                    function: path(site),
+                });
             }
         }
         Audit { findings }
@@ -218,18 +253,43 @@ impl Cache {
 
 /// Whether an invalidation can match an entry of a function.
 fn reaches(target: &TargetRef, site: &Site) -> bool {
-    let holes = |template: &str| parts(template);
+    let pattern = as_pattern(&parts(target.template), target.tag);
+    // What does not parse invalidates everything.
+    let Ok(pattern) = Pattern::parse(&pattern) else {
+        return true;
+    };
+    let meets = |template: &str| {
+        let parts = parts(template);
+        pattern.overlaps(&parts.iter().map(Part::borrowed).collect::<Vec<_>>())
+    };
     if target.tag {
-        return site.spec.tags.iter().any(|tag| meet(&holes(tag), &holes(target.template)));
+        return site.spec.tags.iter().any(|tag| meets(tag));
     }
-    // An argument in an invalidation can be anything but more than one segment.
-    let Ok(pattern) = Pattern::parse(&as_pattern(target.template)) else { return true };
-    pattern.overlaps(&parts(&address(site)))
-        || site.spec.tags.iter().any(|tag| pattern.overlaps(&parts(&format!("tag:{tag}"))))
+    meets(&address(site))
+        || site
+            .spec
+            .tags
+            .iter()
+            .any(|tag| meets(&format!("tag:{tag}")))
+}
+
+/// A piece of a template as it was written.
+enum Part {
+    Text(String),
+    Hole,
+}
+
+impl Part {
+    fn borrowed(&self) -> TemplatePart<'_> {
+        match self {
+            Self::Text(text) => TemplatePart::Text(text),
+            Self::Hole => TemplatePart::Hole,
+        }
+    }
 }
 
 /// `users:{id}` as text and holes.
-fn parts(template: &str) -> Vec<TemplatePart> {
+fn parts(template: &str) -> Vec<Part> {
     let mut parts = Vec::new();
     let mut text = String::new();
     let mut chars = template.chars().peekable();
@@ -241,51 +301,33 @@ fn parts(template: &str) -> Vec<TemplatePart> {
             }
             '{' => {
                 if !text.is_empty() {
-                    parts.push(TemplatePart::Text(std::mem::take(&mut text)));
+                    parts.push(Part::Text(std::mem::take(&mut text)));
                 }
-                parts.push(TemplatePart::Hole);
+                parts.push(Part::Hole);
                 chars.by_ref().find(|c| *c == '}');
             }
             c => text.push(c),
         }
     }
     if !text.is_empty() {
-        parts.push(TemplatePart::Text(text));
+        parts.push(Part::Text(text));
     }
     parts
 }
 
-/// A template whose holes are wild.
-fn as_pattern(template: &str) -> String {
-    let parts = parts(template);
-    parts
-        .iter()
-        .map(|part| match part {
-            TemplatePart::Text(text) => text.as_str(),
-            TemplatePart::Hole => "*",
-        })
-        .collect()
-}
-
-/// Whether two templates can give one text.
-fn meet(one: &[TemplatePart], other: &[TemplatePart]) -> bool {
-    // Wild holes in place of exact ones: too often rather than too rarely.
-    let pattern: String = other
-        .iter()
-        .map(|part| match part {
-            TemplatePart::Text(text) => escape(text),
-            TemplatePart::Hole => "*".to_owned(),
-        })
-        .collect();
-    Pattern::parse(&pattern).map_or(true, |pattern| pattern.overlaps(one))
-}
-
-fn escape(text: &str) -> String {
-    text.chars().fold(String::new(), |mut out, c| {
-        if matches!(c, '*' | '?' | '[' | ']' | '\\') {
-            out.push('\\');
+/// What a target matches when its holes are wild: more than it ever will, never less. A tag's text is not a pattern.
+fn as_pattern(parts: &[Part], literal: bool) -> String {
+    let mut pattern = String::new();
+    for part in parts {
+        match part {
+            Part::Hole => pattern.push('*'),
+            Part::Text(text) => text.chars().for_each(|c| {
+                if literal && matches!(c, '*' | '?' | '[' | ']' | '\\') {
+                    pattern.push('\\');
+                }
+                pattern.push(c);
+            }),
         }
-        out.push(c);
-        out
-    })
+    }
+    pattern
 }

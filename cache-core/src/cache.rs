@@ -70,8 +70,13 @@ impl Cache {
         // Unique among the generations of one process's life; time is used for nothing else.
         let generation = std::time::SystemTime::now()
             .duration_since(std::time::UNIX_EPOCH)
-            .map_or(1, |since| u64::try_from(since.as_millis()).unwrap_or(1).max(1));
-        let start = Position { generation, sequence: 0 };
+            .map_or(1, |since| {
+                u64::try_from(since.as_millis()).unwrap_or(1).max(1)
+            });
+        let start = Position {
+            generation,
+            sequence: 0,
+        };
         let events = config.events.clone();
         let ghosts = Arc::new(Ghosts::new());
         let (leavers, told) = (Arc::clone(&ghosts), events.clone());
@@ -82,7 +87,9 @@ impl Cache {
                 let evicted = matches!(departure, Departure::Evicted | Departure::Capacity);
                 entry.stats.left(entry.weight(), evicted);
                 match departure {
-                    Departure::Evicted | Departure::Capacity => leavers.remember(key.hash(), MissReason::Evicted),
+                    Departure::Evicted | Departure::Capacity => {
+                        leavers.remember(key.hash(), MissReason::Evicted)
+                    }
                     Departure::Expired => leavers.remember(key.hash(), MissReason::Expired),
                     Departure::Dead => leavers.remember(key.hash(), MissReason::Invalidated),
                     Departure::Replaced | Departure::Removed => {}
@@ -108,12 +115,22 @@ impl Cache {
     ///
     /// Tasks that the future spawns are outside; see [`scope_handle`](crate::scope_handle).
     pub async fn scope<F: Future>(&self, future: F) -> F::Output {
-        scope::within(Scope { cache: Some(self.clone()), ..scope::copy() }, future).await
+        scope::within(
+            Scope {
+                cache: Some(self.clone()),
+                ..scope::copy()
+            },
+            future,
+        )
+        .await
     }
 
     /// The same for code that is not async.
     pub fn enter<R>(&self, f: impl FnOnce() -> R) -> R {
-        let scope = Scope { cache: Some(self.clone()), ..scope::copy() };
+        let scope = Scope {
+            cache: Some(self.clone()),
+            ..scope::copy()
+        };
         scope::enter(Some(Arc::new(scope)), f)
     }
 
@@ -121,7 +138,10 @@ impl Cache {
     #[must_use]
     pub fn stats(&self) -> Stats {
         let seats: Vec<_> = read(&self.0.sites).iter().flatten().cloned().collect();
-        let functions = seats.iter().map(|seat| seat.counters.read(seat.name.to_string())).collect();
+        let functions = seats
+            .iter()
+            .map(|seat| seat.counters.read(seat.name.to_string()))
+            .collect();
         let invalidations = self.0.index.applied().sequence - self.0.start.sequence;
         Stats::new(functions, invalidations, self.0.memory.max_bytes())
     }
@@ -164,7 +184,11 @@ impl Cache {
 
     /// The seat of a function that was called, without making one.
     pub(crate) fn known_seat(&self, site: &'static Site) -> Option<Arc<Seat>> {
-        read(&self.0.sites).iter().flatten().find(|seat| std::ptr::eq(seat.site, site)).cloned()
+        read(&self.0.sites)
+            .iter()
+            .flatten()
+            .find(|seat| std::ptr::eq(seat.site, site))
+            .cloned()
     }
 
     /// The present time in milliseconds of this cache's clock.
@@ -175,7 +199,10 @@ impl Cache {
 
     /// An entry that may be served now, or why there is none.
     #[inline(always)]
-    pub(crate) fn find(&self, lookup: &crate::tier::memory::Lookup<'_>) -> Result<Arc<Kept>, MissReason> {
+    pub(crate) fn find(
+        &self,
+        lookup: &crate::tier::memory::Lookup<'_>,
+    ) -> Result<Arc<Kept>, MissReason> {
         let Some(entry) = self.0.memory.get(lookup) else {
             return Err(self.0.ghosts.recall(lookup.hash()));
         };
@@ -192,7 +219,11 @@ impl Cache {
     /// The bound of waiting for another's computation of this function.
     pub(crate) fn patience(&self, seat: &Seat) -> Duration {
         let usual = Duration::from_nanos(seat.counters.mean_cost_ns());
-        let longest = self.0.config.wait_max.saturating_mul(seat.site.spec.preset.patience());
+        let longest = self
+            .0
+            .config
+            .wait_max
+            .saturating_mul(seat.site.spec.preset.patience());
         longest.max(usual.saturating_mul(4))
     }
 
@@ -225,11 +256,16 @@ impl Cache {
 
     /// Appends to the log.
     pub(crate) fn append(&self, matchers: Vec<Matcher>) -> Token {
-        let texts: Option<Vec<Arc<str>>> =
-            self.0.events.wanted().then(|| matchers.iter().map(Matcher::text).collect());
+        let texts: Option<Vec<Arc<str>>> = self
+            .0
+            .events
+            .wanted()
+            .then(|| matchers.iter().map(Matcher::text).collect());
         let position = self.0.index.append(matchers);
         for text in texts.into_iter().flatten() {
-            self.0.events.tell(EventKind::Invalidated, || ("".into(), text));
+            self.0
+                .events
+                .tell(EventKind::Invalidated, || ("".into(), text));
         }
         Token(position)
     }
@@ -267,12 +303,19 @@ pub(crate) struct Started {
 impl Cache {
     pub(crate) fn started(&self) -> Started {
         let clock = &self.0.config.clock;
-        Started { at: clock.now(), precise: clock.precise() }
+        Started {
+            at: clock.now(),
+            precise: clock.precise(),
+        }
     }
 
     /// Nanoseconds since.
     pub(crate) fn cost_ns(&self, started: Started) -> u64 {
-        self.0.config.clock.precise().saturating_sub(started.precise)
+        self.0
+            .config
+            .clock
+            .precise()
+            .saturating_sub(started.precise)
     }
 }
 

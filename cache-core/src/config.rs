@@ -109,7 +109,9 @@ impl Builder {
     pub fn ttl(mut self, pattern: &str, ttl: Duration) -> Self {
         match Pattern::parse(pattern) {
             Ok(_) if ttl.is_zero() => {
-                self.error.get_or_insert(format!("the ttl of `{pattern}` is zero, which would store nothing"));
+                self.error.get_or_insert(format!(
+                    "the ttl of `{pattern}` is zero, which would store nothing"
+                ));
             }
             Ok(pattern) => self.config.ttl_patterns.push((pattern, ttl)),
             Err(error) => {
@@ -158,7 +160,10 @@ impl Builder {
             return Err(Error::new(ErrorKind::Config, error));
         }
         if self.config.memory.max_bytes == 0 {
-            return Err(Error::new(ErrorKind::Config, "`max_bytes` is 0: nothing could be stored; give it at least a few MiB"));
+            return Err(Error::new(
+                ErrorKind::Config,
+                "`max_bytes` is 0: nothing could be stored; give it at least a few MiB",
+            ));
         }
         Ok(Cache::from_config(self.config))
     }

@@ -70,7 +70,11 @@ impl Head {
     /// The entry of a value that holds on to this many bytes.
     pub(crate) fn with<V: Any + Send + Sync>(self, value: V, weight: usize) -> Arc<Kept> {
         // Text and hashes of the dependencies are on the heap and belong to this entry alone.
-        let deps: usize = self.deps.iter().map(|dep| size_of::<Dep>() + dep.text().len() + 16).sum();
+        let deps: usize = self
+            .deps
+            .iter()
+            .map(|dep| size_of::<Dep>() + dep.text().len() + 16)
+            .sum();
         let rest = size_of::<Entry<()>>() + size_of::<More>() + 4 * size_of::<usize>();
         Arc::new(Entry {
             checked: AtomicU64::new(self.checked),
@@ -102,7 +106,10 @@ impl Kept {
 
     /// Up to where the log had been applied when the computation began, or when the entry was last found valid.
     pub(crate) fn stamp(&self) -> Position {
-        Position { generation: self.more.generation, sequence: self.more.sequence.load(Ordering::Relaxed) }
+        Position {
+            generation: self.more.generation,
+            sequence: self.more.sequence.load(Ordering::Relaxed),
+        }
     }
 
     /// What the value depends on, itself first.
@@ -132,7 +139,9 @@ impl Kept {
         if verdict.valid {
             // Only within one generation: a stamp must not jump over records that another generation lost.
             if verdict.applied.generation == self.more.generation {
-                self.more.sequence.fetch_max(verdict.applied.sequence, Ordering::Relaxed);
+                self.more
+                    .sequence
+                    .fetch_max(verdict.applied.sequence, Ordering::Relaxed);
             }
             self.checked.fetch_max(verdict.version, Ordering::Relaxed);
         }
@@ -148,7 +157,10 @@ impl Kept {
 impl std::fmt::Debug for Kept {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // Not the value: it may be a secret, and need not be `Debug`.
-        f.debug_struct("Entry").field("address", &self.address()).field("class", &self.class).finish_non_exhaustive()
+        f.debug_struct("Entry")
+            .field("address", &self.address())
+            .field("class", &self.class)
+            .finish_non_exhaustive()
     }
 }
 

@@ -90,7 +90,11 @@ impl Events {
             return;
         }
         let (function, address) = parts();
-        let event = Event { kind, function, address };
+        let event = Event {
+            kind,
+            function,
+            address,
+        };
         #[cfg(feature = "tracing")]
         if traced {
             tracing::debug!(target: "cache", function = &*event.function, "{event}");

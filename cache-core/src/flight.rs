@@ -16,8 +16,8 @@ use crate::sync::{Arc, Mutex, lock};
 #[cfg(not(loom))]
 mod alarm;
 mod waits;
-use waits::Waits;
 pub(crate) use waits::Waiting;
+use waits::Waits;
 
 const SHARDS: usize = 16;
 
@@ -100,7 +100,10 @@ impl<K: Hash + Eq + Clone, V: Clone> Flights<K, V> {
             if flight.overdue() {
                 takeovers = flight.takeovers.saturating_add(1).min(10);
             } else if joinable(flight) {
-                return Role::Wait(Waiter { flight: Arc::clone(flight), slot: None });
+                return Role::Wait(Waiter {
+                    flight: Arc::clone(flight),
+                    slot: None,
+                });
             }
         }
         let flight = Arc::new(Flight {
@@ -108,10 +111,21 @@ impl<K: Hash + Eq + Clone, V: Clone> Flights<K, V> {
             stamp: stamp(),
             deadline: Instant::now().checked_add(patience.saturating_mul(1 << takeovers)),
             takeovers,
-            state: Mutex::new(State { status: Status::Running, wakers: Vec::new(), alarmed: false }),
+            state: Mutex::new(State {
+                status: Status::Running,
+                wakers: Vec::new(),
+                alarmed: false,
+            }),
         });
         flights.insert(key.clone(), Arc::clone(&flight));
-        Role::Lead(Leader { flights: Arc::clone(self), flight, key: key.clone(), shard, computing: false, over: false })
+        Role::Lead(Leader {
+            flights: Arc::clone(self),
+            flight,
+            key: key.clone(),
+            shard,
+            computing: false,
+            over: false,
+        })
     }
 
     /// Records that the computations `chain` wait for `target`, unless one of them would then wait for itself.
@@ -123,7 +137,8 @@ impl<K: Hash + Eq + Clone, V: Clone> Flights<K, V> {
 impl<V> Flight<V> {
     /// Whether the leader has had all the time that others wait for it.
     pub(crate) fn overdue(&self) -> bool {
-        self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+        self.deadline
+            .is_some_and(|deadline| Instant::now() >= deadline)
     }
 
     fn wake(&self, mut state: crate::sync::MutexGuard<'_, State<V>>) {
@@ -152,7 +167,8 @@ impl<K: Hash + Eq + Clone, V: Clone> Leader<K, V> {
 
     /// Whether anybody waits.
     pub(crate) fn has_waiters(&self) -> bool {
-        Arc::strong_count(&self.flight) > 2 || lock(&self.flight.state).wakers.iter().any(Option::is_some)
+        Arc::strong_count(&self.flight) > 2
+            || lock(&self.flight.state).wakers.iter().any(Option::is_some)
     }
 
     /// Ends the flight.
@@ -165,7 +181,10 @@ impl<K: Hash + Eq + Clone, V: Clone> Leader<K, V> {
             return;
         }
         let mut flights = lock(&self.flights.shards[self.shard]);
-        if flights.get(&self.key).is_some_and(|flight| Arc::ptr_eq(flight, &self.flight)) {
+        if flights
+            .get(&self.key)
+            .is_some_and(|flight| Arc::ptr_eq(flight, &self.flight))
+        {
             flights.remove(&self.key);
         }
         drop(flights);
@@ -179,7 +198,11 @@ impl<K: Hash + Eq + Clone, V: Clone> Drop for Leader<K, V> {
     fn drop(&mut self) {
         // A panic would meet every successor, one after another: let them all try at once. A cancelled leader is no
         // reason for more than one successor.
-        let status = if self.computing { Status::Failed } else { Status::Abandoned };
+        let status = if self.computing {
+            Status::Failed
+        } else {
+            Status::Abandoned
+        };
         self.end(status);
     }
 }
@@ -240,7 +263,10 @@ impl<V: Clone + Send + Sync + 'static> Waiter<V> {
 impl<V> Drop for Waiter<V> {
     fn drop(&mut self) {
         if let Some(slot) = self.slot {
-            let waker = lock(&self.flight.state).wakers.get_mut(slot).and_then(Option::take);
+            let waker = lock(&self.flight.state)
+                .wakers
+                .get_mut(slot)
+                .and_then(Option::take);
             drop(waker);
         }
     }

@@ -46,5 +46,7 @@ pub(crate) fn install(cache: Cache) -> Result<Cache, Error> {
 /// ```
 #[must_use]
 pub fn current() -> Cache {
-    scope::current().and_then(|scope| scope.cache.clone()).unwrap_or_else(|| get().clone())
+    scope::current()
+        .and_then(|scope| scope.cache.clone())
+        .unwrap_or_else(|| get().clone())
 }

@@ -19,7 +19,7 @@ use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Arc, RwLock, read, write};
 
 mod deps;
-pub(crate) use deps::{Dep, Deps, DepSet};
+pub(crate) use deps::{Dep, DepSet, Deps};
 
 /// A place in the log: a generation, and a dense number inside it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
@@ -32,11 +32,14 @@ pub struct Position {
 
 impl Position {
     /// Before everything; the stamp of a value that must not be kept.
-    pub const ZERO: Self = Self { generation: 0, sequence: 0 };
+    pub const ZERO: Self = Self {
+        generation: 0,
+        sequence: 0,
+    };
 }
 
 /// What a record invalidates.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub(crate) enum Matcher {
     /// One entry.
     Key(KeyDigest, Arc<str>),
@@ -71,7 +74,7 @@ impl From<Pattern> for Matcher {
             PatternShape::Exact(address) => Self::Address(address.as_str().into()),
             PatternShape::Prefix(prefix) => Self::Prefix(prefix.as_str().into()),
             PatternShape::All => Self::All,
-            PatternShape::Glob { .. } => Self::Glob(Arc::new(pattern)),
+            _ => Self::Glob(Arc::new(pattern)),
         }
     }
 }
@@ -165,7 +168,10 @@ impl Index {
             generation: state.applied.generation,
             sequence: state.applied.sequence.saturating_add(1),
         };
-        state.apply(Record { position, matchers: matchers.into_boxed_slice() });
+        state.apply(Record {
+            position,
+            matchers: matchers.into_boxed_slice(),
+        });
         if state.history.len() > self.max_records {
             state.forget();
         }
@@ -181,7 +187,11 @@ impl Index {
             && state.floor <= stamp
             && stamp <= state.applied
             && deps.iter().all(|dep| state.newest(dep, stamp) <= stamp);
-        Verdict { valid, version: self.version.load(Ordering::Relaxed), applied: state.applied }
+        Verdict {
+            valid,
+            version: self.version.load(Ordering::Relaxed),
+            applied: state.applied,
+        }
     }
 }
 
@@ -194,12 +204,22 @@ impl State {
         let position = record.position;
         for matcher in &record.matchers {
             match matcher {
-                Matcher::Key(key, _) => raise(self.exact.entry(key_hash(key)).or_default(), position),
+                Matcher::Key(key, _) => {
+                    raise(self.exact.entry(key_hash(key)).or_default(), position)
+                }
                 Matcher::Address(address) => {
-                    raise(self.exact.entry(hash(ADDRESS, address.as_bytes())).or_default(), position);
+                    raise(
+                        self.exact
+                            .entry(hash(ADDRESS, address.as_bytes()))
+                            .or_default(),
+                        position,
+                    );
                 }
                 Matcher::Tag(tag) => {
-                    raise(self.exact.entry(hash(TAG, tag.as_bytes())).or_default(), position);
+                    raise(
+                        self.exact.entry(hash(TAG, tag.as_bytes())).or_default(),
+                        position,
+                    );
                 }
                 Matcher::Prefix(prefix) => raise(
                     self.prefixes
@@ -209,7 +229,11 @@ impl State {
                         .or_default(),
                     position,
                 ),
-                Matcher::Glob(pattern) => match self.globs.iter_mut().find(|(p, _)| p == pattern) {
+                Matcher::Glob(pattern) => match self
+                    .globs
+                    .iter_mut()
+                    .find(|(p, _)| p.as_str() == pattern.as_str())
+                {
                     Some((_, at)) => raise(at, position),
                     None => self.globs.push((Arc::clone(pattern), position)),
                 },
@@ -222,7 +246,9 @@ impl State {
 
     /// Forgets the oldest record. What a later record says again needs no floor.
     fn forget(&mut self) {
-        let Some(record) = self.history.pop_front() else { return };
+        let Some(record) = self.history.pop_front() else {
+            return;
+        };
         let at = record.position;
         let mut superseded = true;
         for matcher in &record.matchers {
@@ -243,8 +269,11 @@ impl State {
                     None => true,
                 },
                 Matcher::Glob(pattern) => {
-                    self.globs.retain(|(p, newest)| p != pattern || *newest > at);
-                    self.globs.iter().any(|(p, _)| p == pattern)
+                    self.globs
+                        .retain(|(p, newest)| p.as_str() != pattern.as_str() || *newest > at);
+                    self.globs
+                        .iter()
+                        .any(|(p, _)| p.as_str() == pattern.as_str())
                 }
                 Matcher::All => self.all > at,
             };
@@ -258,7 +287,12 @@ impl State {
     fn newest(&self, dep: &Dep, stamp: Position) -> Position {
         let mut newest = self.all;
         match dep {
-            Dep::Entry { key_hash, address_hash, address, .. } => {
+            Dep::Entry {
+                key_hash,
+                address_hash,
+                address,
+                ..
+            } => {
                 raise(&mut newest, self.exact_at(*key_hash));
                 raise(&mut newest, self.exact_at(*address_hash));
                 self.raise_by_pattern(&mut newest, address);
@@ -269,8 +303,15 @@ impl State {
             }
             Dep::Prefix(prefix) => {
                 // Many dependencies in one: read what happened since, rather than keep a second index by text.
-                let later = self.history.iter().rev().take_while(|record| record.position > stamp);
-                if let Some(hit) = later.into_iter().find(|r| r.matchers.iter().any(|m| touches(m, prefix))) {
+                let later = self
+                    .history
+                    .iter()
+                    .rev()
+                    .take_while(|record| record.position > stamp);
+                if let Some(hit) = later
+                    .into_iter()
+                    .find(|r| r.matchers.iter().any(|m| touches(m, prefix)))
+                {
                     raise(&mut newest, hit.position);
                 }
             }
@@ -285,7 +326,9 @@ impl State {
 
     fn raise_by_pattern(&self, newest: &mut Position, address: &str) {
         for (length, map) in &self.prefixes {
-            let Some(head) = address.as_bytes().get(..*length) else { break };
+            let Some(head) = address.as_bytes().get(..*length) else {
+                break;
+            };
             if let Some(at) = map.get(&hash(PREFIX, head)) {
                 raise(newest, *at);
             }
@@ -299,7 +342,11 @@ impl State {
 }
 
 /// Removes what `at` says; whether something newer says it too.
-fn drop_exact<S: BuildHasher>(map: &mut HashMap<u64, Position, S>, hash: u64, at: Position) -> bool {
+fn drop_exact<S: BuildHasher>(
+    map: &mut HashMap<u64, Position, S>,
+    hash: u64,
+    at: Position,
+) -> bool {
     if map.get(&hash).is_some_and(|newest| *newest > at) {
         return true;
     }
@@ -314,8 +361,13 @@ fn touches(matcher: &Matcher, prefix: &str) -> bool {
         Matcher::Tag(_) => false,
         Matcher::Prefix(other) => other.starts_with(prefix) || prefix.starts_with(&**other),
         Matcher::Glob(pattern) => {
-            let literal = pattern.literal_prefix();
-            literal.starts_with(prefix) || prefix.starts_with(literal)
+            let PatternShape::Glob {
+                literal_prefix: literal,
+            } = pattern.shape()
+            else {
+                return true;
+            };
+            literal.starts_with(prefix) || prefix.starts_with(literal.as_str())
         }
         Matcher::All => true,
     }

@@ -73,7 +73,12 @@ impl Targets {
     /// None yet.
     #[must_use]
     pub fn new(function: &'static str) -> Self {
-        Self { cache: global::current(), function, matchers: Vec::new(), always: false }
+        Self {
+            cache: global::current(),
+            function,
+            matchers: Vec::new(),
+            always: false,
+        }
     }
 
     /// `on = always`: also if the function panics or is cancelled.
@@ -84,17 +89,38 @@ impl Targets {
     /// A template: literal text is pattern, arguments are not.
     pub fn pattern(&mut self, pieces: &[Piece<'_>]) {
         let mut text = String::new();
-        render(pieces, &mut text);
+        if render(pieces, &mut text).is_err() {
+            return self.widen(pieces);
+        }
         match Pattern::parse(&text) {
             Ok(pattern) => self.matchers.push(pattern.into()),
-            Err(error) => self.complain(&error.to_string()),
+            Err(error) => {
+                self.complain(&error.to_string());
+                self.everything();
+            }
         }
+    }
+
+    /// An argument's `Display` failed: more is invalidated, never less.
+    fn widen(&mut self, pieces: &[Piece<'_>]) {
+        match pieces.first() {
+            Some(Piece::Text(text)) => self.pattern(&[Piece::Text(text), Piece::Text("*")]),
+            _ => self.everything(),
+        }
+    }
+
+    /// What was meant cannot be said: everything is invalidated.
+    fn everything(&mut self) {
+        self.complain("a target of this `#[invalidate_cache]` cannot be written, so everything was invalidated");
+        self.matchers.push(Matcher::All);
     }
 
     /// A tag.
     pub fn tag(&mut self, pieces: &[Piece<'_>]) {
         let mut tag = String::new();
-        render(pieces, &mut tag);
+        if render(pieces, &mut tag).is_err() {
+            return self.everything();
+        }
         self.matchers.push(Matcher::Tag(tag.into()));
     }
 

@@ -22,6 +22,7 @@
 //! were stored in the widths in which they are read back.
 
 mod bytes;
+mod compound;
 mod digest;
 mod encoder;
 mod error;

@@ -63,14 +63,21 @@ pub(crate) struct Target {
 impl Target {
     /// Exactly this entry.
     pub(crate) fn matcher(&self) -> Matcher {
-        let address = self.own.first().map_or_else(|| "".into(), |dep| dep.text().into());
+        let address = self
+            .own
+            .first()
+            .map_or_else(|| "".into(), |dep| dep.text().into());
         Matcher::Key(self.digest, address)
     }
 }
 
 impl Modifier {
     pub(crate) fn new(mode: Mode) -> Arc<Self> {
-        Arc::new(Self { mode, taken: AtomicBool::new(false), found: Mutex::default() })
+        Arc::new(Self {
+            mode,
+            taken: AtomicBool::new(false),
+            found: Mutex::default(),
+        })
     }
 
     /// Whether this call is the first.
@@ -87,7 +94,10 @@ impl Modifier {
     }
 
     fn scope(self: &Arc<Self>) -> Scope {
-        Scope { modifier: Some(Arc::clone(self)), ..scope::copy() }
+        Scope {
+            modifier: Some(Arc::clone(self)),
+            ..scope::copy()
+        }
     }
 }
 
@@ -105,9 +115,21 @@ pub struct Key {
 
 impl From<&Target> for Key {
     fn from(target: &Target) -> Self {
-        let tags = target.own.iter().skip(1).map(|dep| dep.text().trim_start_matches("tag:").to_owned()).collect();
-        let address = target.own.first().map_or_else(String::new, |dep| dep.text().to_owned());
-        Self { address, digest: target.digest.to_string(), tags }
+        let tags = target
+            .own
+            .iter()
+            .skip(1)
+            .map(|dep| dep.text().trim_start_matches("tag:").to_owned())
+            .collect();
+        let address = target
+            .own
+            .first()
+            .map_or_else(String::new, |dep| dep.text().to_owned());
+        Self {
+            address,
+            digest: target.digest.to_string(),
+            tags,
+        }
     }
 }
 
@@ -149,10 +171,18 @@ impl fmt::Display for Trace {
         match (self.cached, self.tier, self.miss) {
             (false, ..) => f.write_str("not a cached call"),
             (_, Some(tier), _) => {
-                write!(f, "{address}: hit in {tier}, {:.1?} old", self.age.unwrap_or_default())
+                write!(
+                    f,
+                    "{address}: hit in {tier}, {:.1?} old",
+                    self.age.unwrap_or_default()
+                )
             }
             (_, None, miss) => {
-                write!(f, "{address}: miss ({})", miss.map_or("unknown", MissReason::as_str))?;
+                write!(
+                    f,
+                    "{address}: miss ({})",
+                    miss.map_or("unknown", MissReason::as_str)
+                )?;
                 if self.coalesced {
                     f.write_str(", answered by another caller's computation")?;
                 }
@@ -188,11 +218,13 @@ pub async fn peek<F: Future>(call: F) -> Option<F::Output> {
     let modifier = Modifier::new(Mode::Peek);
     let scope = Arc::new(modifier.scope());
     let mut call = pin!(call);
-    poll_fn(|cx| match scope::enter(Some(Arc::clone(&scope)), || call.as_mut().poll(cx)) {
-        Poll::Ready(out) => Poll::Ready(Some(out)),
-        Poll::Pending if lock(&modifier.found).target.is_some() => Poll::Ready(None),
-        Poll::Pending => Poll::Pending,
-    })
+    poll_fn(
+        |cx| match scope::enter(Some(Arc::clone(&scope)), || call.as_mut().poll(cx)) {
+            Poll::Ready(out) => Poll::Ready(Some(out)),
+            Poll::Pending if lock(&modifier.found).target.is_some() => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        },
+    )
     .await
 }
 
@@ -223,7 +255,10 @@ pub async fn explain<F: Future>(call: F) -> (F::Output, Trace) {
 /// # Errors
 /// [`NoCachedCall`](crate::ErrorKind::NoCachedCall) if the future suspends or ends before it reaches a cached call.
 pub async fn key_of<F: Future>(call: F) -> Result<Key, Error> {
-    capture(call).await.map(|target| Key::from(&target)).ok_or_else(|| Error::no_cached_call("key_of"))
+    capture(call)
+        .await
+        .map(|target| Key::from(&target))
+        .ok_or_else(|| Error::no_cached_call("key_of"))
 }
 
 /// Drops exactly the entry of this call, without running its body: no later call is served the old value.
@@ -242,7 +277,9 @@ pub async fn key_of<F: Future>(call: F) -> Result<Key, Error> {
 /// # Errors
 /// [`NoCachedCall`](crate::ErrorKind::NoCachedCall) if the future suspends or ends before it reaches a cached call.
 pub async fn invalidate<F: Future>(call: F) -> Result<Token, Error> {
-    let target = capture(call).await.ok_or_else(|| Error::no_cached_call("invalidate"))?;
+    let target = capture(call)
+        .await
+        .ok_or_else(|| Error::no_cached_call("invalidate"))?;
     Ok(target.cache.invalidate(vec![target.matcher()]))
 }
 

@@ -14,10 +14,10 @@ pub use std::{boxed::Box, file, line};
 pub use inventory;
 
 pub use crate::address::Piece;
+pub use crate::entry::Class;
 pub use crate::invalidate::{Captured, Targets, attempt, capture};
 pub use crate::policy::Preset;
 pub use crate::read::{Call, IntoTtl, Keep, Miss, Run, text};
-pub use crate::entry::Class;
 pub use crate::shape::{
     Returns, Shape, Split, must_be_option, must_be_result, must_keep_errors, probe,
 };

@@ -110,7 +110,9 @@ impl Call {
     #[cold]
     fn tell_hit(&self, cache: &Cache, entry: &Kept) {
         let seat = cache.seat(self.site);
-        cache.0.events.tell(EventKind::Hit, || (Arc::clone(&seat.name), entry.address().into()));
+        cache.0.events.tell(EventKind::Hit, || {
+            (Arc::clone(&seat.name), entry.address().into())
+        });
     }
 
     #[inline(never)]
@@ -144,7 +146,9 @@ impl Call {
             trace.cached = true;
             trace.tier = Some("memory");
             trace.address = Some(entry.address().to_owned());
-            trace.age = Some(std::time::Duration::from_millis(cache.now().saturating_sub(entry.began())));
+            trace.age = Some(std::time::Duration::from_millis(
+                cache.now().saturating_sub(entry.began()),
+            ));
             trace.stamp = Some(entry.stamp());
             trace.cost = Some(std::time::Duration::from_nanos(entry.cost_ns()));
         }
@@ -176,14 +180,22 @@ impl Miss {
     fn new(call: &mut Call) -> Self {
         let (why, modifier) = (call.why, call.modifier.take());
         let scope = scope::current();
-        let cache = scope.as_ref().and_then(|scope| scope.cache.clone()).unwrap_or_else(|| global::get().clone());
+        let cache = scope
+            .as_ref()
+            .and_then(|scope| scope.cache.clone())
+            .unwrap_or_else(|| global::get().clone());
         let seat = cache.seat(call.site);
         let key = Lookup::of(call.identity, &mut call.encoder).to_key();
-        if !matches!(modifier.as_ref().map(|m| m.mode), Some(Mode::Capture | Mode::Peek)) {
+        if !matches!(
+            modifier.as_ref().map(|m| m.mode),
+            Some(Mode::Capture | Mode::Peek)
+        ) {
             seat.counters.miss(why);
         }
         if let Some(error) = &call.broken {
-            cache.0.events.tell(EventKind::Unkeyable, || (Arc::clone(&seat.name), error.to_string().into()));
+            cache.0.events.tell(EventKind::Unkeyable, || {
+                (Arc::clone(&seat.name), error.to_string().into())
+            });
         }
         Self(Box::new(Ticket {
             cache,
@@ -202,15 +214,19 @@ impl Miss {
     /// The address as the template has it.
     pub fn address(&mut self, pieces: &[Piece<'_>]) {
         let mut address = self.0.prefix();
-        render(pieces, &mut address);
-        self.0.address = Some(address);
+        match render(pieces, &mut address) {
+            Ok(()) => self.0.address = Some(address),
+            Err(_) => self.0.cannot_be_named(),
+        }
     }
 
     /// One more tag.
     pub fn tag(&mut self, pieces: &[Piece<'_>]) {
         let mut tag = String::new();
-        render(pieces, &mut tag);
-        self.0.tags.push(tag);
+        match render(pieces, &mut tag) {
+            Ok(()) => self.0.tags.push(tag),
+            Err(_) => self.0.cannot_be_named(),
+        }
     }
 }
 
@@ -220,7 +236,24 @@ impl Ticket {
     }
 
     fn prefix(&self) -> String {
-        self.seat.site.spec.preset.prefix().map_or_else(String::new, |prefix| format!("{prefix}:"))
+        self.seat
+            .site
+            .spec
+            .preset
+            .prefix()
+            .map_or_else(String::new, |prefix| format!("{prefix}:"))
+    }
+
+    /// An argument's `Display` failed: what cannot be named could not be invalidated, and must not be kept.
+    fn cannot_be_named(&mut self) {
+        self.broken = true;
+        let what = || {
+            (
+                Arc::clone(&self.seat.name),
+                "the `Display` of an argument in a template failed".into(),
+            )
+        };
+        self.cache.0.events.tell(EventKind::Unkeyable, what);
     }
 
     /// The key that leaves the process, and what the entry depends on by itself.
@@ -236,28 +269,38 @@ impl Ticket {
             function: &function,
             type_arguments: spec.name.map_or("", |_| type_arguments(path)),
             version: u64::from(spec.version) ^ spec.fingerprint,
-            schema: self.seat.content.get().and_then(|content| content.schema).map_or(0, |schema| schema.hash),
+            schema: self
+                .seat
+                .content
+                .get()
+                .and_then(|content| content.schema)
+                .map_or(0, |schema| schema.hash),
         };
         let digest: KeyDigest = Digest::new(None, &identity, self.key.bytes()).short();
         let address = match self.address.take() {
             Some(address) => address,
             None => {
-                let mut address = self.prefix();
-                render(&[Piece::Text(spec.label()), Piece::Text(":")], &mut address);
-                address.push_str(&digest.text());
-                address
+                format!("{}{}:{digest}", self.prefix(), spec.label())
             }
         };
         let mut own = vec![Dep::entry(digest, address.into())];
         own.extend(self.tags.drain(..).map(|tag| Dep::tag(&tag)));
-        Target { cache: self.cache.clone(), digest, own }
+        Target {
+            cache: self.cache.clone(),
+            digest,
+            own,
+        }
     }
 
     /// What the types of a function's values can do, learnt at its first miss.
     fn learn<S: Split>(&self) {
         self.seat.content.get_or_init(|| {
             let schema = S::schema();
-            Content { portable: schema.is_some(), measured: S::measured(), schema }
+            Content {
+                portable: schema.is_some(),
+                measured: S::measured(),
+                schema,
+            }
         });
     }
 }
@@ -279,8 +322,10 @@ fn type_arguments(path: &str) -> &str {
 /// An argument's text, escaped as in an address.
 pub fn text(value: &dyn Display) -> String {
     let mut text = String::new();
-    render(&[Piece::Arg(value)], &mut text);
-    text
+    match render(&[Piece::Arg(value)], &mut text) {
+        Ok(()) => text,
+        Err(_) => keep::UNWRITABLE.to_string(),
+    }
 }
 
 #[cfg(test)]

@@ -45,12 +45,17 @@ pub(crate) fn current() -> Option<Arc<Scope>> {
     if !is_active() {
         return None;
     }
-    CURRENT.try_with(|current| current.borrow().clone()).ok().flatten()
+    CURRENT
+        .try_with(|current| current.borrow().clone())
+        .ok()
+        .flatten()
 }
 
 /// The scope that surrounds this code, or an empty one, to be changed.
 pub(crate) fn copy() -> Scope {
-    current().map(|scope| Scope::clone(&scope)).unwrap_or_default()
+    current()
+        .map(|scope| Scope::clone(&scope))
+        .unwrap_or_default()
 }
 
 /// Runs `f` inside `scope`, or outside of all with `None`.
@@ -67,7 +72,10 @@ pub(crate) fn enter<R>(scope: Option<Arc<Scope>>, f: impl FnOnce() -> R) -> R {
 
 fn set(scope: Option<Arc<Scope>>) -> Option<Arc<Scope>> {
     let _ = ACTIVE.try_with(|active| active.set(scope.is_some()));
-    CURRENT.try_with(|current| current.replace(scope)).ok().flatten()
+    CURRENT
+        .try_with(|current| current.replace(scope))
+        .ok()
+        .flatten()
 }
 
 /// Polls `future` inside `scope` each time.
@@ -97,7 +105,12 @@ pub(crate) struct Used {
 
 impl Frame {
     pub(crate) fn new(id: u64, parent: Option<Arc<Self>>, max_deps: usize) -> Self {
-        Self { id, parent, used: Mutex::default(), max_deps }
+        Self {
+            id,
+            parent,
+            used: Mutex::default(),
+            max_deps,
+        }
     }
 
     /// A cached call inside this computation gave a value with this stamp and these dependencies.

@@ -19,7 +19,10 @@ impl Site {
     /// A site as its attribute describes it.
     #[must_use]
     pub const fn new(spec: Spec) -> Self {
-        Self { number: AtomicU32::new(0), spec }
+        Self {
+            number: AtomicU32::new(0),
+            spec,
+        }
     }
 
     /// A small dense number, given at the first call.
@@ -27,7 +30,10 @@ impl Site {
         match self.number.load(Ordering::Relaxed) {
             0 => {
                 let fresh = NEXT.fetch_add(1, Ordering::Relaxed);
-                match self.number.compare_exchange(0, fresh, Ordering::Relaxed, Ordering::Relaxed) {
+                match self
+                    .number
+                    .compare_exchange(0, fresh, Ordering::Relaxed, Ordering::Relaxed)
+                {
                     Ok(_) => fresh as usize,
                     Err(other) => other as usize,
                 }

@@ -26,8 +26,14 @@ pub enum MissReason {
 
 impl MissReason {
     /// All of them, in the order of their counters.
-    pub const ALL: [Self; 6] =
-        [Self::Absent, Self::Expired, Self::Invalidated, Self::Evicted, Self::Type, Self::Bypass];
+    pub const ALL: [Self; 6] = [
+        Self::Absent,
+        Self::Expired,
+        Self::Invalidated,
+        Self::Evicted,
+        Self::Type,
+        Self::Bypass,
+    ];
 
     /// The reason in one word.
     #[must_use]
@@ -126,7 +132,10 @@ impl Sharded {
     }
 
     fn get(&self) -> u64 {
-        self.0.iter().map(|shard| shard.0.load(Ordering::Relaxed)).sum()
+        self.0
+            .iter()
+            .map(|shard| shard.0.load(Ordering::Relaxed))
+            .sum()
     }
 }
 
@@ -191,7 +200,10 @@ impl SiteCounters {
     /// What one computation costs on average, in nanoseconds; 0 before the first.
     pub(crate) fn mean_cost_ns(&self) -> u64 {
         let computed = self.computed.load(Ordering::Relaxed);
-        self.cost_ns.load(Ordering::Relaxed).checked_div(computed).unwrap_or(0)
+        self.cost_ns
+            .load(Ordering::Relaxed)
+            .checked_div(computed)
+            .unwrap_or(0)
     }
 
     pub(crate) fn read(&self, name: String) -> FunctionStats {
@@ -307,7 +319,11 @@ impl FunctionStats {
     /// The share of calls that were hits, 0 to 1; 0 without any call.
     #[must_use]
     pub fn hit_rate(&self) -> f64 {
-        if self.calls() == 0 { 0.0 } else { self.hits as f64 / self.calls() as f64 }
+        if self.calls() == 0 {
+            0.0
+        } else {
+            self.hits as f64 / self.calls() as f64
+        }
     }
 
     fn add(&mut self, other: &Self) {
@@ -341,34 +357,58 @@ pub struct Stats {
 }
 
 impl Stats {
-    pub(crate) fn new(mut functions: Vec<FunctionStats>, invalidations: u64, max_bytes: u64) -> Self {
+    pub(crate) fn new(
+        mut functions: Vec<FunctionStats>,
+        invalidations: u64,
+        max_bytes: u64,
+    ) -> Self {
         functions.sort_by(|a, b| b.calls().cmp(&a.calls()).then_with(|| a.name.cmp(&b.name)));
-        let mut total = FunctionStats { name: "total".into(), ..Default::default() };
+        let mut total = FunctionStats {
+            name: "total".into(),
+            ..Default::default()
+        };
         for function in &functions {
             total.add(function);
         }
-        Self { functions, total, invalidations, max_bytes }
+        Self {
+            functions,
+            total,
+            invalidations,
+            max_bytes,
+        }
     }
 
     /// One function, by its name (`user`) or its path (`shop::users::user`).
     #[must_use]
     pub fn function(&self, name: &str) -> Option<&FunctionStats> {
         self.functions.iter().find(|function| {
-            function.name == name || function.name.strip_suffix(name).is_some_and(|head| head.ends_with("::"))
+            function.name == name
+                || function
+                    .name
+                    .strip_suffix(name)
+                    .is_some_and(|head| head.ends_with("::"))
         })
     }
 }
 
 impl fmt::Display for Stats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let width = self.functions.iter().map(|row| row.name.len()).max().unwrap_or(0).max(8);
+        let width = self
+            .functions
+            .iter()
+            .map(|row| row.name.len())
+            .max()
+            .unwrap_or(0)
+            .max(8);
         writeln!(
             f,
             "{:width$}  {:>9}  {:>6}  {:>9}  {:>7}  {:>10}  {:>10}  {:>7}  {:>9}  misses",
             "function", "calls", "hit", "coalesced", "stores", "mean", "saved", "entries", "bytes"
         )?;
         for row in self.functions.iter().chain([&self.total]) {
-            let mean = row.compute_time.checked_div(u32::try_from(row.computed).unwrap_or(u32::MAX));
+            let mean = row
+                .compute_time
+                .checked_div(u32::try_from(row.computed).unwrap_or(u32::MAX));
             writeln!(
                 f,
                 "{:width$}  {:>9}  {:>5.1}%  {:>9}  {:>7}  {:>10}  {:>10}  {:>7}  {:>9}  {}",
@@ -384,7 +424,13 @@ impl fmt::Display for Stats {
                 row.misses
             )?;
         }
-        write!(f, "{} invalidations, {} of {} in use", self.invalidations, bytes(self.total.bytes), bytes(self.max_bytes))
+        write!(
+            f,
+            "{} invalidations, {} of {} in use",
+            self.invalidations,
+            bytes(self.total.bytes),
+            bytes(self.max_bytes)
+        )
     }
 }
 

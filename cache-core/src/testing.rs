@@ -66,7 +66,11 @@ impl TestCache {
             .clock(Clock::Manual(clock.clone()))
             .on_event(move |event| lock(&heard).push(event.clone()))
             .build_blocking()?;
-        Ok(Self { cache, clock, events })
+        Ok(Self {
+            cache,
+            clock,
+            events,
+        })
     }
 
     /// The cache itself.
@@ -109,7 +113,10 @@ impl TestCache {
     #[must_use]
     pub fn count(&self, pattern: &str, like: impl Fn(EventKind) -> bool) -> usize {
         let pattern = Pattern::parse(pattern).unwrap_or_else(|error| panic!("{error}"));
-        lock(&self.events).iter().filter(|event| pattern.matches(&event.address) && like(event.kind)).count()
+        lock(&self.events)
+            .iter()
+            .filter(|event| pattern.matches(&event.address) && like(event.kind))
+            .count()
     }
 
     /// Checks how many calls of matching addresses were hits.
@@ -127,7 +134,9 @@ impl TestCache {
     /// If it were not that many, with all events.
     #[track_caller]
     pub fn assert_computed(&self, pattern: &str, times: usize) {
-        self.assert("computations", pattern, times, |kind| matches!(kind, EventKind::Computed(_)));
+        self.assert("computations", pattern, times, |kind| {
+            matches!(kind, EventKind::Computed(_))
+        });
     }
 
     /// Checks how many values were stored under matching addresses.
@@ -147,9 +156,15 @@ impl TestCache {
     #[track_caller]
     pub fn assert_invalidated(&self, what: &str, times: usize) {
         let events = self.events();
-        let found = events.iter().filter(|e| e.kind == EventKind::Invalidated && &*e.address == what).count();
+        let found = events
+            .iter()
+            .filter(|e| e.kind == EventKind::Invalidated && &*e.address == what)
+            .count();
         if found != times {
-            panic!("expected {times} invalidations of `{what}`, found {found}{}", listing(&events));
+            panic!(
+                "expected {times} invalidations of `{what}`, found {found}{}",
+                listing(&events)
+            );
         }
     }
 
@@ -158,11 +173,18 @@ impl TestCache {
     fn assert(&self, what: &str, pattern: &str, times: usize, like: impl Fn(EventKind) -> bool) {
         let found = self.count(pattern, like);
         if found != times {
-            panic!("expected {times} {what} of `{pattern}`, found {found}{}", listing(&self.events()));
+            panic!(
+                "expected {times} {what} of `{pattern}`, found {found}{}",
+                listing(&self.events())
+            );
         }
     }
 }
 
 fn listing(events: &[Event]) -> String {
-    events.iter().fold(String::from("; all events:"), |all, event| format!("{all}\n  {event}"))
+    events
+        .iter()
+        .fold(String::from("; all events:"), |all, event| {
+            format!("{all}\n  {event}")
+        })
 }

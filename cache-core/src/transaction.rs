@@ -14,7 +14,10 @@ pub(crate) struct Queue(Mutex<Vec<(Cache, Vec<Matcher>)>>);
 impl Queue {
     pub(crate) fn hold(&self, cache: &Cache, matchers: Vec<Matcher>) {
         let mut held = lock(&self.0);
-        match held.iter_mut().find(|(other, _)| Arc::ptr_eq(&other.0, &cache.0)) {
+        match held
+            .iter_mut()
+            .find(|(other, _)| Arc::ptr_eq(&other.0, &cache.0))
+        {
             Some((_, waiting)) => waiting.extend(matchers),
             None => held.push((cache.clone(), matchers)),
         }
@@ -50,10 +53,16 @@ impl Cache {
     ///
     /// # Errors
     /// Those of the future.
-    pub async fn transaction<T, E>(&self, work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+    pub async fn transaction<T, E>(
+        &self,
+        work: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
         let queue = Arc::new(Queue::default());
-        let scope =
-            Scope { cache: Some(self.clone()), transaction: Some(Arc::clone(&queue)), ..scope::copy() };
+        let scope = Scope {
+            cache: Some(self.clone()),
+            transaction: Some(Arc::clone(&queue)),
+            ..scope::copy()
+        };
         let out = scope::within(scope, work).await;
         if out.is_ok() {
             queue.release();
@@ -67,8 +76,11 @@ impl Cache {
     /// Those of the closure.
     pub fn transaction_blocking<T, E>(&self, work: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
         let queue = Arc::new(Queue::default());
-        let scope =
-            Scope { cache: Some(self.clone()), transaction: Some(Arc::clone(&queue)), ..scope::copy() };
+        let scope = Scope {
+            cache: Some(self.clone()),
+            transaction: Some(Arc::clone(&queue)),
+            ..scope::copy()
+        };
         let out = scope::enter(Some(Arc::new(scope)), work);
         if out.is_ok() {
             queue.release();

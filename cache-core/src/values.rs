@@ -28,8 +28,16 @@ fn key(address: &str) -> MemoryKey {
 }
 
 fn own(address: &str) -> Dep {
-    let identity = Identity { function: "values", type_arguments: "", version: 0, schema: 0 };
-    Dep::entry(Digest::new(None, &identity, address.as_bytes()).short(), address.into())
+    let identity = Identity {
+        function: "values",
+        type_arguments: "",
+        version: 0,
+        schema: 0,
+    };
+    Dep::entry(
+        Digest::new(None, &identity, address.as_bytes()).short(),
+        address.into(),
+    )
 }
 
 impl Cache {
@@ -40,7 +48,10 @@ impl Cache {
     pub fn get<T: CacheValue>(&self, address: &str) -> Result<Option<T>, Error> {
         let seat = self.seat(&SITE);
         let scope = scope::current();
-        if scope.as_ref().is_some_and(|scope| scope.transaction.is_some()) {
+        if scope
+            .as_ref()
+            .is_some_and(|scope| scope.transaction.is_some())
+        {
             seat.counters.miss(MissReason::Bypass);
             return Ok(None);
         }
@@ -56,7 +67,9 @@ impl Cache {
             Ok(entry) => match entry.value().downcast_ref::<T>() {
                 Some(value) => {
                     seat.counters.hit();
-                    self.0.events.tell(EventKind::Hit, || (Arc::clone(&seat.name), address.into()));
+                    self.0
+                        .events
+                        .tell(EventKind::Hit, || (Arc::clone(&seat.name), address.into()));
                     Ok(Some(value.clone()))
                 }
                 None => {
@@ -72,7 +85,9 @@ impl Cache {
             },
             Err(reason) => {
                 seat.counters.miss(reason);
-                self.0.events.tell(EventKind::Miss(reason), || (Arc::clone(&seat.name), address.into()));
+                self.0.events.tell(EventKind::Miss(reason), || {
+                    (Arc::clone(&seat.name), address.into())
+                });
                 Ok(None)
             }
         }
@@ -86,10 +101,18 @@ impl Cache {
     ///
     /// # Errors
     /// [`ErrorKind::TooLarge`] if the value is larger than one entry may be, [`ErrorKind::Config`] for a `ttl` of zero.
-    pub fn set<T: CacheValue + serde::Serialize>(&self, address: &str, value: T, ttl: Duration) -> Result<(), Error> {
+    pub fn set<T: CacheValue + serde::Serialize>(
+        &self,
+        address: &str,
+        value: T,
+        ttl: Duration,
+    ) -> Result<(), Error> {
         let seat = self.seat(&SITE);
         if ttl.is_zero() {
-            return Err(Error::new(ErrorKind::Config, "a `ttl` of zero stores nothing; use `remove`"));
+            return Err(Error::new(
+                ErrorKind::Config,
+                "a `ttl` of zero stores nothing; use `remove`",
+            ));
         }
         if scope::current().is_some_and(|scope| scope.transaction.is_some()) {
             seat.counters.refusal(RefusalReason::Bypass);
@@ -113,7 +136,12 @@ impl Cache {
         };
         let entry = head.with(value, weight);
         seat.counters.stored(entry.weight());
-        if self.0.memory.insert(key(address), Arc::clone(&entry)).is_err() {
+        if self
+            .0
+            .memory
+            .insert(key(address), Arc::clone(&entry))
+            .is_err()
+        {
             seat.counters.not_stored(entry.weight());
             seat.counters.refusal(RefusalReason::TooLarge);
             return Err(Error::new(
@@ -125,7 +153,9 @@ impl Cache {
                 ),
             ));
         }
-        self.0.events.tell(EventKind::Stored, || (Arc::clone(&seat.name), address.into()));
+        self.0.events.tell(EventKind::Stored, || {
+            (Arc::clone(&seat.name), address.into())
+        });
         Ok(())
     }
 
@@ -136,7 +166,10 @@ impl Cache {
 
     /// The values under many addresses, in their order; absent ones and those of another type are `None`.
     pub fn get_many<T: CacheValue>(&self, addresses: &[&str]) -> Vec<Option<T>> {
-        addresses.iter().map(|address| self.get(address).ok().flatten()).collect()
+        addresses
+            .iter()
+            .map(|address| self.get(address).ok().flatten())
+            .collect()
     }
 
     /// Puts many values.
@@ -148,12 +181,19 @@ impl Cache {
         values: impl IntoIterator<Item = (impl AsRef<str>, T)>,
         ttl: Duration,
     ) -> Result<(), Error> {
-        values.into_iter().try_for_each(|(address, value)| self.set(address.as_ref(), value, ttl))
+        values
+            .into_iter()
+            .try_for_each(|(address, value)| self.set(address.as_ref(), value, ttl))
     }
 
     /// Removes the values under many addresses, as one record.
     pub fn remove_many(&self, addresses: &[&str]) -> Token {
-        self.invalidate(addresses.iter().map(|address| Matcher::Address((*address).into())).collect())
+        self.invalidate(
+            addresses
+                .iter()
+                .map(|address| Matcher::Address((*address).into()))
+                .collect(),
+        )
     }
 }
 
@@ -178,7 +218,11 @@ pub fn get<T: CacheValue>(address: &str) -> Result<Option<T>, Error> {
 ///
 /// # Errors
 /// As [`Cache::set`].
-pub fn set<T: CacheValue + serde::Serialize>(address: &str, value: T, ttl: Duration) -> Result<(), Error> {
+pub fn set<T: CacheValue + serde::Serialize>(
+    address: &str,
+    value: T,
+    ttl: Duration,
+) -> Result<(), Error> {
     global::current().set(address, value, ttl)
 }
 

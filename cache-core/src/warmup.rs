@@ -43,7 +43,11 @@ impl Cache {
     /// ```
     #[must_use]
     pub fn warmup(&self) -> Warmup<'_> {
-        Warmup { cache: self, concurrency: 4, progress: None }
+        Warmup {
+            cache: self,
+            concurrency: 4,
+            progress: None,
+        }
     }
 }
 
@@ -59,7 +63,9 @@ type Progress<'a> = Box<dyn Fn(usize, usize) + Send + Sync + 'a>;
 
 impl fmt::Debug for Warmup<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Warmup").field("concurrency", &self.concurrency).finish_non_exhaustive()
+        f.debug_struct("Warmup")
+            .field("concurrency", &self.concurrency)
+            .finish_non_exhaustive()
     }
 }
 
@@ -110,9 +116,13 @@ impl Cache {
     /// How many cached calls a job reached.
     async fn warm(&self, job: &WarmupJob) -> Result<u64, String> {
         let counter = Arc::new(AtomicU64::new(0));
-        let scope =
-            Scope { cache: Some(self.clone()), counter: Some(Arc::clone(&counter)), ..scope::copy() };
-        let call = AssertUnwindSafe(scope::within(scope, async { (job.run)().await })).catch_unwind();
+        let scope = Scope {
+            cache: Some(self.clone()),
+            counter: Some(Arc::clone(&counter)),
+            ..scope::copy()
+        };
+        let call =
+            AssertUnwindSafe(scope::within(scope, async { (job.run)().await })).catch_unwind();
         match call.await {
             Ok(outcome) => outcome.map(|()| counter.load(Ordering::Relaxed)),
             Err(payload) => Err(format!("panicked: {}", message(&*payload))),
@@ -144,7 +154,13 @@ pub struct WarmupReport {
 
 impl fmt::Display for WarmupReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} warmed, {} failed in {:.1?}", self.warmed.len(), self.failed.len(), self.took)?;
+        write!(
+            f,
+            "{} warmed, {} failed in {:.1?}",
+            self.warmed.len(),
+            self.failed.len(),
+            self.took
+        )?;
         for (name, why) in &self.failed {
             write!(f, "\n  failed: {name}: {why}")?;
         }
@@ -183,7 +199,10 @@ pub mod outcome {
     }
     impl<T, E: Debug> OfDebug for &Gave<Result<T, E>> {
         fn outcome(&self) -> Outcome {
-            self.0.as_ref().map(drop).map_err(|error| format!("{error:?}"))
+            self.0
+                .as_ref()
+                .map(drop)
+                .map_err(|error| format!("{error:?}"))
         }
     }
 

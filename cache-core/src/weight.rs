@@ -41,7 +41,10 @@ struct Scale {
 }
 
 impl Scale {
-    #[expect(clippy::unnecessary_wraps, reason = "the shape of a Serializer's methods")]
+    #[expect(
+        clippy::unnecessary_wraps,
+        reason = "the shape of a Serializer's methods"
+    )]
     fn add(&mut self, bytes: usize) -> Result<(), Unweighable> {
         self.bytes = self.bytes.saturating_add(bytes);
         Ok(())
@@ -103,10 +106,19 @@ impl ser::Serializer for &mut Scale {
     fn serialize_unit_struct(self, _: &'static str) -> Result<(), Unweighable> {
         Ok(())
     }
-    fn serialize_unit_variant(self, _: &'static str, _: u32, _: &'static str) -> Result<(), Unweighable> {
+    fn serialize_unit_variant(
+        self,
+        _: &'static str,
+        _: u32,
+        _: &'static str,
+    ) -> Result<(), Unweighable> {
         self.add(4)
     }
-    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, v: &T) -> Result<(), Unweighable> {
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(
+        self,
+        _: &'static str,
+        v: &T,
+    ) -> Result<(), Unweighable> {
         v.serialize(self)
     }
     fn serialize_newtype_variant<T: Serialize + ?Sized>(

@@ -26,13 +26,18 @@ impl Ghosts {
 
     /// Why the entry of this hash left, if it is remembered; once.
     pub(super) fn recall(&self, hash: u64) -> MissReason {
-        let Some(slot) = self.slot(hash) else { return MissReason::Absent };
+        let Some(slot) = self.slot(hash) else {
+            return MissReason::Absent;
+        };
         let found = slot.load(Ordering::Relaxed);
         if found & 7 == 0 || found & !7 != hash & !7 {
             return MissReason::Absent;
         }
         slot.store(0, Ordering::Relaxed);
         let at = (found & 7) as usize - 1;
-        MissReason::ALL.get(at).copied().unwrap_or(MissReason::Absent)
+        MissReason::ALL
+            .get(at)
+            .copied()
+            .unwrap_or(MissReason::Absent)
     }
 }

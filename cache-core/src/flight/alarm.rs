@@ -32,7 +32,10 @@ struct Alarms {
     running: bool,
 }
 
-static ALARMS: Mutex<Alarms> = Mutex::new(Alarms { heap: BinaryHeap::new(), running: false });
+static ALARMS: Mutex<Alarms> = Mutex::new(Alarms {
+    heap: BinaryHeap::new(),
+    running: false,
+});
 static SOONER: Condvar = Condvar::new();
 
 /// How long the thread stays without anything to do.
@@ -47,7 +50,9 @@ pub(super) fn set(deadline: Instant, ring: Ring) {
         SOONER.notify_one();
         return;
     }
-    let started = std::thread::Builder::new().name("cache-alarm".into()).spawn(run);
+    let started = std::thread::Builder::new()
+        .name("cache-alarm".into())
+        .spawn(run);
     // A process that cannot start a thread has worse trouble: its waiters then wait for their leader alone.
     alarms.running = started.is_ok();
 }
@@ -58,7 +63,11 @@ fn run() {
     loop {
         let now = Instant::now();
         let mut due = Vec::new();
-        while alarms.heap.peek().is_some_and(|Reverse(alarm)| alarm.0 <= now) {
+        while alarms
+            .heap
+            .peek()
+            .is_some_and(|Reverse(alarm)| alarm.0 <= now)
+        {
             due.extend(alarms.heap.pop().map(|Reverse(alarm)| alarm.1));
         }
         if !due.is_empty() {
@@ -76,6 +85,9 @@ fn run() {
             }
             None => IDLE,
         };
-        alarms = SOONER.wait_timeout(alarms, pause).unwrap_or_else(PoisonError::into_inner).0;
+        alarms = SOONER
+            .wait_timeout(alarms, pause)
+            .unwrap_or_else(PoisonError::into_inner)
+            .0;
     }
 }

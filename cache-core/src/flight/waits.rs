@@ -45,7 +45,11 @@ impl<K: Hash + Eq + Clone, V: Clone> Waiting<K, V> {
             waits.0.entry(*flight).or_default().push(target);
         }
         drop(waits);
-        Some(Self { flights: Arc::clone(flights), chain: chain.into(), target })
+        Some(Self {
+            flights: Arc::clone(flights),
+            chain: chain.into(),
+            target,
+        })
     }
 }
 

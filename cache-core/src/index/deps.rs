@@ -10,7 +10,12 @@ use crate::sync::Arc;
 #[derive(Clone, Debug)]
 pub(crate) enum Dep {
     /// One entry, which may be named by its key or by its address.
-    Entry { key: KeyDigest, key_hash: u64, address_hash: u64, address: Arc<str> },
+    Entry {
+        key: KeyDigest,
+        key_hash: u64,
+        address_hash: u64,
+        address: Arc<str>,
+    },
     /// A tag. `address` is what patterns see of it: `tag:` and the tag.
     Tag { hash: u64, address: Arc<str> },
     /// Every entry whose address begins with this: many dependencies, coarsened.
@@ -28,19 +33,28 @@ impl Dep {
     }
 
     pub(crate) fn tag(tag: &str) -> Self {
-        Self::Tag { hash: hash(TAG, tag.as_bytes()), address: format!("tag:{tag}").into() }
+        Self::Tag {
+            hash: hash(TAG, tag.as_bytes()),
+            address: format!("tag:{tag}").into(),
+        }
     }
 
     /// The address, tag or prefix.
     pub(crate) fn text(&self) -> &str {
         match self {
-            Self::Entry { address, .. } | Self::Tag { address, .. } | Self::Prefix(address) => address,
+            Self::Entry { address, .. } | Self::Tag { address, .. } | Self::Prefix(address) => {
+                address
+            }
         }
     }
 
     fn identity(&self) -> (u8, u64, u64) {
         match self {
-            Self::Entry { key_hash, address_hash, .. } => (0, *key_hash, *address_hash),
+            Self::Entry {
+                key_hash,
+                address_hash,
+                ..
+            } => (0, *key_hash, *address_hash),
             Self::Tag { hash, .. } => (1, *hash, 0),
             Self::Prefix(prefix) => (2, hash(super::PREFIX, prefix.as_bytes()), 0),
         }
@@ -48,7 +62,9 @@ impl Dep {
 
     /// The label a coarsened group is named by: everything up to the address's last `:`.
     fn group(address: &str) -> &str {
-        address.rfind(':').map_or(address, |colon| &address[..=colon])
+        address
+            .rfind(':')
+            .map_or(address, |colon| &address[..=colon])
     }
 }
 
@@ -67,7 +83,10 @@ impl DepSet {
     pub(crate) fn extend(&mut self, deps: &[Dep], max: usize) {
         for dep in deps {
             if let Dep::Entry { address, .. } = dep
-                && self.deps.iter().any(|d| matches!(d, Dep::Prefix(p) if address.starts_with(&**p)))
+                && self
+                    .deps
+                    .iter()
+                    .any(|d| matches!(d, Dep::Prefix(p) if address.starts_with(&**p)))
             {
                 continue;
             }

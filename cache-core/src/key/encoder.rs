@@ -73,7 +73,11 @@ impl Encoder {
     /// Equal bytes have equal hashes. The tag word goes into the hash from its register: read back from memory it would
     /// have to wait for the narrower writes that put it there.
     #[inline(always)]
-    pub(crate) fn finish_with_hash(&mut self, with: impl Hash, mut hasher: impl Hasher) -> (&[u8], u64) {
+    pub(crate) fn finish_with_hash(
+        &mut self,
+        with: impl Hash,
+        mut hasher: impl Hasher,
+    ) -> (&[u8], u64) {
         let Tags { word, shift: _ } = self.tags;
         let len = self.out.len;
         if self.out.limit < INLINE {

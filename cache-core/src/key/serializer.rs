@@ -4,9 +4,10 @@ use std::fmt::{self, Display};
 
 use serde::ser::{self, Serialize};
 
+use super::compound::{Compound, Entries, Sequence};
 use super::encoder::{Buffer, Tags, length};
 use super::error::KeyError;
-use super::set::{Elements, complete};
+use super::set::Elements;
 use super::{name_hash, tag};
 
 /// Writes one value: gives the tag word back, so that it is never written to memory on the way.
@@ -279,128 +280,5 @@ impl fmt::Write for Text<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         self.0.put_slice(text.as_bytes());
         Ok(())
-    }
-}
-
-/// An open tuple, struct or variant.
-pub(super) struct Compound<'a> {
-    out: &'a mut Buffer,
-    tags: Tags,
-}
-
-impl Compound<'_> {
-    #[inline(always)]
-    fn element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), KeyError> {
-        self.tags = value.serialize(Writer::of_part(self.out, self.tags))?;
-        Ok(())
-    }
-
-    #[inline(always)]
-    fn field<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> Result<(), KeyError> {
-        self.out.put(name_hash(name).to_le_bytes());
-        self.element(value)
-    }
-
-    #[inline(always)]
-    fn close(self) -> Result<Tags, KeyError> {
-        self.tags.and(tag::END, self.out)
-    }
-}
-
-macro_rules! compounds {
-    ($($trait:ident: $method:ident($($name:ident)?) => $call:ident),* $(,)?) => {$(
-        impl ser::$trait for Compound<'_> {
-            type Ok = Tags;
-            type Error = KeyError;
-
-            #[inline(always)]
-            fn $method<T: Serialize + ?Sized>(&mut self, $($name: &'static str,)? value: &T) -> Result<(), KeyError> {
-                self.$call($($name,)? value)
-            }
-
-            #[inline(always)]
-            fn end(self) -> Result<Tags, KeyError> {
-                self.close()
-            }
-        }
-    )*};
-}
-
-compounds! {
-    SerializeTuple: serialize_element() => element,
-    SerializeTupleStruct: serialize_field() => element,
-    SerializeTupleVariant: serialize_field() => element,
-    SerializeStruct: serialize_field(name) => field,
-    SerializeStructVariant: serialize_field(name) => field,
-}
-
-/// An open sequence: a list, or a set that is put in order at its end.
-pub(super) struct Sequence<'a> {
-    list: Compound<'a>,
-    elements: Option<Elements>,
-}
-
-impl ser::SerializeSeq for Sequence<'_> {
-    type Ok = Tags;
-    type Error = KeyError;
-
-    #[inline]
-    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), KeyError> {
-        match &mut self.elements {
-            None => self.list.element(value),
-            Some(elements) => elements.add(value),
-        }
-    }
-
-    #[inline]
-    fn end(mut self) -> Result<Tags, KeyError> {
-        if let Some(elements) = self.elements {
-            self.list.tags = elements.put(self.list.out, self.list.tags)?;
-        }
-        self.list.close()
-    }
-}
-
-/// An open map, whose entries are put in order at its end.
-pub(super) struct Entries<'a> {
-    inner: Compound<'a>,
-    entries: Vec<(Vec<u8>, Vec<u8>)>,
-}
-
-impl ser::SerializeMap for Entries<'_> {
-    type Ok = Tags;
-    type Error = KeyError;
-
-    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), KeyError> {
-        self.entries.push((complete(key)?, Vec::new()));
-        Ok(())
-    }
-
-    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), KeyError> {
-        match self.entries.last_mut() {
-            Some((_, bytes)) if bytes.is_empty() => *bytes = complete(value)?,
-            _ => {
-                return Err(ser::Error::custom(
-                    "its `Serialize` wrote a map value without a key",
-                ));
-            }
-        }
-        Ok(())
-    }
-
-    fn end(mut self) -> Result<Tags, KeyError> {
-        if self.entries.iter().any(|(_, value)| value.is_empty()) {
-            return Err(ser::Error::custom(
-                "its `Serialize` wrote a map key without a value",
-            ));
-        }
-        self.entries.sort_by(|(a, _), (b, _)| a.cmp(b));
-        let Compound { out, tags } = self.inner;
-        out.put(length(self.entries.len())?.to_le_bytes());
-        for (key, value) in &self.entries {
-            out.put_framed(key)?;
-            out.put_framed(value)?;
-        }
-        Ok(tags)
     }
 }

@@ -89,7 +89,12 @@ impl Miss {
         body: Pin<&'b mut F>,
     ) -> Run<'b, S, F, fn(&S::Item, &mut Keep)> {
         let _ = shape;
-        Run { driver: Driver::new(self), body, rules: no_rules, shape: PhantomData }
+        Run {
+            driver: Driver::new(self),
+            body,
+            rules: no_rules,
+            shape: PhantomData,
+        }
     }
 
     /// The same with rules.
@@ -101,7 +106,12 @@ impl Miss {
         rules: J,
     ) -> Run<'b, S, F, J> {
         let _ = shape;
-        Run { driver: Driver::new(self), body, rules, shape: PhantomData }
+        Run {
+            driver: Driver::new(self),
+            body,
+            rules,
+            shape: PhantomData,
+        }
     }
 
     /// Goes the way of a miss, for a function that is not async.
@@ -205,7 +215,12 @@ impl Driver {
     fn new(miss: Miss) -> Box<Self> {
         let mut ticket = *miss.0;
         let target = ticket.target();
-        Box::new(Self { ticket, target, stage: Stage::Begin, waited: 0 })
+        Box::new(Self {
+            ticket,
+            target,
+            stage: Stage::Begin,
+            waited: 0,
+        })
     }
 
     /// To the end, in this thread.
@@ -240,7 +255,9 @@ impl Driver {
                     None => return Poll::Ready(()),
                 },
                 Stage::Waiting(waiter, _) => {
-                    let Poll::Ready(status) = waiter.poll(cx) else { return Poll::Pending };
+                    let Poll::Ready(status) = waiter.poll(cx) else {
+                        return Poll::Pending;
+                    };
                     match self.waited_for(status, work) {
                         Some(stage) => self.stage = stage,
                         None => return Poll::Ready(()),
@@ -284,7 +301,7 @@ impl Driver {
             Some(Mode::Bypass | Mode::Refresh) => return Some(self.compute(None, false)),
             Some(Mode::Explain) | None => {}
         }
-        if self.ticket.why == MissReason::Bypass || self.waited > MAX_WAITS {
+        if self.ticket.broken || self.ticket.why == MissReason::Bypass || self.waited > MAX_WAITS {
             return Some(self.compute(None, false));
         }
         let ticket = &self.ticket;
@@ -311,7 +328,12 @@ impl Driver {
                 Some(self.compute(Some(leader), true))
             }
             Role::Wait(waiter) => {
-                let chain = self.ticket.scope.as_ref().and_then(|scope| scope.frame.as_ref()).map(|f| f.chain());
+                let chain = self
+                    .ticket
+                    .scope
+                    .as_ref()
+                    .and_then(|scope| scope.frame.as_ref())
+                    .map(|f| f.chain());
                 let waiting = match chain {
                     None => None,
                     Some(chain) => match parts.flights.wait(&chain, waiter.flight.id) {
@@ -363,9 +385,13 @@ impl Driver {
     fn compute(&self, leader: Option<Leader<MemoryKey, Arc<Kept>>>, may_store: bool) -> Stage {
         let cache = &self.ticket.cache;
         let outer = self.ticket.scope.as_deref();
-        let id = leader.as_ref().map_or_else(|| cache.0.flights.next_id(), |leader| leader.flight().id);
+        let id = leader
+            .as_ref()
+            .map_or_else(|| cache.0.flights.next_id(), |leader| leader.flight().id);
         // The stamp is what the log was when the computation began, never later.
-        let stamp = leader.as_ref().map_or_else(|| cache.0.index.applied(), |leader| leader.flight().stamp);
+        let stamp = leader
+            .as_ref()
+            .map_or_else(|| cache.0.index.applied(), |leader| leader.flight().stamp);
         let parent = outer.and_then(|scope| scope.frame.clone());
         let frame = Arc::new(Frame::new(id, parent, cache.0.config.max_deps));
         let scope = Scope {
@@ -387,9 +413,19 @@ impl Driver {
 
     /// The body has given its value.
     fn finish(&mut self, work: &mut dyn Work) {
-        let Stage::Computing(computation) = std::mem::replace(&mut self.stage, Stage::Parked) else { return };
+        let Stage::Computing(computation) = std::mem::replace(&mut self.stage, Stage::Parked)
+        else {
+            return;
+        };
         let Some(class) = work.class() else { return };
-        let Computation { leader, frame, started, stamp, may_store, .. } = computation;
+        let Computation {
+            leader,
+            frame,
+            started,
+            stamp,
+            may_store,
+            ..
+        } = computation;
         let cache = self.ticket.cache.clone();
         let counters = Arc::clone(&self.ticket.seat.counters);
         let cost_ns = cache.cost_ns(started);
@@ -409,13 +445,19 @@ impl Driver {
         self.report(stamp, &deps);
 
         let verdict = cache.0.index.check(stamp, &deps);
-        let expires = self.lifetime(class, &keep, cost_ns, may_store).and_then(|ttl| {
-            if !verdict.valid {
-                return Err(RefusalReason::Invalidated);
-            }
-            let expires = time::deadline(started.at, ttl);
-            if expires <= cache.now() { Err(RefusalReason::Expired) } else { Ok(expires) }
-        });
+        let expires = self
+            .lifetime(class, &keep, cost_ns, may_store)
+            .and_then(|ttl| {
+                if !verdict.valid {
+                    return Err(RefusalReason::Invalidated);
+                }
+                let expires = time::deadline(started.at, ttl);
+                if expires <= cache.now() {
+                    Err(RefusalReason::Expired)
+                } else {
+                    Ok(expires)
+                }
+            });
         let waited_for = leader.as_ref().is_some_and(Leader::has_waiters);
         let head = Head {
             class,
@@ -429,7 +471,11 @@ impl Driver {
             ring: self.ticket.seat.ring.clone(),
             index: Arc::clone(&cache.0.index),
         };
-        let entry = if expires.is_ok() || waited_for { work.keep(head) } else { None };
+        let entry = if expires.is_ok() || waited_for {
+            work.keep(head)
+        } else {
+            None
+        };
         match (expires, &entry) {
             (Ok(_), Some(entry)) => self.store(entry),
             (Err(reason), _) => self.refuse(reason),
@@ -446,7 +492,13 @@ impl Driver {
     }
 
     /// How long a value may be kept, or why it may not.
-    fn lifetime(&self, class: Class, keep: &Keep, cost_ns: u64, may_store: bool) -> Result<Duration, RefusalReason> {
+    fn lifetime(
+        &self,
+        class: Class,
+        keep: &Keep,
+        cost_ns: u64,
+        may_store: bool,
+    ) -> Result<Duration, RefusalReason> {
         let site = self.ticket.seat.site;
         let policy = &site.spec.policy;
         if !may_store {
@@ -477,7 +529,12 @@ impl Driver {
     fn store(&self, entry: &Arc<Kept>) {
         let counters = &self.ticket.seat.counters;
         counters.stored(entry.weight());
-        let stored = self.ticket.cache.0.memory.insert(self.ticket.key.clone(), Arc::clone(entry));
+        let stored = self
+            .ticket
+            .cache
+            .0
+            .memory
+            .insert(self.ticket.key.clone(), Arc::clone(entry));
         if stored.is_err() {
             counters.not_stored(entry.weight());
             self.refuse(RefusalReason::TooLarge);
@@ -495,18 +552,29 @@ impl Driver {
 
     /// Tells the computation that this call is part of.
     fn report(&self, stamp: Position, deps: &[Dep]) {
-        if let Some(frame) = self.ticket.scope.as_ref().and_then(|scope| scope.frame.as_ref()) {
+        if let Some(frame) = self
+            .ticket
+            .scope
+            .as_ref()
+            .and_then(|scope| scope.frame.as_ref())
+        {
             frame.report(stamp, deps);
         }
     }
 
     fn tell(&self, kind: EventKind) {
         let address = || self.target.own.first().map_or("", Dep::text).into();
-        self.ticket.cache.0.events.tell(kind, || (Arc::clone(&self.ticket.seat.name), address()));
+        self.ticket
+            .cache
+            .0
+            .events
+            .tell(kind, || (Arc::clone(&self.ticket.seat.name), address()));
     }
 
     fn trace(&self, note: impl FnOnce(&mut Trace)) {
-        let Some(modifier) = &self.ticket.modifier else { return };
+        let Some(modifier) = &self.ticket.modifier else {
+            return;
+        };
         let mut found = lock(&modifier.found);
         let trace = &mut found.trace;
         trace.cached = true;

@@ -5,6 +5,9 @@ use std::time::Duration;
 use crate::address::{Piece, render};
 use crate::stats::RefusalReason;
 
+/// Stands for an argument whose `Display` failed; escaped text has no control characters.
+pub(super) const UNWRITABLE: char = '\0';
+
 /// The decisions about one value.
 #[derive(Debug, Default)]
 pub struct Keep {
@@ -27,8 +30,11 @@ impl Keep {
     /// A tag with `{return.…}`.
     pub fn tag(&mut self, pieces: &[Piece<'_>]) {
         let mut tag = String::new();
-        render(pieces, &mut tag);
-        self.tags.push(tag);
+        match render(pieces, &mut tag) {
+            Ok(()) if !tag.contains(UNWRITABLE) => self.tags.push(tag),
+            // Without its tag the value could not be invalidated.
+            _ => self.refused = true,
+        }
     }
 
     pub(super) fn refusal(&self) -> Option<RefusalReason> {

@@ -113,8 +113,7 @@ pub(crate) struct MemoryTier<R: Resident + ?Sized, E: Engine<R> = Quick<R>> {
 impl<R: Resident + ?Sized, E: Engine<R>> MemoryTier<R, E> {
     /// Bytes charged for an entry beside its own weight and the heap part of its key: what the engine and the ring keep, the entry
     /// itself with its two reference counts, and a word that the allocator rounds up by.
-    pub(crate) const OVERHEAD: u64 =
-        E::OVERHEAD + ReclaimRing::OVERHEAD;
+    pub(crate) const OVERHEAD: u64 = E::OVERHEAD + ReclaimRing::OVERHEAD;
 
     /// An empty tier.
     pub(crate) fn new(options: MemoryOptions, clock: Clock, on_leave: OnLeave<R>) -> Self {

@@ -109,7 +109,7 @@ fn sets_of_compounds_read_back() {
     let set = HashSet::from([(1_u8, Some("a")), (2, None), (3, Some(""))]);
     let list = BTreeSet::from([(1_u8, Some("a")), (2, None), (3, Some(""))]);
     let mut list = list.into_iter().collect::<Vec<_>>();
-    list.sort_by_key(|element| bytes(element));
+    list.sort_by_key(bytes);
     assert_eq!(events(&set), events(&list));
 }
 

@@ -64,8 +64,13 @@ impl<'a> Lookup<'a> {
     pub(crate) fn of(identity: TypeId, encoder: &'a mut Encoder) -> Self {
         let (seed, shared) = &*SEEDS;
         // The identity last, for the same reason as in `hash`.
-        let (bytes, hash) = encoder.finish_with_hash(identity, FoldHasher::with_seed(*seed, shared));
-        Self { hash, identity, bytes }
+        let (bytes, hash) =
+            encoder.finish_with_hash(identity, FoldHasher::with_seed(*seed, shared));
+        Self {
+            hash,
+            identity,
+            bytes,
+        }
     }
 
     /// The hash of the key in this process.
