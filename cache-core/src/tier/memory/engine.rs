@@ -38,7 +38,7 @@ impl Token {
     /// Whether this is the slot that the token was made for.
     #[inline]
     pub(crate) fn names<R: ?Sized>(&self, slot: &Slot<R>) -> bool {
-        true
+        self.ticket == slot.ticket
     }
 }
 
