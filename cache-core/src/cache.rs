@@ -5,7 +5,7 @@ use std::num::NonZero;
 use std::time::{Duration, Instant};
 
 use crate::config::{Builder, Config};
-use crate::entry::Entry;
+use crate::entry::Kept;
 use crate::events::{EventKind, Events};
 use crate::flight::Flights;
 use crate::index::{Index, Matcher, Position};
@@ -14,7 +14,7 @@ use crate::scope::{self, Scope};
 use crate::site::Site;
 use crate::stats::{MissReason, SiteCounters, Stats};
 use crate::sync::{Arc, RwLock, read, write};
-use crate::tier::memory::{CapacityRing, Departure, MemoryKey, MemoryTier};
+use crate::tier::memory::{CapacityRing, Departure, MemoryKey, MemoryTier, Resident};
 
 mod ghosts;
 use ghosts::Ghosts;
@@ -30,8 +30,8 @@ pub struct Cache(pub(crate) Arc<Parts>);
 pub(crate) struct Parts {
     pub(crate) config: Config,
     pub(crate) index: Arc<Index>,
-    pub(crate) memory: MemoryTier<Entry>,
-    pub(crate) flights: Arc<Flights<MemoryKey, Arc<Entry>>>,
+    pub(crate) memory: MemoryTier<Kept>,
+    pub(crate) flights: Arc<Flights<MemoryKey, Arc<Kept>>>,
     pub(crate) events: Events,
     sites: RwLock<Vec<Option<Arc<Seat>>>>,
     ghosts: Arc<Ghosts>,
@@ -78,9 +78,9 @@ impl Cache {
         let memory = MemoryTier::new(
             config.memory,
             config.clock.clone(),
-            Box::new(move |key: &MemoryKey, entry: &Arc<Entry>, departure| {
+            Box::new(move |key: &MemoryKey, entry: &Arc<Kept>, departure| {
                 let evicted = matches!(departure, Departure::Evicted | Departure::Capacity);
-                entry.stats.left(entry.weight, evicted);
+                entry.stats.left(entry.weight(), evicted);
                 match departure {
                     Departure::Evicted | Departure::Capacity => leavers.remember(key.hash(), MissReason::Evicted),
                     Departure::Expired => leavers.remember(key.hash(), MissReason::Expired),
@@ -174,8 +174,8 @@ impl Cache {
     }
 
     /// An entry that may be served now, or why there is none.
-    #[inline]
-    pub(crate) fn find(&self, lookup: &crate::tier::memory::Lookup<'_>) -> Result<Arc<Entry>, MissReason> {
+    #[inline(always)]
+    pub(crate) fn find(&self, lookup: &crate::tier::memory::Lookup<'_>) -> Result<Arc<Kept>, MissReason> {
         let Some(entry) = self.0.memory.get(lookup) else {
             return Err(self.0.ghosts.recall(lookup.hash()));
         };

@@ -17,8 +17,9 @@ pub use crate::address::Piece;
 pub use crate::invalidate::{Captured, Targets, attempt, capture};
 pub use crate::policy::Preset;
 pub use crate::read::{Call, IntoTtl, Keep, Miss, Run, text};
+pub use crate::entry::Class;
 pub use crate::shape::{
-    Class, Returns, Shape, Split, must_be_option, must_be_result, must_keep_errors, probe,
+    Returns, Shape, Split, must_be_option, must_be_result, must_keep_errors, probe,
 };
 pub use crate::site::{Site, SiteRef, Spec, TargetRef};
 pub use crate::warmup::{JobFuture, Outcome, WarmupJob, outcome};

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::address::{Piece, render};
 use crate::cache::{Cache, Content, Seat};
-use crate::entry::Entry;
+use crate::entry::Kept;
 use crate::events::EventKind;
 use crate::global;
 use crate::index::Dep;
@@ -40,7 +40,11 @@ pub struct Call {
     identity: TypeId,
     instance: &'static str,
     encoder: Encoder,
-    broken: Option<KeyError>,
+    broken: Option<Box<KeyError>>,
+    /// Why there was nothing to serve.
+    why: MissReason,
+    /// The modifier that this call is the first under.
+    modifier: Option<Arc<Modifier>>,
 }
 
 impl Call {
@@ -55,14 +59,16 @@ impl Call {
             instance: std::any::type_name::<M>(),
             encoder: Encoder::new(),
             broken: None,
+            why: MissReason::Absent,
+            modifier: None,
         }
     }
 
     /// Adds an argument to the key.
-    #[inline]
+    #[inline(always)]
     pub fn arg<T: KeyPart + ?Sized>(&mut self, value: &T) {
         if let Err(error) = self.encoder.push(value) {
-            self.broken.get_or_insert(error);
+            self.broken.get_or_insert(Box::new(error));
         }
     }
 
@@ -71,72 +77,78 @@ impl Call {
     /// # Errors
     /// The miss, to be [run](Miss::run).
     #[inline]
-    pub fn start<S: Split>(mut self, _: &S) -> Result<S::Return, Miss> {
-        match self.find() {
-            Ok(entry) => match S::unpack(entry.value(), entry.class) {
-                Some(value) => Ok(value),
-                None => Err(Miss::new(self, MissReason::Type, None)),
-            },
-            Err((reason, modifier)) => Err(Miss::new(self, reason, modifier)),
+    pub fn start<S: Split>(&mut self, _: &S) -> Result<S::Return, Miss> {
+        if let Some(entry) = self.find() {
+            if let Some(value) = S::unpack(entry.value(), entry.class) {
+                return Ok(value);
+            }
+            self.why = MissReason::Type;
         }
+        Err(Miss::new(self))
     }
 
-    fn find(&mut self) -> Result<Arc<Entry>, (MissReason, Option<Arc<Modifier>>)> {
-        if scope::is_active() {
+    /// The entry, if it may be served. One call for all functions, and everything below it inlined.
+    fn find(&mut self) -> Option<Arc<Kept>> {
+        if scope::is_active() || self.broken.is_some() {
             return self.find_in_scope();
         }
-        if self.broken.is_some() {
-            return Err((MissReason::Bypass, None));
-        }
         let cache = global::get();
-        let lookup = Lookup::new(self.identity, self.encoder.finish());
-        let entry = cache.find(&lookup).map_err(|reason| (reason, None))?;
+        let entry = match cache.find(&Lookup::of(self.identity, &mut self.encoder)) {
+            Ok(entry) => entry,
+            Err(reason) => {
+                self.why = reason;
+                return None;
+            }
+        };
         entry.stats.hit();
         if cache.0.events.listening() {
             self.tell_hit(cache, &entry);
         }
-        Ok(entry)
+        Some(entry)
     }
 
     #[cold]
-    fn tell_hit(&self, cache: &Cache, entry: &Entry) {
+    fn tell_hit(&self, cache: &Cache, entry: &Kept) {
         let seat = cache.seat(self.site);
         cache.0.events.tell(EventKind::Hit, || (Arc::clone(&seat.name), entry.address().into()));
     }
 
     #[inline(never)]
-    fn find_in_scope(&mut self) -> Result<Arc<Entry>, (MissReason, Option<Arc<Modifier>>)> {
+    fn find_in_scope(&mut self) -> Option<Arc<Kept>> {
         let scope = scope::current().unwrap_or_default();
         scope.count();
-        let modifier = scope.modifier.clone().filter(|modifier| modifier.take());
-        let mode = modifier.as_ref().map(|modifier| modifier.mode);
+        self.modifier = scope.modifier.clone().filter(|modifier| modifier.take());
+        let mode = self.modifier.as_ref().map(|modifier| modifier.mode);
         let looks = matches!(mode, None | Some(Mode::Peek | Mode::Explain));
         if self.broken.is_some() || scope.transaction.is_some() || !looks {
-            return Err((MissReason::Bypass, modifier));
+            self.why = MissReason::Bypass;
+            return None;
         }
         let cache = scope.cache.as_ref().unwrap_or_else(|| global::get());
-        let lookup = Lookup::new(self.identity, self.encoder.finish());
-        let entry = match cache.find(&lookup) {
+        let entry = match cache.find(&Lookup::of(self.identity, &mut self.encoder)) {
             Ok(entry) => entry,
-            Err(reason) => return Err((reason, modifier)),
+            Err(reason) => {
+                self.why = reason;
+                return None;
+            }
         };
         entry.stats.hit();
         if cache.0.events.listening() {
             self.tell_hit(cache, &entry);
         }
         if let Some(frame) = &scope.frame {
-            frame.report(entry.stamp(), &entry.deps);
+            frame.report(entry.stamp(), entry.deps());
         }
-        if let Some(modifier) = &modifier {
+        if let Some(modifier) = &self.modifier {
             let trace = &mut lock(&modifier.found).trace;
             trace.cached = true;
             trace.tier = Some("memory");
             trace.address = Some(entry.address().to_owned());
-            trace.age = Some(std::time::Duration::from_millis(cache.now().saturating_sub(entry.began)));
+            trace.age = Some(std::time::Duration::from_millis(cache.now().saturating_sub(entry.began())));
             trace.stamp = Some(entry.stamp());
-            trace.cost = Some(std::time::Duration::from_nanos(entry.cost_ns));
+            trace.cost = Some(std::time::Duration::from_nanos(entry.cost_ns()));
         }
-        Ok(entry)
+        Some(entry)
     }
 }
 
@@ -161,11 +173,12 @@ pub(crate) struct Ticket {
 
 impl Miss {
     #[inline(never)]
-    fn new(mut call: Call, why: MissReason, modifier: Option<Arc<Modifier>>) -> Self {
+    fn new(call: &mut Call) -> Self {
+        let (why, modifier) = (call.why, call.modifier.take());
         let scope = scope::current();
         let cache = scope.as_ref().and_then(|scope| scope.cache.clone()).unwrap_or_else(|| global::get().clone());
         let seat = cache.seat(call.site);
-        let key = Lookup::new(call.identity, call.encoder.finish()).to_key();
+        let key = Lookup::of(call.identity, &mut call.encoder).to_key();
         if !matches!(modifier.as_ref().map(|m| m.mode), Some(Mode::Capture | Mode::Peek)) {
             seat.counters.miss(why);
         }

@@ -11,22 +11,10 @@ use std::marker::PhantomData;
 
 use serde::{Serialize, de::DeserializeOwned};
 
+use crate::entry::{Class, Head, Kept};
 use crate::schema::{self, Fingerprint};
+use crate::sync::Arc;
 use crate::weight::{self, CacheWeight};
-
-/// A value in memory, type-erased.
-pub type Payload = Box<dyn Any + Send + Sync>;
-
-/// What kind of outcome a value is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Class {
-    /// A value proper.
-    Value,
-    /// `None`, or `Ok(None)`.
-    Absent,
-    /// An `Err`.
-    Failed,
-}
 
 /// A value that can be kept: cheap to hand out again, from any thread, for as long as the cache likes.
 #[diagnostic::on_unimplemented(
@@ -228,15 +216,15 @@ impl<T> Content for Local<T> {
 
 /// Whether an error can be handed to more than one caller.
 pub trait Sharing<E>: Copy + Send + Sync {
-    /// A copy to keep.
-    fn keep(error: &E) -> Option<Payload>;
+    /// An entry with a copy.
+    fn keep(error: &E, head: Head) -> Option<Arc<Kept>>;
     /// A copy to hand out.
     fn take(payload: &(dyn Any + Send + Sync)) -> Option<E>;
 }
 
 impl<E: CacheValue> Sharing<E> for Shared<E> {
-    fn keep(error: &E) -> Option<Payload> {
-        Some(Box::new(error.clone()))
+    fn keep(error: &E, head: Head) -> Option<Arc<Kept>> {
+        Some(head.with(error.clone(), size_of::<E>()))
     }
     fn take(payload: &(dyn Any + Send + Sync)) -> Option<E> {
         payload.downcast_ref::<E>().cloned()
@@ -244,7 +232,7 @@ impl<E: CacheValue> Sharing<E> for Shared<E> {
 }
 
 impl<E> Sharing<E> for Alone<E> {
-    fn keep(_: &E) -> Option<Payload> {
+    fn keep(_: &E, _: Head) -> Option<Arc<Kept>> {
         None
     }
     fn take(_: &(dyn Any + Send + Sync)) -> Option<E> {
@@ -262,13 +250,13 @@ pub trait Split: Copy + Send + Sync {
     fn class(out: &Self::Return) -> Class;
     /// The success value, through `Result` and `Option`.
     fn item(out: &Self::Return) -> Option<&Self::Item>;
-    /// A copy to keep, and its weight in bytes. `None` for an error that cannot be copied.
-    fn keep(out: &Self::Return) -> Option<(Payload, usize)>;
+    /// An entry with a copy. `None` for an error that cannot be copied.
+    fn keep(out: &Self::Return, head: Head) -> Option<Arc<Kept>>;
     /// An outcome from what was kept. `None` where the types do not fit.
     fn unpack(payload: &(dyn Any + Send + Sync), class: Class) -> Option<Self::Return>;
     /// The schema of the value, where it can leave the process.
     fn schema() -> Option<Fingerprint>;
-    /// Whether [`keep`](Self::keep) knows the weight, or only `size_of`.
+    /// Whether the weight of a value is known, or only its `size_of`.
     fn measured() -> bool;
 }
 
@@ -296,10 +284,10 @@ where
         O::value(out).and_then(I::item)
     }
 
-    fn keep(out: &O::Return) -> Option<(Payload, usize)> {
+    fn keep(out: &O::Return, head: Head) -> Option<Arc<Kept>> {
         match O::value(out) {
-            Some(value) => Some((Box::new(value.clone()), W::weigh(value))),
-            None => O::with_error(out, S::keep).flatten().map(|payload| (payload, size_of::<O::Error>())),
+            Some(value) => Some(head.with(value.clone(), W::weigh(value))),
+            None => O::with_error(out, |error| S::keep(error, head)).flatten(),
         }
     }
 

@@ -1,5 +1,6 @@
 //! Counters: what happened, per function and in total.
 
+use std::cell::Cell;
 use std::fmt;
 use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -96,7 +97,9 @@ impl RefusalReason {
 
 /// A counter that many threads write and few read.
 #[derive(Debug, Default)]
-struct Sharded([Padded; 8]);
+struct Sharded([Padded; SHARDS]);
+
+const SHARDS: usize = 8;
 
 #[derive(Debug, Default)]
 #[repr(align(128))]
@@ -106,14 +109,20 @@ impl Sharded {
     #[inline]
     fn add(&self) {
         thread_local! {
-            static SHARD: usize = {
-                static NEXT: AtomicUsize = AtomicUsize::new(0);
-                NEXT.fetch_add(1, Ordering::Relaxed)
-            };
+            static SHARD: Cell<usize> = const { Cell::new(usize::MAX) };
         }
-        // A thread that is being torn down counts in the first shard.
-        let shard = SHARD.try_with(|shard| *shard).unwrap_or(0);
-        self.0[shard % 8].0.fetch_add(1, Ordering::Relaxed);
+        #[cold]
+        fn next() -> usize {
+            static NEXT: AtomicUsize = AtomicUsize::new(0);
+            let shard = NEXT.fetch_add(1, Ordering::Relaxed) % SHARDS;
+            SHARD.set(shard);
+            shard
+        }
+        let known = SHARD.get();
+        let shard = if known < SHARDS { known } else { next() };
+        if let Some(shard) = self.0.get(shard) {
+            shard.0.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     fn get(&self) -> u64 {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::cache::{Cache, Token};
-use crate::entry::{Entry, Parts};
+use crate::entry::{Class, Head};
 use crate::error::{Error, ErrorKind};
 use crate::events::EventKind;
 use crate::global;
@@ -11,11 +11,11 @@ use crate::index::{Dep, Matcher};
 use crate::key::{Digest, Identity};
 use crate::policy::Preset;
 use crate::scope;
-use crate::shape::{CacheValue, Class};
+use crate::shape::CacheValue;
 use crate::site::{Site, Spec};
 use crate::stats::{MissReason, RefusalReason};
 use crate::sync::Arc;
-use crate::tier::memory::{Lookup, MemoryKey};
+use crate::tier::memory::{Lookup, MemoryKey, Resident};
 use crate::time;
 
 /// Stands for all values that no function computed.
@@ -48,7 +48,7 @@ impl Cache {
         if let Some(frame) = scope.as_ref().and_then(|scope| scope.frame.as_ref()) {
             // A value that is not there is something to depend on, too.
             match &found {
-                Ok(entry) => frame.report(entry.stamp(), &entry.deps),
+                Ok(entry) => frame.report(entry.stamp(), entry.deps()),
                 Err(_) => frame.report(self.0.index.applied(), &[own(address)]),
             }
         }
@@ -98,9 +98,8 @@ impl Cache {
         }
         let now = self.now();
         let stamp = self.0.index.applied();
-        let weight = crate::weight::measure(&value) as u64;
-        let entry = Arc::new(Entry::new(Parts {
-            value: Box::new(value),
+        let weight = crate::weight::measure(&value);
+        let head = Head {
             class: Class::Value,
             stamp,
             checked: 0,
@@ -109,13 +108,13 @@ impl Cache {
             deps: Box::new([own(address)]),
             began: now,
             cost_ns: 0,
-            weight,
             ring: None,
             index: Arc::clone(&self.0.index),
-        }));
-        seat.counters.stored(entry.weight);
+        };
+        let entry = head.with(value, weight);
+        seat.counters.stored(entry.weight());
         if self.0.memory.insert(key(address), Arc::clone(&entry)).is_err() {
-            seat.counters.not_stored(entry.weight);
+            seat.counters.not_stored(entry.weight());
             seat.counters.refusal(RefusalReason::TooLarge);
             return Err(Error::new(
                 ErrorKind::TooLarge,

@@ -59,7 +59,9 @@ impl Eq for KeyBytes {}
 impl fmt::Debug for KeyBytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("KeyBytes(")?;
-        self.as_slice().iter().try_for_each(|byte| write!(f, "{byte:02x}"))?;
+        self.as_slice()
+            .iter()
+            .try_for_each(|byte| write!(f, "{byte:02x}"))?;
         f.write_str(")")
     }
 }

@@ -26,8 +26,17 @@ impl Digest {
     /// The digest of the key with these canonical bytes.
     pub fn new(secret: Option<&[u8; 32]>, identity: &Identity<'_>, key: &[u8]) -> Self {
         let mut hasher = secret.map_or_else(blake3::Hasher::new, blake3::Hasher::new_keyed);
-        let (version, schema) = (identity.version.to_le_bytes(), identity.schema.to_le_bytes());
-        for part in [identity.function.as_bytes(), identity.type_arguments.as_bytes(), &version, &schema, key] {
+        let (version, schema) = (
+            identity.version.to_le_bytes(),
+            identity.schema.to_le_bytes(),
+        );
+        for part in [
+            identity.function.as_bytes(),
+            identity.type_arguments.as_bytes(),
+            &version,
+            &schema,
+            key,
+        ] {
             hasher.update(&(part.len() as u64).to_le_bytes());
             hasher.update(part);
         }
@@ -72,15 +81,25 @@ impl KeyDigest {
         let bits = u128::from_be_bytes(self.0);
         // 128 bits are 25 groups of five and three bits, which RFC 4648 pads with zeros on the right.
         (0..Self::TEXT_LEN as u32).map(move |at| {
-            let group = if at < 25 { bits >> (123 - 5 * at) } else { bits << 2 } as u8 & 31;
-            char::from(if group < 26 { b'a' + group } else { b'2' + group - 26 })
+            let group = if at < 25 {
+                bits >> (123 - 5 * at)
+            } else {
+                bits << 2
+            } as u8
+                & 31;
+            char::from(if group < 26 {
+                b'a' + group
+            } else {
+                b'2' + group - 26
+            })
         })
     }
 }
 
 impl fmt::Display for KeyDigest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.letters().try_for_each(|letter| fmt::Write::write_char(f, letter))
+        self.letters()
+            .try_for_each(|letter| fmt::Write::write_char(f, letter))
     }
 }
 

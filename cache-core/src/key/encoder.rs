@@ -1,6 +1,6 @@
 //! The buffer that an argument list is encoded into.
 
-use std::hash::{BuildHasher, Hasher as _};
+use std::hash::{Hash, Hasher};
 
 use serde::Serialize;
 
@@ -32,7 +32,10 @@ impl Encoder {
     /// An encoder that holds no argument yet.
     #[inline(always)]
     pub fn new() -> Self {
-        Self { tags: Tags { word: 0, shift: 0 }, out: Buffer::new() }
+        Self {
+            tags: Tags { word: 0, shift: 0 },
+            out: Buffer::new(),
+        }
     }
 
     /// Appends one argument.
@@ -45,7 +48,11 @@ impl Encoder {
     /// What the argument's `Serialize` refuses, and lengths from 2³² on.
     #[inline(always)]
     pub fn push<T: Serialize + ?Sized>(&mut self, argument: &T) -> Result<(), KeyError> {
-        self.tags = argument.serialize(Writer::of_argument(&mut self.out, self.tags, set::is_hash_set::<T>))?;
+        self.tags = argument.serialize(Writer::of_argument(
+            &mut self.out,
+            self.tags,
+            set::is_hash_set::<T>,
+        ))?;
         Ok(())
     }
 
@@ -61,20 +68,24 @@ impl Encoder {
         self.out.finish(self.tags)
     }
 
-    /// The canonical bytes and their [`hash_of`], which is cheaper here: the tag word does not take the way over memory.
+    /// The canonical bytes, and their hash with what else tells keys apart.
+    ///
+    /// Equal bytes have equal hashes. The tag word goes into the hash from its register: read back from memory it would
+    /// have to wait for the narrower writes that put it there.
     #[inline(always)]
-    pub(crate) fn finish_with_hash(&mut self, site: u32, state: &impl BuildHasher) -> (&[u8], u64) {
+    pub(crate) fn finish_with_hash(&mut self, with: impl Hash, mut hasher: impl Hasher) -> (&[u8], u64) {
         let Tags { word, shift: _ } = self.tags;
         let len = self.out.len;
         if self.out.limit < INLINE {
             let bytes = self.out.finish_long(self.tags);
-            return (bytes, hash_of(bytes, site, state));
+            hasher.write(bytes);
+            with.hash(&mut hasher);
+            return (bytes, hasher.finish());
         }
         let bytes = self.out.finish(self.tags);
-        let mut hasher = state.build_hasher();
         hasher.write(bytes.get(..len).unwrap_or_default());
         hasher.write_u64(word);
-        hasher.write_u32(site);
+        with.hash(&mut hasher);
         (bytes, hasher.finish())
     }
 }
@@ -83,18 +94,6 @@ impl Default for Encoder {
     fn default() -> Self {
         Self::new()
     }
-}
-
-/// The hash of finished bytes: values, tag words and site.
-pub(crate) fn hash_of(bytes: &[u8], site: u32, state: &impl BuildHasher) -> u64 {
-    let mut hasher = state.build_hasher();
-    let parts = tail::split(bytes);
-    hasher.write(parts.values);
-    let mut words = parts.words();
-    words.by_ref().take(parts.count / tail::WORD_TAGS).for_each(|word| hasher.write_u64(word));
-    hasher.write_u64(words.next().unwrap_or(0));
-    hasher.write_u32(site);
-    hasher.finish()
 }
 
 /// The tag word that is being filled. Passed by value, so that it stays in registers.
@@ -140,7 +139,13 @@ struct Heap {
 impl Buffer {
     #[inline(always)]
     fn new() -> Self {
-        Self { len: 0, limit: INLINE, bytes: [0; INLINE + MAX_TAIL], words: None, heap: None }
+        Self {
+            len: 0,
+            limit: INLINE,
+            bytes: [0; INLINE + MAX_TAIL],
+            words: None,
+            heap: None,
+        }
     }
 
     /// Appends a scalar.
@@ -279,21 +284,27 @@ impl Buffer {
         let words = self.full_words();
         let count = words.len() * tail::WORD_TAGS + (tags.shift / TAG_BITS) as usize;
         let last = tags.word.to_le_bytes();
-        let last = last.get(..tags.shift.div_ceil(8) as usize).unwrap_or_default();
+        let last = last
+            .get(..tags.shift.div_ceil(8) as usize)
+            .unwrap_or_default();
         let (number, digits) = tail::number(count);
         let number = number.get(..digits).unwrap_or_default();
         let mut end = self.len;
         match &mut self.heap {
             Some(heap) => {
                 heap.values.truncate(end); // an earlier tail
-                heap.words.iter().for_each(|word| heap.values.extend_from_slice(&word.to_le_bytes()));
+                heap.words
+                    .iter()
+                    .for_each(|word| heap.values.extend_from_slice(&word.to_le_bytes()));
                 heap.values.extend_from_slice(last);
                 heap.values.extend_from_slice(number);
                 &heap.values
             }
             None => {
                 let words = self.words.iter().flatten().take((INLINE - self.limit) / 8);
-                let tail = words.flat_map(|word| word.to_le_bytes()).chain(last.iter().chain(number).copied());
+                let tail = words
+                    .flat_map(|word| word.to_le_bytes())
+                    .chain(last.iter().chain(number).copied());
                 for (slot, byte) in self.bytes.iter_mut().skip(end).zip(tail) {
                     *slot = byte;
                     end += 1;

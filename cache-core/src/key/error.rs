@@ -24,7 +24,9 @@ impl KeyError {
 impl fmt::Display for KeyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &*self.0 {
-            Fault::Refused(message) => write!(f, "an argument cannot be part of a cache key: {message}")?,
+            Fault::Refused(message) => {
+                write!(f, "an argument cannot be part of a cache key: {message}")?
+            }
             Fault::TooLong(length) => write!(
                 f,
                 "an argument cannot be part of a cache key: a length of {length} is above the limit of 4294967295"

@@ -25,7 +25,11 @@ impl<'a> Writer<'a> {
 
     #[inline(always)]
     pub(super) fn of_part(out: &'a mut Buffer, tags: Tags) -> Self {
-        Self { out, tags, is_set: || false }
+        Self {
+            out,
+            tags,
+            is_set: || false,
+        }
     }
 
     #[inline(always)]
@@ -42,7 +46,10 @@ impl<'a> Writer<'a> {
 
     #[inline(always)]
     fn open(self, tag: u8) -> Result<Compound<'a>, KeyError> {
-        Ok(Compound { tags: self.tags.and(tag, self.out)?, out: self.out })
+        Ok(Compound {
+            tags: self.tags.and(tag, self.out)?,
+            out: self.out,
+        })
     }
 
     #[inline(always)]
@@ -86,18 +93,27 @@ impl<'a> ser::Serializer for Writer<'a> {
 
     #[inline(always)]
     fn serialize_bool(self, value: bool) -> Result<Tags, KeyError> {
-        self.tags.and(if value { tag::TRUE } else { tag::FALSE }, self.out)
+        self.tags
+            .and(if value { tag::TRUE } else { tag::FALSE }, self.out)
     }
 
     #[inline(always)]
     fn serialize_f32(self, value: f32) -> Result<Tags, KeyError> {
-        let normal = if value.is_nan() { f32::from_bits(0x7fc0_0000) } else { value + 0.0 }; // -0.0 + 0.0 is 0.0
+        let normal = if value.is_nan() {
+            f32::from_bits(0x7fc0_0000)
+        } else {
+            value + 0.0
+        }; // -0.0 + 0.0 is 0.0
         self.scalar(tag::F32, normal.to_bits().to_le_bytes())
     }
 
     #[inline(always)]
     fn serialize_f64(self, value: f64) -> Result<Tags, KeyError> {
-        let normal = if value.is_nan() { f64::from_bits(0x7ff8_0000_0000_0000) } else { value + 0.0 };
+        let normal = if value.is_nan() {
+            f64::from_bits(0x7ff8_0000_0000_0000)
+        } else {
+            value + 0.0
+        };
         self.scalar(tag::F64, normal.to_bits().to_le_bytes())
     }
 
@@ -187,7 +203,10 @@ impl<'a> ser::Serializer for Writer<'a> {
     #[inline]
     fn serialize_seq(self, len: Option<usize>) -> Result<Sequence<'a>, KeyError> {
         let elements = (self.is_set)().then(|| Elements::new(len));
-        Ok(Sequence { list: self.open(tag::SEQ)?, elements })
+        Ok(Sequence {
+            list: self.open(tag::SEQ)?,
+            elements,
+        })
     }
 
     #[inline(always)]
@@ -196,7 +215,11 @@ impl<'a> ser::Serializer for Writer<'a> {
     }
 
     #[inline(always)]
-    fn serialize_tuple_struct(mut self, name: &'static str, _len: usize) -> Result<Compound<'a>, KeyError> {
+    fn serialize_tuple_struct(
+        mut self,
+        name: &'static str,
+        _len: usize,
+    ) -> Result<Compound<'a>, KeyError> {
         self.name(name);
         self.open(tag::TUPLE_STRUCT)
     }
@@ -215,11 +238,18 @@ impl<'a> ser::Serializer for Writer<'a> {
 
     fn serialize_map(self, len: Option<usize>) -> Result<Entries<'a>, KeyError> {
         let entries = Vec::with_capacity(len.unwrap_or(0).min(1024));
-        Ok(Entries { inner: self.open(tag::MAP)?, entries })
+        Ok(Entries {
+            inner: self.open(tag::MAP)?,
+            entries,
+        })
     }
 
     #[inline(always)]
-    fn serialize_struct(mut self, name: &'static str, _len: usize) -> Result<Compound<'a>, KeyError> {
+    fn serialize_struct(
+        mut self,
+        name: &'static str,
+        _len: usize,
+    ) -> Result<Compound<'a>, KeyError> {
         self.name(name);
         self.open(tag::STRUCT)
     }
@@ -349,14 +379,20 @@ impl ser::SerializeMap for Entries<'_> {
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), KeyError> {
         match self.entries.last_mut() {
             Some((_, bytes)) if bytes.is_empty() => *bytes = complete(value)?,
-            _ => return Err(ser::Error::custom("its `Serialize` wrote a map value without a key")),
+            _ => {
+                return Err(ser::Error::custom(
+                    "its `Serialize` wrote a map value without a key",
+                ));
+            }
         }
         Ok(())
     }
 
     fn end(mut self) -> Result<Tags, KeyError> {
         if self.entries.iter().any(|(_, value)| value.is_empty()) {
-            return Err(ser::Error::custom("its `Serialize` wrote a map key without a value"));
+            return Err(ser::Error::custom(
+                "its `Serialize` wrote a map key without a value",
+            ));
         }
         self.entries.sort_by(|(a, _), (b, _)| a.cmp(b));
         let Compound { out, tags } = self.inner;

@@ -7,10 +7,20 @@ use super::error::KeyError;
 use super::tail;
 
 /// Types that serialize as what they point to.
-const WRAPPERS: [&str; 6] =
-    ["&", "mut ", "alloc::boxed::Box<", "alloc::sync::Arc<", "alloc::rc::Rc<", "alloc::borrow::Cow<"];
+const WRAPPERS: [&str; 7] = [
+    "&",
+    "mut ",
+    "'_, ",
+    "alloc::boxed::Box<",
+    "alloc::sync::Arc<",
+    "alloc::rc::Rc<",
+    "alloc::borrow::Cow<",
+];
 
-const SETS: [&str; 2] = ["std::collections::hash::set::HashSet<", "hashbrown::set::HashSet<"];
+const SETS: [&str; 2] = [
+    "std::collections::hash::set::HashSet<",
+    "hashbrown::set::HashSet<",
+];
 
 /// Whether `T` is a hash set, perhaps behind pointers.
 ///
@@ -18,7 +28,10 @@ const SETS: [&str; 2] = ["std::collections::hash::set::HashSet<", "hashbrown::se
 /// set in another order is another key: a miss, never a wrong value.
 pub(super) fn is_hash_set<T: ?Sized>() -> bool {
     let mut name = core::any::type_name::<T>();
-    while let Some(inner) = WRAPPERS.iter().find_map(|wrapper| name.strip_prefix(wrapper)) {
+    while let Some(inner) = WRAPPERS
+        .iter()
+        .find_map(|wrapper| name.strip_prefix(wrapper))
+    {
         name = inner;
     }
     SETS.iter().any(|set| name.starts_with(set))

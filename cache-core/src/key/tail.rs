@@ -33,20 +33,33 @@ pub(super) struct Parts<'a> {
 impl<'a> Parts<'a> {
     /// The tag words, the last of which may hold fewer than twelve tags.
     pub(super) fn words(self) -> impl Iterator<Item = u64> + use<'a> {
-        self.tags.chunks(8).map(|bytes| bytes.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)))
+        self.tags.chunks(8).map(|bytes| {
+            bytes
+                .iter()
+                .rev()
+                .fold(0, |word, byte| word << 8 | u64::from(*byte))
+        })
     }
 
     /// Every tag, in order.
     pub(super) fn each_tag(self) -> impl Iterator<Item = u8> + use<'a> {
         self.words()
-            .flat_map(|word| (0..WORD_BITS).step_by(TAG_BITS as usize).map(move |shift| (word >> shift) as u8 & 31))
+            .flat_map(|word| {
+                (0..WORD_BITS)
+                    .step_by(TAG_BITS as usize)
+                    .map(move |shift| (word >> shift) as u8 & 31)
+            })
             .take(self.count)
     }
 }
 
 /// Takes finished bytes apart. Bytes that no encoder wrote give parts that hold all of them as values.
 pub(super) fn split(bytes: &[u8]) -> Parts<'_> {
-    parse(bytes).unwrap_or(Parts { values: bytes, tags: &[], count: 0 })
+    parse(bytes).unwrap_or(Parts {
+        values: bytes,
+        tags: &[],
+        count: 0,
+    })
 }
 
 fn parse(bytes: &[u8]) -> Option<Parts<'_>> {
@@ -59,5 +72,9 @@ fn parse(bytes: &[u8]) -> Option<Parts<'_>> {
     };
     let width = count / WORD_TAGS * 8 + (count % WORD_TAGS * TAG_BITS as usize).div_ceil(8);
     let (values, tags) = rest.split_at_checked(rest.len().checked_sub(width)?)?;
-    Some(Parts { values, tags, count })
+    Some(Parts {
+        values,
+        tags,
+        count,
+    })
 }

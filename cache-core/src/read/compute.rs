@@ -12,16 +12,16 @@ use std::time::Duration;
 
 use super::{Keep, Miss, Ticket};
 use crate::cache::Started;
-use crate::entry::{Entry, Parts};
+use crate::entry::{Class, Head, Kept};
 use crate::events::EventKind;
 use crate::flight::{Leader, Role, Status, Waiter, Waiting};
 use crate::index::{Dep, Deps, Position};
 use crate::modifiers::{Mode, Target, Trace, blocking};
 use crate::scope::{self, Frame, Scope};
-use crate::shape::{Class, Payload, Split};
+use crate::shape::Split;
 use crate::stats::{MissReason, RefusalReason};
 use crate::sync::{Arc, lock};
-use crate::tier::memory::MemoryKey;
+use crate::tier::memory::{MemoryKey, Resident};
 use crate::time;
 
 /// What the driver needs of a function's types.
@@ -30,8 +30,8 @@ trait Work {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()>;
     /// The kind of what it gave.
     fn class(&self) -> Option<Class>;
-    /// A copy to keep and its weight.
-    fn keep(&self) -> Option<(Payload, usize)>;
+    /// An entry with a copy of it.
+    fn keep(&self, head: Head) -> Option<Arc<Kept>>;
     /// What the attribute's rules say of it.
     fn judge(&mut self, keep: &mut Keep);
     /// Takes another's value; whether it fits.
@@ -59,8 +59,8 @@ where
     fn class(&self) -> Option<Class> {
         self.out.as_ref().map(S::class)
     }
-    fn keep(&self) -> Option<(Payload, usize)> {
-        self.out.as_ref().and_then(S::keep)
+    fn keep(&self, head: Head) -> Option<Arc<Kept>> {
+        self.out.as_ref().and_then(|out| S::keep(out, head))
     }
     fn judge(&mut self, keep: &mut Keep) {
         if let Some(item) = self.out.as_ref().and_then(S::item) {
@@ -185,7 +185,7 @@ struct Driver {
 
 enum Stage {
     Begin,
-    Waiting(Waiter<Arc<Entry>>, Option<Waiting<MemoryKey, Arc<Entry>>>),
+    Waiting(Waiter<Arc<Kept>>, Option<Waiting<MemoryKey, Arc<Kept>>>),
     Computing(Computation),
     /// A modifier has what it wanted.
     Parked,
@@ -193,7 +193,7 @@ enum Stage {
 
 /// A body under way.
 struct Computation {
-    leader: Option<Leader<MemoryKey, Arc<Entry>>>,
+    leader: Option<Leader<MemoryKey, Arc<Kept>>>,
     frame: Arc<Frame>,
     scope: Arc<Scope>,
     started: Started,
@@ -326,7 +326,7 @@ impl Driver {
     }
 
     /// What comes after another's flight.
-    fn waited_for(&mut self, status: Status<Arc<Entry>>, work: &mut dyn Work) -> Option<Stage> {
+    fn waited_for(&mut self, status: Status<Arc<Kept>>, work: &mut dyn Work) -> Option<Stage> {
         match status {
             Status::Running => {
                 self.waited += 1;
@@ -337,7 +337,7 @@ impl Driver {
             Status::Done(entry) => {
                 // What the function depends on by itself was checked when we joined, and what came later may be
                 // missing in our value. What it turned out to depend on was not.
-                let inherited = entry.deps.len() > self.target.own.len();
+                let inherited = entry.deps().len() > self.target.own.len();
                 if inherited && !entry.is_valid() || !work.accept(entry.value(), entry.class) {
                     self.waited += 1;
                     return Some(Stage::Begin);
@@ -349,10 +349,10 @@ impl Driver {
     }
 
     /// Another's value is this call's answer.
-    fn serve_shared(&mut self, entry: &Entry) {
+    fn serve_shared(&mut self, entry: &Kept) {
         self.ticket.seat.counters.coalesced();
         self.tell(EventKind::Coalesced);
-        self.report(entry.stamp(), &entry.deps);
+        self.report(entry.stamp(), entry.deps());
         self.trace(|trace| {
             trace.coalesced = true;
             trace.stamp = Some(entry.stamp());
@@ -360,7 +360,7 @@ impl Driver {
         self.stage = Stage::Parked;
     }
 
-    fn compute(&self, leader: Option<Leader<MemoryKey, Arc<Entry>>>, may_store: bool) -> Stage {
+    fn compute(&self, leader: Option<Leader<MemoryKey, Arc<Kept>>>, may_store: bool) -> Stage {
         let cache = &self.ticket.cache;
         let outer = self.ticket.scope.as_deref();
         let id = leader.as_ref().map_or_else(|| cache.0.flights.next_id(), |leader| leader.flight().id);
@@ -417,23 +417,19 @@ impl Driver {
             if expires <= cache.now() { Err(RefusalReason::Expired) } else { Ok(expires) }
         });
         let waited_for = leader.as_ref().is_some_and(Leader::has_waiters);
-        let kept = if expires.is_ok() || waited_for { work.keep() } else { None };
-        let entry = kept.map(|(value, weight)| {
-            Arc::new(Entry::new(Parts {
-                value,
-                class,
-                stamp,
-                checked: if verdict.valid { verdict.version } else { 0 },
-                expires: expires.unwrap_or(0),
-                stats: Arc::clone(&counters),
-                deps,
-                began: started.at,
-                cost_ns,
-                weight: weight as u64,
-                ring: self.ticket.seat.ring.clone(),
-                index: Arc::clone(&cache.0.index),
-            }))
-        });
+        let head = Head {
+            class,
+            stamp,
+            checked: if verdict.valid { verdict.version } else { 0 },
+            expires: expires.unwrap_or(0),
+            stats: counters,
+            deps,
+            began: started.at,
+            cost_ns,
+            ring: self.ticket.seat.ring.clone(),
+            index: Arc::clone(&cache.0.index),
+        };
+        let entry = if expires.is_ok() || waited_for { work.keep(head) } else { None };
         match (expires, &entry) {
             (Ok(_), Some(entry)) => self.store(entry),
             (Err(reason), _) => self.refuse(reason),
@@ -478,12 +474,12 @@ impl Driver {
         Ok(ttl.mul_f64(1.0 - crate::cache::fraction() * f64::from(policy.jitter) / 1000.0))
     }
 
-    fn store(&self, entry: &Arc<Entry>) {
+    fn store(&self, entry: &Arc<Kept>) {
         let counters = &self.ticket.seat.counters;
-        counters.stored(entry.weight);
+        counters.stored(entry.weight());
         let stored = self.ticket.cache.0.memory.insert(self.ticket.key.clone(), Arc::clone(entry));
         if stored.is_err() {
-            counters.not_stored(entry.weight);
+            counters.not_stored(entry.weight());
             self.refuse(RefusalReason::TooLarge);
             return;
         }

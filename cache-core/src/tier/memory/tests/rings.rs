@@ -25,7 +25,7 @@ fn expired_and_dead_entries_go_as_others_come() {
     let mut dead = Vec::new();
     for key in 0..3_000 {
         let mut item = rig.item(key);
-        if key % 3 == 0 {
+        if key.is_multiple_of(3) {
             item.expires = 5_000;
         }
         let item = Arc::new(item);
@@ -80,7 +80,7 @@ fn overwriting_leaves_no_tokens_behind() {
     let rig = Rig::new(8 << 20);
     for n in 0..OVERWRITES {
         rig.insert(n % 100, rig.item(n)).unwrap();
-        if n % 1_000 == 0 {
+        if n.is_multiple_of(1_000) {
             assert_bounded(&rig, 100);
         }
     }
@@ -96,7 +96,7 @@ fn evicting_leaves_no_tokens_behind() {
     let dice = &mut Dice(1);
     for n in 0..300_000 {
         rig.insert(dice.roll(fit * 11 / 10), rig.item(n)).unwrap();
-        if n % 1_000 == 0 {
+        if n.is_multiple_of(1_000) {
             assert_bounded(&rig, fit as usize);
         }
     }
