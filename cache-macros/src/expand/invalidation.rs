@@ -57,7 +57,7 @@ pub(crate) fn invalidation(model: &Invalidation) -> TokenStream {
             (
                 quote!(now_blocking()),
                 quote!((#body)()),
-                quote!(finish_blocking(__success)),
+                quote_spanned!(span=> finish_blocking(__success)),
             )
         }
         Form::Async | Form::Future(_) => {
@@ -65,7 +65,7 @@ pub(crate) fn invalidation(model: &Invalidation) -> TokenStream {
             (
                 quote!(now().await),
                 quote!(#body.await),
-                quote!(finish(__success).await),
+                quote_spanned!(span=> finish(__success).await),
             )
         }
     };
