@@ -34,6 +34,10 @@ mod values;
 mod warmup;
 mod weight;
 
+pub use cache_macros::{
+    cache, cache_analysis, cache_query, cache_resource, cache_result, invalidate_cache, warmup_cache,
+};
+
 pub use audit::{Audit, Finding, SiteInfo};
 pub use cache::{Cache, Token};
 pub use config::{Builder, Memory};

@@ -1,6 +1,7 @@
 //! For generated code only: no promises about anything here.
 
 pub use std::clone::Clone;
+pub use std::compile_error;
 pub use std::fmt::Display;
 pub use std::format_args;
 pub use std::module_path;
@@ -20,6 +21,7 @@ pub use crate::policy::Preset;
 pub use crate::read::{Call, IntoTtl, Keep, Miss, Run, text};
 pub use crate::shape::{
     Returns, Shape, Split, must_be_option, must_be_result, must_keep_errors, probe,
+    returns,
 };
 pub use crate::site::{Site, SiteRef, Spec, TargetRef};
 pub use crate::warmup::{JobFuture, Outcome, WarmupJob, outcome};

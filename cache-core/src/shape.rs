@@ -394,6 +394,12 @@ impl<T> MustBeOption for Optional<T> {}
 pub trait MustKeepErrors {}
 impl<E: CacheValue> MustKeepErrors for Errors<E> {}
 
+/// The return type of what was returned, for a type that has no name.
+#[inline(always)]
+pub const fn returns<R>(_: &R) -> Returns<R> {
+    Returns::new()
+}
+
 /// Compiles for a [`MustBeResult`] only.
 #[inline(always)]
 pub fn must_be_result<O: MustBeResult>(_: O) {}

@@ -125,6 +125,13 @@ impl Spec {
         self
     }
 
+    /// `none_ttl = 0`, where it is on by default
+    #[must_use]
+    pub const fn none_ttl_off(mut self) -> Self {
+        self.policy.none_ttl = None;
+        self
+    }
+
     /// `err_ttl = …`
     ///
     /// # Panics
