@@ -20,8 +20,7 @@ pub use crate::invalidate::{Captured, Targets, attempt, capture};
 pub use crate::policy::Preset;
 pub use crate::read::{Call, IntoTtl, Keep, Miss, Run, text};
 pub use crate::shape::{
-    Returns, Shape, Split, must_be_option, must_be_result, must_keep_errors, probe,
-    returns,
+    Returns, Shape, Split, must_be_option, must_be_result, must_keep_errors, probe, returns,
 };
 pub use crate::site::{Site, SiteRef, Spec, TargetRef};
 pub use crate::warmup::{JobFuture, Outcome, WarmupJob, outcome};
@@ -78,5 +77,29 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
             std::task::Poll::Ready(out) => return out,
             std::task::Poll::Pending => std::thread::park(),
         }
+    }
+}
+
+/// For the benchmark of the encoding.
+pub mod bench {
+    use serde::Serialize;
+
+    use crate::key::Encoder;
+    use crate::tier::memory::Lookup;
+
+    /// Encodes a key; its length, so that nothing is optimised away.
+    #[inline]
+    pub fn encode(key: &impl Serialize) -> usize {
+        let mut encoder = Encoder::new();
+        let failed = encoder.push(key).is_err();
+        encoder.finish().len() + usize::from(failed)
+    }
+
+    /// Encodes a key and hashes it, as a hit does.
+    #[inline]
+    pub fn encode_and_hash(key: &impl Serialize) -> u64 {
+        let mut encoder = Encoder::new();
+        let failed = encoder.push(key).is_err();
+        Lookup::of(std::any::TypeId::of::<u8>(), &mut encoder).hash() + u64::from(failed)
     }
 }
