@@ -111,8 +111,7 @@ pub(crate) struct MemoryTier<R: Resident + ?Sized, E: Engine<R> = Quick<R>> {
 }
 
 impl<R: Resident + ?Sized, E: Engine<R>> MemoryTier<R, E> {
-    /// Bytes charged for an entry beside its own weight and the heap part of its key: what the engine and the ring keep, the entry
-    /// itself with its two reference counts, and a word that the allocator rounds up by.
+    /// Bytes charged for an entry beside its own weight and the heap part of its key: what the engine and the ring keep.
     pub(crate) const OVERHEAD: u64 = E::OVERHEAD + ReclaimRing::OVERHEAD;
 
     /// An empty tier.
