@@ -40,7 +40,6 @@ pub use encoder::Encoder;
 pub use error::KeyError;
 
 pub(crate) use bytes::KeyBytes;
-pub(crate) use encoder::hash_of;
 
 /// The tags of the data model. Written to remote tiers as part of every digest: never renumber.
 mod tag {

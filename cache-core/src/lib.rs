@@ -1,29 +1,60 @@
 //! Coherent function caching.
 
-#[expect(unreachable_pub, reason = "re-exported when the crate is assembled")]
-#[cfg_attr(
-    not(test),
-    expect(dead_code, unused_imports, reason = "used when the crate is assembled")
-)]
-pub(crate) mod key;
+pub mod __private {
+    pub use crate::private::*;
+}
+mod address;
+mod audit;
+mod cache;
+mod config;
+mod entry;
+mod error;
+mod events;
+mod flight;
+mod global;
+mod index;
+mod invalidate;
+mod key;
+mod modifiers;
+mod pattern;
+mod policy;
+mod private;
+mod read;
+mod schema;
+mod scope;
+mod shape;
+mod site;
+mod stats;
+mod sync;
+mod testing;
+mod tier;
+mod time;
+mod transaction;
+mod values;
+mod warmup;
+mod weight;
 
-#[expect(unreachable_pub, reason = "re-exported when the crate is assembled")]
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "used when the crate is assembled")
-)]
-pub(crate) mod address;
+pub use cache_macros::{
+    cache, cache_analysis, cache_query, cache_resource, cache_result, invalidate_cache,
+    warmup_cache,
+};
 
-#[expect(unreachable_pub, reason = "re-exported when the crate is assembled")]
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "used when the crate is assembled")
-)]
-pub(crate) mod pattern;
-
-#[expect(unreachable_pub, reason = "re-exported when the crate is assembled")]
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "used when the crate is assembled")
-)]
-pub(crate) mod schema;
+pub use audit::{Audit, Finding, SiteInfo};
+pub use cache::{Cache, Token};
+pub use config::{Builder, Memory};
+pub use error::{Error, ErrorKind};
+pub use events::{Event, EventKind};
+pub use global::current;
+pub use index::Position;
+pub use invalidate::{clear, invalidate_pattern, invalidate_tag};
+pub use modifiers::{Key, Trace, blocking, bypass, explain, invalidate, key_of, peek, refresh};
+pub use policy::{Policy, Preset, Ttl};
+pub use read::{IntoTtl, KeyPart};
+pub use scope::{ScopeHandle, scope_handle};
+pub use shape::CacheValue;
+pub use stats::{FunctionStats, MissCounts, MissReason, RefusalCounts, RefusalReason, Stats};
+pub use testing::TestCache;
+pub use time::{Clock, ManualClock};
+pub use values::{get, get_many, remove, set, set_many};
+pub use warmup::{Warmup, WarmupReport};
+pub use weight::CacheWeight;

@@ -1,6 +1,6 @@
 //! The buffer that an argument list is encoded into.
 
-use std::hash::{BuildHasher, Hasher as _};
+use std::hash::{Hash, Hasher};
 
 use serde::Serialize;
 
@@ -68,20 +68,28 @@ impl Encoder {
         self.out.finish(self.tags)
     }
 
-    /// The canonical bytes and their [`hash_of`], which is cheaper here: the tag word does not take the way over memory.
+    /// The canonical bytes, and their hash with what else tells keys apart.
+    ///
+    /// Equal bytes have equal hashes. The tag word goes into the hash from its register: read back from memory it would
+    /// have to wait for the narrower writes that put it there.
     #[inline(always)]
-    pub(crate) fn finish_with_hash(&mut self, site: u32, state: &impl BuildHasher) -> (&[u8], u64) {
+    pub(crate) fn finish_with_hash(
+        &mut self,
+        with: impl Hash,
+        mut hasher: impl Hasher,
+    ) -> (&[u8], u64) {
         let Tags { word, shift: _ } = self.tags;
         let len = self.out.len;
         if self.out.limit < INLINE {
             let bytes = self.out.finish_long(self.tags);
-            return (bytes, hash_of(bytes, site, state));
+            hasher.write(bytes);
+            with.hash(&mut hasher);
+            return (bytes, hasher.finish());
         }
         let bytes = self.out.finish(self.tags);
-        let mut hasher = state.build_hasher();
         hasher.write(bytes.get(..len).unwrap_or_default());
         hasher.write_u64(word);
-        hasher.write_u32(site);
+        with.hash(&mut hasher);
         (bytes, hasher.finish())
     }
 }
@@ -90,21 +98,6 @@ impl Default for Encoder {
     fn default() -> Self {
         Self::new()
     }
-}
-
-/// The hash of finished bytes: values, tag words and site.
-pub(crate) fn hash_of(bytes: &[u8], site: u32, state: &impl BuildHasher) -> u64 {
-    let mut hasher = state.build_hasher();
-    let parts = tail::split(bytes);
-    hasher.write(parts.values);
-    let mut words = parts.words();
-    words
-        .by_ref()
-        .take(parts.count / tail::WORD_TAGS)
-        .for_each(|word| hasher.write_u64(word));
-    hasher.write_u64(words.next().unwrap_or(0));
-    hasher.write_u32(site);
-    hasher.finish()
 }
 
 /// The tag word that is being filled. Passed by value, so that it stays in registers.

@@ -1,0 +1,174 @@
+//! What a hit in memory costs, beside the peers:
+//!
+//! ```text
+//! cargo bench -p cache-core --bench hit                          the table and the bars
+//! cargo bench -p cache-core --bench hit -- --rounds 5            quicker, rougher
+//! cargo bench -p cache-core --bench hit -- --passes 8            warmer
+//! hit --only user "#[cache] async" --passes 4                    the hits of one row, untimed
+//! ```
+//!
+//! With one pass a round, a row finds the processor's caches filled by the other rows, much as
+//! between an application's own work; with more it finds its own entries there, every row is
+//! faster, and ratios grow. The bars are for one pass.
+//!
+//! The last form is for counting instructions: see the script `instructions` beside this folder.
+
+#[path = "../measure/allocations.rs"]
+mod allocations;
+mod annotated;
+#[path = "../measure/arguments.rs"]
+mod arguments;
+mod bars;
+#[path = "../measure/block_on.rs"]
+mod block_on;
+mod bodies;
+mod ours;
+#[path = "../measure/random.rs"]
+mod random;
+#[path = "../measure/rounds.rs"]
+mod rounds;
+mod storm;
+mod typed;
+
+use std::process::ExitCode;
+use std::sync::atomic::Ordering::Relaxed;
+
+use arguments::{PageArgs, RESIDENT, draws, page_args, user_args};
+use bars::Measured;
+use bodies::BODIES;
+use rounds::{Row, Timing};
+
+/// One way to cache the two functions.
+pub(crate) struct Entrant {
+    pub(crate) name: &'static str,
+    pub(crate) user: fn(&[u64]),
+    pub(crate) page: fn(&[PageArgs]),
+}
+
+fn entrants() -> impl Iterator<Item = &'static Entrant> {
+    typed::ENTRANTS
+        .iter()
+        .chain(annotated::ENTRANTS)
+        .chain(ours::ENTRANTS)
+}
+
+/// How long to measure.
+#[derive(Clone, Copy)]
+struct Effort {
+    rounds: usize,
+    passes: usize,
+}
+
+/// One of the two functions: its rows, and the calls to make.
+struct Function<A> {
+    rows: Vec<Row<A>>,
+    resident: Vec<A>,
+    calls: Vec<A>,
+}
+
+impl<A: Copy + Sync> Function<A> {
+    fn new(run: fn(&Entrant) -> fn(&[A]), args: fn(u64) -> A) -> Self {
+        let row = |entrant: &Entrant| Row {
+            name: entrant.name,
+            run: run(entrant),
+        };
+        Self {
+            rows: entrants().map(row).collect(),
+            resident: (0..RESIDENT as u64).map(args).collect(),
+            calls: draws().map(args).collect(),
+        }
+    }
+
+    fn fill(&self, row: &Row<A>) {
+        // Twice: a peer that applies its writes later, in batches, has applied them then.
+        (row.run)(&self.resident);
+        (row.run)(&self.resident);
+    }
+
+    fn timings(&self, how: Effort, threads: usize) -> Vec<Timing> {
+        let calls = self.calls.repeat(how.passes);
+        let batches = vec![&*calls; how.rounds];
+        rounds::rounds(&self.rows, typed::BASELINE, &batches, threads)
+    }
+
+    fn allocations(&self) -> Vec<f64> {
+        let per_call = |row: &Row<A>| {
+            allocations::count(|| (row.run)(&self.calls)) as f64 / self.calls.len() as f64
+        };
+        self.rows.iter().map(per_call).collect()
+    }
+
+    fn storm(&self, rounds: usize) -> Option<f64> {
+        let row = self.rows.iter().find(|row| row.name == ours::ASYNC)?;
+        Some(storm::stormy_to_quiet(*row, &self.calls, rounds))
+    }
+
+    fn measure(&self, how: Effort) -> Measured {
+        self.rows.iter().for_each(|row| self.fill(row));
+        let bodies = BODIES.load(Relaxed);
+        let measured = Measured {
+            names: self.rows.iter().map(|row| row.name).collect(),
+            one: self.timings(how, 1),
+            two: self.timings(how, 2),
+            allocations: self.allocations(),
+            storm: self.storm(how.rounds),
+        };
+        let ran = BODIES.load(Relaxed) - bodies;
+        if ran != 0 {
+            println!("warning: a body ran {ran} times while hits were measured");
+        }
+        measured
+    }
+
+    /// Runs one row's hits and nothing else.
+    fn only(&self, name: &str, passes: usize) -> ExitCode {
+        let Some(row) = self.rows.iter().find(|row| row.name == name) else {
+            eprintln!("no row is called {name:?}");
+            return ExitCode::FAILURE;
+        };
+        self.fill(row);
+        for _ in 0..passes {
+            (row.run)(&self.calls);
+        }
+        println!("{}", passes * self.calls.len());
+        ExitCode::SUCCESS
+    }
+}
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let after = |flag: &str, at: usize| {
+        let flag = args.iter().position(|arg| arg == flag)?;
+        args.get(flag + at)
+    };
+    let number = |flag: &str, default: usize| {
+        after(flag, 1)
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(default)
+    };
+    let user = Function::new(|entrant| entrant.user, user_args);
+    let page = Function::new(|entrant| entrant.page, page_args);
+
+    if args.iter().any(|arg| arg == "--names") {
+        entrants().for_each(|entrant| println!("{}", entrant.name));
+        return ExitCode::SUCCESS;
+    }
+    let how = Effort {
+        rounds: number("--rounds", 41),
+        passes: number("--passes", 1),
+    };
+    if let (Some(function), Some(name)) = (after("--only", 1), after("--only", 2)) {
+        return match function.as_str() {
+            "user" => user.only(name, how.passes),
+            "page" => page.only(name, how.passes),
+            _ => {
+                eprintln!("there are `user` and `page`, not {function:?}");
+                ExitCode::FAILURE
+            }
+        };
+    }
+    let Effort { rounds, passes } = how;
+    println!("\n## Hits in memory: ns (ratio to `{}`)\n", typed::BASELINE);
+    println!("Medians of {rounds} interleaved rounds of {passes}, {RESIDENT} resident entries.\n");
+    bars::print(&user.measure(how), &page.measure(how))
+}

@@ -1,0 +1,333 @@
+//! Every annotated function of a program, and what looks wrong about them.
+
+use std::fmt;
+
+use crate::address::TemplatePart;
+use crate::cache::Cache;
+use crate::pattern::Pattern;
+use crate::policy::{Policy, Preset};
+use crate::site::{self, Site, TargetRef};
+
+/// One annotated function, called or not.
+#[derive(Clone, Debug, serde::Serialize)]
+#[non_exhaustive]
+pub struct SiteInfo {
+    /// The function, or the `name` it was given.
+    pub function: &'static str,
+    /// Its module.
+    pub module: &'static str,
+    /// Which attribute it carries.
+    pub preset: Preset,
+    /// What identifies an entry.
+    pub key: &'static [&'static str],
+    /// What its addresses look like: `resource:users:{id}`, `query:user_orders:{…}`.
+    pub address: String,
+    /// Its tags, as written.
+    pub tags: &'static [&'static str],
+    /// What is kept, and for how long.
+    pub policy: Policy,
+    /// Whether it is not async.
+    pub blocking: bool,
+    /// Whether its values could leave the process; unknown until one was computed.
+    pub portable: Option<bool>,
+    /// Whether all of its values' schema could be read; unknown until one was computed.
+    pub schema_complete: Option<bool>,
+    /// The file it stands in.
+    pub file: &'static str,
+    /// The line it stands on.
+    pub line: u32,
+}
+
+impl fmt::Display for SiteInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} {}::{}  {}",
+            self.preset.attribute(),
+            self.module,
+            self.function,
+            self.address
+        )
+    }
+}
+
+/// What looks wrong about the annotations of a program.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Audit {
+    /// What was found, worst first.
+    pub findings: Vec<Finding>,
+}
+
+/// One thing that looks wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Finding {
+    /// An invalidation that no annotated function's addresses or tags can match: a typing error, usually.
+    MatchesNothing {
+        /// The function that invalidates.
+        function: String,
+        /// What it invalidates.
+        target: String,
+    },
+    /// A cached function that nothing ever invalidates: it is stale after a write, until its `ttl` is over. Typed
+    /// targets are not seen.
+    NeverInvalidated {
+        /// The cached function.
+        function: String,
+        /// Its addresses.
+        address: String,
+    },
+    /// A template that does not name all of the key: several entries have one address. That is safe (the key tells
+    /// them apart), and invalidates them together.
+    TemplateOmits {
+        /// The cached function.
+        function: String,
+        /// What the template leaves out.
+        arguments: Vec<&'static str>,
+    },
+    /// A function whose values can live in memory only.
+    MemoryOnly {
+        /// The cached function.
+        function: String,
+    },
+    /// A function whose values count as their `size_of`, for want of `Serialize` or `CacheWeight`.
+    Unweighed {
+        /// The cached function.
+        function: String,
+    },
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::MatchesNothing { function, target } => {
+                write!(
+                    f,
+                    "`{function}` invalidates `{target}`, which no cached function of this program can have"
+                )
+            }
+            Self::NeverInvalidated { function, address } => write!(
+                f,
+                "nothing invalidates `{function}` (`{address}`): after a write it is stale until its ttl is over"
+            ),
+            Self::TemplateOmits {
+                function,
+                arguments,
+            } => write!(
+                f,
+                "the template of `{function}` does not name `{}`: entries that differ there share an address",
+                arguments.join("`, `")
+            ),
+            Self::MemoryOnly { function } => write!(
+                f,
+                "the values of `{function}` can live in memory only: derive `serde::Serialize` and `Deserialize` for them"
+            ),
+            Self::Unweighed { function } => write!(
+                f,
+                "the values of `{function}` count as their `size_of`: derive `serde::Serialize` or implement `CacheWeight`"
+            ),
+        }
+    }
+}
+
+impl fmt::Display for Audit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.findings.is_empty() {
+            return f.write_str("nothing found");
+        }
+        let texts: Vec<_> = self.findings.iter().map(ToString::to_string).collect();
+        f.write_str(&texts.join("\n"))
+    }
+}
+
+fn path(site: &Site) -> String {
+    format!("{}::{}", site.spec.module, site.spec.label())
+}
+
+/// What the addresses of a function look like.
+fn address(site: &Site) -> String {
+    let spec = &site.spec;
+    let prefix = spec
+        .preset
+        .prefix()
+        .map_or_else(String::new, |prefix| format!("{prefix}:"));
+    match spec.template {
+        Some(template) => format!("{prefix}{template}"),
+        None => format!("{prefix}{}:{{…}}", spec.label()),
+    }
+}
+
+impl Cache {
+    /// Every annotated function of this program, also those never called.
+    ///
+    /// Functions register with the linker, which leaves out a library crate that nothing is used of: write
+    /// `use that_crate as _;` in the program to see its functions.
+    #[must_use]
+    pub fn sites(&self) -> Vec<SiteInfo> {
+        let mut sites: Vec<_> = site::all().map(|site| self.describe(site)).collect();
+        sites.sort_by_key(|site| (site.module, site.function, site.line));
+        sites
+    }
+
+    fn describe(&self, site: &'static Site) -> SiteInfo {
+        let spec = &site.spec;
+        let content = self
+            .known_seat(site)
+            .and_then(|seat| seat.content.get().copied());
+        SiteInfo {
+            function: spec.label(),
+            module: spec.module,
+            preset: spec.preset,
+            key: spec.args,
+            address: address(site),
+            tags: spec.tags,
+            policy: spec.policy.clone(),
+            blocking: spec.blocking,
+            portable: content.map(|content| content.portable),
+            schema_complete: content
+                .and_then(|content| content.schema)
+                .map(|schema| schema.complete),
+            file: spec.file,
+            line: spec.line,
+        }
+    }
+
+    /// What looks wrong about the annotations of this program, for a test of yours:
+    ///
+    /// ```
+    /// let audit = cache_core::current().audit();
+    /// assert!(audit.findings.is_empty(), "{audit}");
+    /// ```
+    ///
+    /// Only what is linked is seen (see [`sites`](Self::sites)); what concerns values is known once the function was called.
+    #[must_use]
+    pub fn audit(&self) -> Audit {
+        let sites: Vec<_> = site::all().collect();
+        let targets: Vec<_> = site::targets().collect();
+        let mut findings = Vec::new();
+        for target in &targets {
+            if !sites.iter().any(|site| reaches(target, site)) {
+                let tag = if target.tag { "tag:" } else { "" };
+                findings.push(Finding::MatchesNothing {
+                    function: format!("{}::{}", target.module, target.function),
+                    target: format!("{tag}{}", target.template),
+                });
+            }
+        }
+        for site in &sites {
+            if !targets.iter().any(|target| reaches(target, site)) {
+                findings.push(Finding::NeverInvalidated {
+                    function: path(site),
+                    address: address(site),
+                });
+            }
+        }
+        for site in &sites {
+            if site.spec.template.is_some() && !site.spec.omits.is_empty() {
+                findings.push(Finding::TemplateOmits {
+                    function: path(site),
+                    arguments: site.spec.omits.to_vec(),
+                });
+            }
+            let Some(content) = self
+                .known_seat(site)
+                .and_then(|seat| seat.content.get().copied())
+            else {
+                continue;
+            };
+            if !content.portable && !site.spec.policy.memory_only {
+                findings.push(Finding::MemoryOnly {
+                    function: path(site),
+                });
+            }
+            if !content.measured {
+                findings.push(Finding::Unweighed {
+                    function: path(site),
+                });
+            }
+        }
+        Audit { findings }
+    }
+}
+
+/// Whether an invalidation can match an entry of a function.
+fn reaches(target: &TargetRef, site: &Site) -> bool {
+    let pattern = as_pattern(&parts(target.template), target.tag);
+    // What does not parse invalidates everything.
+    let Ok(pattern) = Pattern::parse(&pattern) else {
+        return true;
+    };
+    let meets = |template: &str| {
+        let parts = parts(template);
+        pattern.overlaps(&parts.iter().map(Part::borrowed).collect::<Vec<_>>())
+    };
+    if target.tag {
+        return site.spec.tags.iter().any(|tag| meets(tag));
+    }
+    meets(&address(site))
+        || site
+            .spec
+            .tags
+            .iter()
+            .any(|tag| meets(&format!("tag:{tag}")))
+}
+
+/// A piece of a template as it was written.
+enum Part {
+    Text(String),
+    Hole,
+}
+
+impl Part {
+    fn borrowed(&self) -> TemplatePart<'_> {
+        match self {
+            Self::Text(text) => TemplatePart::Text(text),
+            Self::Hole => TemplatePart::Hole,
+        }
+    }
+}
+
+/// `users:{id}` as text and holes.
+fn parts(template: &str) -> Vec<Part> {
+    let mut parts = Vec::new();
+    let mut text = String::new();
+    let mut chars = template.chars().peekable();
+    while let Some(c) = chars.next() {
+        match c {
+            '{' | '}' if chars.peek() == Some(&c) => {
+                chars.next();
+                text.push(c);
+            }
+            '{' => {
+                if !text.is_empty() {
+                    parts.push(Part::Text(std::mem::take(&mut text)));
+                }
+                parts.push(Part::Hole);
+                chars.by_ref().find(|c| *c == '}');
+            }
+            c => text.push(c),
+        }
+    }
+    if !text.is_empty() {
+        parts.push(Part::Text(text));
+    }
+    parts
+}
+
+/// What a target matches when its holes are wild: more than it ever will, never less. A tag's text is not a pattern.
+fn as_pattern(parts: &[Part], literal: bool) -> String {
+    let mut pattern = String::new();
+    for part in parts {
+        match part {
+            Part::Hole => pattern.push('*'),
+            Part::Text(text) => text.chars().for_each(|c| {
+                if literal && matches!(c, '*' | '?' | '[' | ']' | '\\') {
+                    pattern.push('\\');
+                }
+                pattern.push(c);
+            }),
+        }
+    }
+    pattern
+}

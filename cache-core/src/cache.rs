@@ -1,0 +1,327 @@
+//! The assembled stack.
+
+use std::future::Future;
+use std::num::NonZero;
+use std::time::{Duration, Instant};
+
+use crate::config::{Builder, Config};
+use crate::entry::Kept;
+use crate::events::{EventKind, Events};
+use crate::flight::Flights;
+use crate::index::{Index, Matcher, Position};
+use crate::policy::{Policy, Ttl};
+use crate::scope::{self, Scope};
+use crate::site::Site;
+use crate::stats::{MissReason, SiteCounters, Stats};
+use crate::sync::{Arc, RwLock, read, write};
+use crate::tier::memory::{CapacityRing, Departure, MemoryKey, MemoryTier, Resident};
+
+mod ghosts;
+use ghosts::Ghosts;
+
+/// A cache: its tiers, its log, its statistics. Clones are the same cache.
+///
+/// Annotated functions use the one that was [installed](Builder::install), a default one without any, or that of the
+/// [`scope`](Self::scope) they run in.
+#[derive(Clone)]
+pub struct Cache(pub(crate) Arc<Parts>);
+
+/// What a cache consists of.
+pub(crate) struct Parts {
+    pub(crate) config: Config,
+    pub(crate) index: Arc<Index>,
+    pub(crate) memory: MemoryTier<Kept>,
+    pub(crate) flights: Arc<Flights<MemoryKey, Arc<Kept>>>,
+    pub(crate) events: Events,
+    sites: RwLock<Vec<Option<Arc<Seat>>>>,
+    ghosts: Arc<Ghosts>,
+    start: Position,
+}
+
+/// What one cache knows about one function.
+pub(crate) struct Seat {
+    pub(crate) site: &'static Site,
+    /// The function with its module.
+    pub(crate) name: Arc<str>,
+    pub(crate) counters: Arc<SiteCounters>,
+    pub(crate) ring: Option<Arc<CapacityRing>>,
+    /// What its values turned out to be, once one was computed.
+    pub(crate) content: std::sync::OnceLock<Content>,
+}
+
+/// What is known about the values of a function.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Content {
+    /// Whether they can leave the process.
+    pub(crate) portable: bool,
+    /// Whether their weight is known.
+    pub(crate) measured: bool,
+    /// The fingerprint of their schema, if all of it could be read.
+    pub(crate) schema: Option<crate::schema::Fingerprint>,
+}
+
+impl Cache {
+    /// A cache that is set up step by step.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    pub(crate) fn from_config(config: Config) -> Self {
+        // Unique among the generations of one process's life; time is used for nothing else.
+        let generation = std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .map_or(1, |since| {
+                u64::try_from(since.as_millis()).unwrap_or(1).max(1)
+            });
+        let start = Position {
+            generation,
+            sequence: 0,
+        };
+        let events = config.events.clone();
+        let ghosts = Arc::new(Ghosts::new());
+        let (leavers, told) = (Arc::clone(&ghosts), events.clone());
+        let memory = MemoryTier::new(
+            config.memory,
+            config.clock.clone(),
+            Box::new(move |key: &MemoryKey, entry: &Arc<Kept>, departure| {
+                let evicted = matches!(departure, Departure::Evicted | Departure::Capacity);
+                entry.stats.left(entry.weight(), evicted);
+                match departure {
+                    Departure::Evicted | Departure::Capacity => {
+                        leavers.remember(key.hash(), MissReason::Evicted)
+                    }
+                    Departure::Expired => leavers.remember(key.hash(), MissReason::Expired),
+                    Departure::Dead => leavers.remember(key.hash(), MissReason::Invalidated),
+                    Departure::Replaced | Departure::Removed => {}
+                }
+                if evicted {
+                    told.tell(EventKind::Evicted, || ("".into(), entry.address().into()));
+                }
+            }),
+        );
+        Self(Arc::new(Parts {
+            index: Arc::new(Index::new(start, config.index_max_records)),
+            memory,
+            flights: Arc::new(Flights::new()),
+            events,
+            sites: RwLock::default(),
+            ghosts,
+            start,
+            config,
+        }))
+    }
+
+    /// Runs a future with this cache in place of the global one. Tests in parallel share nothing this way.
+    ///
+    /// Tasks that the future spawns are outside; see [`scope_handle`](crate::scope_handle).
+    pub async fn scope<F: Future>(&self, future: F) -> F::Output {
+        scope::within(
+            Scope {
+                cache: Some(self.clone()),
+                ..scope::copy()
+            },
+            future,
+        )
+        .await
+    }
+
+    /// The same for code that is not async.
+    pub fn enter<R>(&self, f: impl FnOnce() -> R) -> R {
+        let scope = Scope {
+            cache: Some(self.clone()),
+            ..scope::copy()
+        };
+        scope::enter(Some(Arc::new(scope)), f)
+    }
+
+    /// What happened so far, per function and in total.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        let seats: Vec<_> = read(&self.0.sites).iter().flatten().cloned().collect();
+        let functions = seats
+            .iter()
+            .map(|seat| seat.counters.read(seat.name.to_string()))
+            .collect();
+        let invalidations = self.0.index.applied().sequence - self.0.start.sequence;
+        Stats::new(functions, invalidations, self.0.memory.max_bytes())
+    }
+
+    /// Changes the bound of the memory tier while it runs; what no longer fits is evicted.
+    pub fn resize(&self, max_bytes: u64) {
+        self.0.memory.resize(max_bytes.max(1));
+    }
+
+    /// What this cache knows about a function.
+    pub(crate) fn seat(&self, site: &'static Site) -> Arc<Seat> {
+        let number = site.number();
+        if let Some(Some(seat)) = read(&self.0.sites).get(number) {
+            return Arc::clone(seat);
+        }
+        let mut sites = write(&self.0.sites);
+        if sites.len() <= number {
+            sites.resize(number + 1, None);
+        }
+        let seat = sites[number].get_or_insert_with(|| {
+            let spec = &site.spec;
+            Arc::new(Seat {
+                site,
+                name: if spec.module.is_empty() {
+                    spec.label().into()
+                } else {
+                    format!("{}::{}", spec.module, spec.label()).into()
+                },
+                counters: Arc::default(),
+                ring: spec
+                    .policy
+                    .capacity
+                    .and_then(NonZero::new)
+                    .map(|most| Arc::new(CapacityRing::new(most))),
+                content: std::sync::OnceLock::new(),
+            })
+        });
+        Arc::clone(seat)
+    }
+
+    /// The seat of a function that was called, without making one.
+    pub(crate) fn known_seat(&self, site: &'static Site) -> Option<Arc<Seat>> {
+        read(&self.0.sites)
+            .iter()
+            .flatten()
+            .find(|seat| std::ptr::eq(seat.site, site))
+            .cloned()
+    }
+
+    /// The present time in milliseconds of this cache's clock.
+    #[inline(always)]
+    pub(crate) fn now(&self) -> u64 {
+        self.0.config.clock.now()
+    }
+
+    /// An entry that may be served now, or why there is none.
+    #[inline(always)]
+    pub(crate) fn find(
+        &self,
+        lookup: &crate::tier::memory::Lookup<'_>,
+    ) -> Result<Arc<Kept>, MissReason> {
+        let Some(entry) = self.0.memory.get(lookup) else {
+            return Err(self.0.ghosts.recall(lookup.hash()));
+        };
+        // The version first: what changes after this call began may be seen or not, what changed before must be.
+        if !entry.is_checked(self.0.index.version()) && !entry.is_valid() {
+            return Err(MissReason::Invalidated);
+        }
+        if entry.expires <= self.now() {
+            return Err(MissReason::Expired);
+        }
+        Ok(entry)
+    }
+
+    /// The bound of waiting for another's computation of this function.
+    pub(crate) fn patience(&self, seat: &Seat) -> Duration {
+        let usual = Duration::from_nanos(seat.counters.mean_cost_ns());
+        let longest = self
+            .0
+            .config
+            .wait_max
+            .saturating_mul(seat.site.spec.preset.patience());
+        longest.max(usual.saturating_mul(4))
+    }
+
+    /// How long values of this address are fresh, for a function that leaves it open.
+    pub(crate) fn ttl(&self, site: &Site, policy: &Policy, address: &str) -> Duration {
+        match policy.ttl {
+            Ttl::For(ttl) => ttl,
+            Ttl::Never => Duration::MAX,
+            Ttl::Configured | Ttl::ByValue => self
+                .0
+                .config
+                .ttl_patterns
+                .iter()
+                .find(|(pattern, _)| pattern.matches(address))
+                .map_or(site.spec.preset.ttl(), |(_, ttl)| *ttl),
+        }
+    }
+
+    /// Appends to the log, or to the transaction that surrounds this code.
+    pub(crate) fn invalidate(&self, matchers: Vec<Matcher>) -> Token {
+        if matchers.is_empty() {
+            return Token(self.0.index.applied());
+        }
+        if let Some(queue) = scope::current().and_then(|scope| scope.transaction.clone()) {
+            queue.hold(self, matchers);
+            return Token(self.0.index.applied());
+        }
+        self.append(matchers)
+    }
+
+    /// Appends to the log.
+    pub(crate) fn append(&self, matchers: Vec<Matcher>) -> Token {
+        let texts: Option<Vec<Arc<str>>> = self
+            .0
+            .events
+            .wanted()
+            .then(|| matchers.iter().map(Matcher::text).collect());
+        let position = self.0.index.append(matchers);
+        for text in texts.into_iter().flatten() {
+            self.0
+                .events
+                .tell(EventKind::Invalidated, || ("".into(), text));
+        }
+        Token(position)
+    }
+}
+
+/// The place in the log of an invalidation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Token(pub(crate) Position);
+
+impl Token {
+    /// The place in the log.
+    #[must_use]
+    pub fn position(self) -> Position {
+        self.0
+    }
+}
+
+impl std::fmt::Debug for Cache {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Cache")
+            .field("namespace", &self.0.config.namespace)
+            .field("entries", &self.0.memory.len())
+            .field("bytes", &self.0.memory.weight())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A point in time from which a computation is timed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Started {
+    pub(crate) at: u64,
+    precise: u64,
+}
+
+impl Cache {
+    pub(crate) fn started(&self) -> Started {
+        let clock = &self.0.config.clock;
+        Started {
+            at: clock.now(),
+            precise: clock.precise(),
+        }
+    }
+
+    /// Nanoseconds since.
+    pub(crate) fn cost_ns(&self, started: Started) -> u64 {
+        self.0
+            .config
+            .clock
+            .precise()
+            .saturating_sub(started.precise)
+    }
+}
+
+/// Fractions for jitter: nothing that an attacker could gain from guessing.
+pub(crate) fn fraction() -> f64 {
+    use std::hash::BuildHasher;
+    let hash = foldhash::fast::RandomState::default().hash_one(Instant::now());
+    (hash >> 11) as f64 / (1_u64 << 53) as f64
+}

@@ -1,0 +1,203 @@
+//! How a cache is set up.
+
+use std::time::Duration;
+
+use crate::cache::Cache;
+use crate::error::{Error, ErrorKind};
+use crate::events::{Event, Events};
+use crate::pattern::Pattern;
+use crate::sync::Arc;
+use crate::tier::memory::MemoryOptions;
+use crate::time::Clock;
+
+/// The bounds of the memory tier.
+///
+/// ```
+/// use cache_core::Memory;
+/// let memory = Memory::new().max_bytes(256 << 20).max_entry_bytes(8 << 20);
+/// # let _ = memory;
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+#[must_use]
+pub struct Memory(MemoryOptions);
+
+impl Memory {
+    /// 128 MiB.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// At most this many bytes for all entries of all functions together, keys and bookkeeping included.
+    pub fn max_bytes(mut self, bytes: u64) -> Self {
+        self.0.max_bytes = bytes;
+        self
+    }
+
+    /// At most this many bytes for one entry; what is larger is returned, but not stored. By default a 32nd of
+    /// [`max_bytes`](Self::max_bytes).
+    pub fn max_entry_bytes(mut self, bytes: u64) -> Self {
+        self.0.max_entry_bytes = Some(bytes);
+        self
+    }
+}
+
+/// Everything that can be set, as plain data.
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    pub(crate) namespace: Arc<str>,
+    pub(crate) memory: MemoryOptions,
+    pub(crate) wait_max: Duration,
+    pub(crate) max_deps: usize,
+    pub(crate) index_max_records: usize,
+    pub(crate) ttl_patterns: Vec<(Pattern, Duration)>,
+    pub(crate) events: Events,
+    pub(crate) clock: Clock,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            namespace: "default".into(),
+            memory: MemoryOptions::default(),
+            wait_max: Duration::from_secs(2),
+            max_deps: 128,
+            index_max_records: 100_000,
+            ttl_patterns: Vec::new(),
+            events: Events::default(),
+            clock: Clock::System,
+        }
+    }
+}
+
+/// Sets a cache up. Everything has a default that works.
+///
+/// ```
+/// # async fn run() -> Result<(), cache_core::Error> {
+/// use cache_core::{Cache, Memory};
+/// use std::time::Duration;
+///
+/// let cache = Cache::builder()
+///     .namespace("shop")
+///     .memory(Memory::new().max_bytes(256 << 20))
+///     .ttl("query:reports:*", Duration::from_secs(3600))
+///     .install()
+///     .await?;
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Debug, Default)]
+#[must_use = "a builder does nothing until `install` or `build`"]
+pub struct Builder {
+    config: Config,
+    error: Option<String>,
+}
+
+impl Builder {
+    /// Separates the keys of this application from those of others. `default` if it is not set.
+    pub fn namespace(mut self, namespace: impl Into<Arc<str>>) -> Self {
+        self.config.namespace = namespace.into();
+        self
+    }
+
+    /// Bounds of the memory tier.
+    pub fn memory(mut self, memory: Memory) -> Self {
+        self.config.memory = memory.0;
+        self
+    }
+
+    /// How long values are fresh whose address matches `pattern` and whose attribute has no `ttl`. The first pattern
+    /// that matches counts.
+    pub fn ttl(mut self, pattern: &str, ttl: Duration) -> Self {
+        match Pattern::parse(pattern) {
+            Ok(_) if ttl.is_zero() => {
+                self.error.get_or_insert(format!(
+                    "the ttl of `{pattern}` is zero, which would store nothing"
+                ));
+            }
+            Ok(pattern) => self.config.ttl_patterns.push((pattern, ttl)),
+            Err(error) => {
+                self.error.get_or_insert(error.to_string());
+            }
+        }
+        self
+    }
+
+    /// The longest that a caller waits for another's computation before it computes for itself. 2 seconds by default,
+    /// 30 times that for `#[cache_analysis]`, and never less than four times what the function usually takes.
+    ///
+    /// Waiting has to end somewhere: the one who computes may be waiting, in the database, for the one who waits here.
+    pub fn wait_max(mut self, longest: Duration) -> Self {
+        self.config.wait_max = longest;
+        self
+    }
+
+    /// How many dependencies a value carries before they are coarsened to common prefixes. 128 by default.
+    pub fn max_deps(mut self, count: usize) -> Self {
+        self.config.max_deps = count.max(1);
+        self
+    }
+
+    /// How many invalidations are remembered, at about 100 bytes each. 100,000 by default. Entries that were not used
+    /// since before the oldest of them are misses.
+    pub fn index_max_records(mut self, count: usize) -> Self {
+        self.config.index_max_records = count.max(1);
+        self
+    }
+
+    /// Is told of every event, in the thread and at the moment that it happens: be quick, and do not call the cache.
+    pub fn on_event(mut self, listener: impl Fn(&Event) + Send + Sync + 'static) -> Self {
+        self.config.events = Events(Some(Arc::new(listener)));
+        self
+    }
+
+    /// Where the cache reads the time.
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.config.clock = clock;
+        self
+    }
+
+    fn finish(self) -> Result<Cache, Error> {
+        if let Some(error) = self.error {
+            return Err(Error::new(ErrorKind::Config, error));
+        }
+        if self.config.memory.max_bytes == 0 {
+            return Err(Error::new(
+                ErrorKind::Config,
+                "`max_bytes` is 0: nothing could be stored; give it at least a few MiB",
+            ));
+        }
+        Ok(Cache::from_config(self.config))
+    }
+
+    /// A cache of its own, for [`Cache::scope`] and for values without a function.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`].
+    pub async fn build(self) -> Result<Cache, Error> {
+        // Connecting to remote tiers will wait; memory alone does not.
+        self.finish()
+    }
+
+    /// The cache of this process, used by every annotated function from now on.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`], and [`ErrorKind::AlreadyInstalled`] the second time.
+    pub async fn install(self) -> Result<Cache, Error> {
+        crate::global::install(self.finish()?)
+    }
+
+    /// [`build`](Self::build) for programs without a runtime.
+    ///
+    /// # Errors
+    /// As `build`.
+    pub fn build_blocking(self) -> Result<Cache, Error> {
+        self.finish()
+    }
+
+    /// [`install`](Self::install) for programs without a runtime.
+    ///
+    /// # Errors
+    /// As `install`.
+    pub fn install_blocking(self) -> Result<Cache, Error> {
+        crate::global::install(self.finish()?)
+    }
+}

@@ -1,0 +1,81 @@
+//! The one error type.
+
+use std::fmt;
+
+/// What went wrong in an explicit call of the cache. Cached functions never return it: they run their body instead.
+#[derive(Debug)]
+pub struct Error {
+    kind: ErrorKind,
+    text: Box<str>,
+}
+
+/// The kinds of [`Error`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// A cache was installed before; a process has one.
+    AlreadyInstalled,
+    /// The configuration cannot work.
+    Config,
+    /// A pattern that does not parse.
+    Pattern,
+    /// An argument whose `Serialize` failed.
+    Key,
+    /// The wrapped future or closure reached no cached call.
+    NoCachedCall,
+    /// Not possible in this build.
+    Unsupported,
+    /// The value is larger than one entry may be.
+    TooLarge,
+    /// The value under this address has another type.
+    Type,
+}
+
+impl Error {
+    pub(crate) fn new(kind: ErrorKind, text: impl Into<Box<str>>) -> Self {
+        Self {
+            kind,
+            text: text.into(),
+        }
+    }
+
+    pub(crate) fn no_cached_call(what: &str) -> Self {
+        Self::new(
+            ErrorKind::NoCachedCall,
+            format!(
+                "`{what}` was given something that reached no cached call; pass the un-awaited call of a cached \
+                 function itself, for example `{what}(user(&pool, 42))`"
+            ),
+        )
+    }
+
+    pub(crate) fn unsupported(what: &str) -> Self {
+        Self::new(
+            ErrorKind::Unsupported,
+            format!(
+                "`{what}` of a sync function leaves its body by unwinding, which `panic = \"abort\"` rules out; \
+                 invalidate its address or tag instead"
+            ),
+        )
+    }
+
+    /// Which kind of error this is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<crate::pattern::PatternError> for Error {
+    fn from(error: crate::pattern::PatternError) -> Self {
+        Self::new(ErrorKind::Pattern, error.to_string())
+    }
+}

@@ -1,0 +1,122 @@
+//! What happened, for those who listen: built only if somebody does.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::stats::{MissReason, RefusalReason};
+use crate::sync::Arc;
+
+/// One thing that happened to one call or entry.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Event {
+    /// What happened.
+    pub kind: EventKind,
+    /// The function, with its module; empty for what concerns none.
+    pub function: Arc<str>,
+    /// The address of the entry, or what was invalidated.
+    pub address: Arc<str>,
+}
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EventKind {
+    /// A call was answered from memory.
+    Hit,
+    /// A call was not.
+    Miss(MissReason),
+    /// A call was answered by another caller's computation.
+    Coalesced,
+    /// A body ran to its end, this long.
+    Computed(Duration),
+    /// A value was stored.
+    Stored,
+    /// A value was not stored.
+    Refused(RefusalReason),
+    /// An entry had to make room for others.
+    Evicted,
+    /// Something was invalidated.
+    Invalidated,
+    /// A target of an `#[invalidate_cache]` could not be made; the address says why.
+    NotInvalidated,
+    /// The arguments could not be encoded: the call was not cached.
+    Unkeyable,
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.kind {
+            EventKind::Hit => f.write_str("hit"),
+            EventKind::Miss(reason) => write!(f, "miss ({})", reason.as_str()),
+            EventKind::Coalesced => f.write_str("coalesced"),
+            EventKind::Computed(cost) => write!(f, "computed in {cost:.1?}"),
+            EventKind::Stored => f.write_str("stored"),
+            EventKind::Refused(reason) => write!(f, "not stored ({})", reason.as_str()),
+            EventKind::Evicted => f.write_str("evicted"),
+            EventKind::Invalidated => f.write_str("invalidated"),
+            EventKind::NotInvalidated => f.write_str("not invalidated:"),
+            EventKind::Unkeyable => f.write_str("arguments cannot be a key"),
+        }?;
+        write!(f, " {}", self.address)
+    }
+}
+
+/// Told of every event, in the thread and at the moment that it happens.
+pub(crate) type Listener = Arc<dyn Fn(&Event) + Send + Sync>;
+
+/// Whoever listens to one cache.
+#[derive(Clone, Default)]
+pub(crate) struct Events(pub(crate) Option<Listener>);
+
+impl Events {
+    /// Whether anybody wants every event, hits included.
+    #[inline(always)]
+    pub(crate) fn listening(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Whether anybody, `tracing` included, wants what is not a hit.
+    pub(crate) fn wanted(&self) -> bool {
+        self.0.is_some() || traced()
+    }
+
+    /// Tells of an event; its parts are built only if somebody listens.
+    #[inline]
+    pub(crate) fn tell(&self, kind: EventKind, parts: impl FnOnce() -> (Arc<str>, Arc<str>)) {
+        // Hits would be a flood, and reading whether somebody wants them would be paid by each.
+        let traced = !matches!(kind, EventKind::Hit) && traced();
+        if !traced && self.0.is_none() {
+            return;
+        }
+        let (function, address) = parts();
+        let event = Event {
+            kind,
+            function,
+            address,
+        };
+        #[cfg(feature = "tracing")]
+        if traced {
+            tracing::debug!(target: "cache", function = &*event.function, "{event}");
+        }
+        if let Some(listener) = &self.0 {
+            listener(&event);
+        }
+    }
+}
+
+/// Whether a `tracing` subscriber wants events of the target `cache`.
+#[cfg(feature = "tracing")]
+fn traced() -> bool {
+    tracing::enabled!(target: "cache", tracing::Level::DEBUG)
+}
+#[cfg(not(feature = "tracing"))]
+const fn traced() -> bool {
+    false
+}
+
+impl fmt::Debug for Events {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Events").field(&self.0.is_some()).finish()
+    }
+}

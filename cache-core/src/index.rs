@@ -1,0 +1,377 @@
+//! What was invalidated, and when: the part of the log that decides whether a value is still valid.
+//!
+//! Every invalidation is a [`Record`] with a [`Position`]. A value carries the position up to which the log had been
+//! applied when its computation **began** (its stamp), and what it depends on. It is valid as long as no record
+//! matches its dependencies at a later position. Nothing is ever searched for and deleted: an invalidation costs the
+//! same whatever it matches, and a value that was being computed while it happened is as dead as one that was stored.
+//!
+//! Bounded: at most `max_records` records are remembered. Forgetting one raises the floor to its position, below
+//! which every stamp is invalid: forgetting costs misses, never a stale value.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::hash::BuildHasher;
+
+use foldhash::fast::FixedState;
+
+use crate::key::KeyDigest;
+use crate::pattern::{Pattern, PatternShape};
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::{Arc, RwLock, read, write};
+
+mod deps;
+pub(crate) use deps::{Dep, DepSet, Deps};
+
+/// A place in the log: a generation, and a dense number inside it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+pub struct Position {
+    /// The generation.
+    pub generation: u64,
+    /// The place in the generation.
+    pub sequence: u64,
+}
+
+impl Position {
+    /// Before everything; the stamp of a value that must not be kept.
+    pub const ZERO: Self = Self {
+        generation: 0,
+        sequence: 0,
+    };
+}
+
+/// What a record invalidates.
+#[derive(Clone, Debug)]
+pub(crate) enum Matcher {
+    /// One entry.
+    Key(KeyDigest, Arc<str>),
+    /// Every entry with this address.
+    Address(Arc<str>),
+    /// Every entry with this tag.
+    Tag(Arc<str>),
+    /// Every address that begins with this.
+    Prefix(Arc<str>),
+    /// Every address that matches this.
+    Glob(Arc<Pattern>),
+    /// Everything.
+    All,
+}
+
+impl Matcher {
+    /// What is invalidated, for people.
+    pub(crate) fn text(&self) -> Arc<str> {
+        match self {
+            Self::Key(_, text) | Self::Address(text) => Arc::clone(text),
+            Self::Tag(tag) => format!("tag:{tag}").into(),
+            Self::Prefix(prefix) => format!("{prefix}*").into(),
+            Self::Glob(pattern) => pattern.as_str().into(),
+            Self::All => "*".into(),
+        }
+    }
+}
+
+impl From<Pattern> for Matcher {
+    fn from(pattern: Pattern) -> Self {
+        match pattern.shape() {
+            PatternShape::Exact(address) => Self::Address(address.as_str().into()),
+            PatternShape::Prefix(prefix) => Self::Prefix(prefix.as_str().into()),
+            PatternShape::All => Self::All,
+            _ => Self::Glob(Arc::new(pattern)),
+        }
+    }
+}
+
+/// One invalidation.
+#[derive(Clone, Debug)]
+struct Record {
+    position: Position,
+    matchers: Box<[Matcher]>,
+}
+
+/// What an index says about a value.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Verdict {
+    pub(crate) valid: bool,
+    /// The version at which this was found.
+    pub(crate) version: u64,
+    /// Up to where the log had been applied.
+    pub(crate) applied: Position,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Index {
+    /// One more for each change: a value checked at the present version needs no other check.
+    version: AtomicU64,
+    max_records: usize,
+    state: RwLock<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    floor: Position,
+    applied: Position,
+    /// Hashes of digests, addresses and tags. A collision invalidates too much, never too little.
+    exact: HashMap<u64, Position, foldhash::fast::RandomState>,
+    prefixes: BTreeMap<usize, HashMap<u64, Position, foldhash::fast::RandomState>>,
+    globs: Vec<(Arc<Pattern>, Position)>,
+    all: Position,
+    history: VecDeque<Record>,
+}
+
+/// Fixed, so that a dependency can carry its hashes from one index to another.
+pub(crate) fn hash(kind: u8, text: &[u8]) -> u64 {
+    FixedState::with_seed(u64::from(kind)).hash_one(text)
+}
+
+const KEY: u8 = 1;
+const ADDRESS: u8 = 2;
+const TAG: u8 = 3;
+const PREFIX: u8 = 4;
+
+fn key_hash(key: &KeyDigest) -> u64 {
+    hash(KEY, &key.to_bytes())
+}
+
+impl Index {
+    /// An index whose log begins at `start`.
+    pub(crate) fn new(start: Position, max_records: usize) -> Self {
+        Self {
+            version: AtomicU64::new(1),
+            max_records: max_records.max(1),
+            state: RwLock::new(State {
+                floor: start,
+                applied: start,
+                exact: HashMap::default(),
+                prefixes: BTreeMap::new(),
+                globs: Vec::new(),
+                all: Position::ZERO,
+                history: VecDeque::new(),
+            }),
+        }
+    }
+
+    /// The number of changes so far. A value whose last check was at this version is valid.
+    #[inline(always)]
+    pub(crate) fn version(&self) -> u64 {
+        // Acquire, with the release in `append`: whoever sees the version sees the record.
+        self.version.load(Ordering::Acquire)
+    }
+
+    /// Up to where the log has been applied: the stamp of a computation that begins now.
+    pub(crate) fn applied(&self) -> Position {
+        read(&self.state).applied
+    }
+
+    /// Appends one record to the log of this process and applies it.
+    pub(crate) fn append(&self, matchers: Vec<Matcher>) -> Position {
+        let mut state = write(&self.state);
+        let position = Position {
+            generation: state.applied.generation,
+            sequence: state.applied.sequence.saturating_add(1),
+        };
+        state.apply(Record {
+            position,
+            matchers: matchers.into_boxed_slice(),
+        });
+        if state.history.len() > self.max_records {
+            state.forget();
+        }
+        // Under the lock and after the maps: a check that sees the new version sees the new record.
+        self.version.fetch_add(1, Ordering::Release);
+        position
+    }
+
+    /// Whether a value that began at `stamp` and depends on `deps` may be served.
+    pub(crate) fn check(&self, stamp: Position, deps: &[Dep]) -> Verdict {
+        let state = read(&self.state);
+        let valid = stamp != Position::ZERO
+            && state.floor <= stamp
+            && stamp <= state.applied
+            && deps.iter().all(|dep| state.newest(dep, stamp) <= stamp);
+        Verdict {
+            valid,
+            version: self.version.load(Ordering::Relaxed),
+            applied: state.applied,
+        }
+    }
+}
+
+fn raise(at: &mut Position, to: Position) {
+    *at = (*at).max(to);
+}
+
+impl State {
+    fn apply(&mut self, record: Record) {
+        let position = record.position;
+        for matcher in &record.matchers {
+            match matcher {
+                Matcher::Key(key, _) => {
+                    raise(self.exact.entry(key_hash(key)).or_default(), position)
+                }
+                Matcher::Address(address) => {
+                    raise(
+                        self.exact
+                            .entry(hash(ADDRESS, address.as_bytes()))
+                            .or_default(),
+                        position,
+                    );
+                }
+                Matcher::Tag(tag) => {
+                    raise(
+                        self.exact.entry(hash(TAG, tag.as_bytes())).or_default(),
+                        position,
+                    );
+                }
+                Matcher::Prefix(prefix) => raise(
+                    self.prefixes
+                        .entry(prefix.len())
+                        .or_default()
+                        .entry(hash(PREFIX, prefix.as_bytes()))
+                        .or_default(),
+                    position,
+                ),
+                Matcher::Glob(pattern) => match self
+                    .globs
+                    .iter_mut()
+                    .find(|(p, _)| p.as_str() == pattern.as_str())
+                {
+                    Some((_, at)) => raise(at, position),
+                    None => self.globs.push((Arc::clone(pattern), position)),
+                },
+                Matcher::All => raise(&mut self.all, position),
+            }
+        }
+        self.applied = position;
+        self.history.push_back(record);
+    }
+
+    /// Forgets the oldest record. What a later record says again needs no floor.
+    fn forget(&mut self) {
+        let Some(record) = self.history.pop_front() else {
+            return;
+        };
+        let at = record.position;
+        let mut superseded = true;
+        for matcher in &record.matchers {
+            superseded &= match matcher {
+                Matcher::Key(key, _) => drop_exact(&mut self.exact, key_hash(key), at),
+                Matcher::Address(text) => {
+                    drop_exact(&mut self.exact, hash(ADDRESS, text.as_bytes()), at)
+                }
+                Matcher::Tag(text) => drop_exact(&mut self.exact, hash(TAG, text.as_bytes()), at),
+                Matcher::Prefix(prefix) => match self.prefixes.get_mut(&prefix.len()) {
+                    Some(map) => {
+                        let newer = drop_exact(map, hash(PREFIX, prefix.as_bytes()), at);
+                        if map.is_empty() {
+                            self.prefixes.remove(&prefix.len());
+                        }
+                        newer
+                    }
+                    None => true,
+                },
+                Matcher::Glob(pattern) => {
+                    self.globs
+                        .retain(|(p, newest)| p.as_str() != pattern.as_str() || *newest > at);
+                    self.globs
+                        .iter()
+                        .any(|(p, _)| p.as_str() == pattern.as_str())
+                }
+                Matcher::All => self.all > at,
+            };
+        }
+        if !superseded {
+            raise(&mut self.floor, at);
+        }
+    }
+
+    /// The newest record that matches one dependency.
+    fn newest(&self, dep: &Dep, stamp: Position) -> Position {
+        let mut newest = self.all;
+        match dep {
+            Dep::Entry {
+                key_hash,
+                address_hash,
+                address,
+                ..
+            } => {
+                raise(&mut newest, self.exact_at(*key_hash));
+                raise(&mut newest, self.exact_at(*address_hash));
+                self.raise_by_pattern(&mut newest, address);
+            }
+            Dep::Tag { hash, address } => {
+                raise(&mut newest, self.exact_at(*hash));
+                self.raise_by_pattern(&mut newest, address);
+            }
+            Dep::Prefix(prefix) => {
+                // Many dependencies in one: read what happened since, rather than keep a second index by text.
+                let later = self
+                    .history
+                    .iter()
+                    .rev()
+                    .take_while(|record| record.position > stamp);
+                if let Some(hit) = later
+                    .into_iter()
+                    .find(|r| r.matchers.iter().any(|m| touches(m, prefix)))
+                {
+                    raise(&mut newest, hit.position);
+                }
+            }
+        }
+        newest
+    }
+
+    #[inline]
+    fn exact_at(&self, hash: u64) -> Position {
+        self.exact.get(&hash).copied().unwrap_or_default()
+    }
+
+    fn raise_by_pattern(&self, newest: &mut Position, address: &str) {
+        for (length, map) in &self.prefixes {
+            let Some(head) = address.as_bytes().get(..*length) else {
+                break;
+            };
+            if let Some(at) = map.get(&hash(PREFIX, head)) {
+                raise(newest, *at);
+            }
+        }
+        for (pattern, at) in &self.globs {
+            if *at > *newest && pattern.matches(address) {
+                *newest = *at;
+            }
+        }
+    }
+}
+
+/// Removes what `at` says; whether something newer says it too.
+fn drop_exact<S: BuildHasher>(
+    map: &mut HashMap<u64, Position, S>,
+    hash: u64,
+    at: Position,
+) -> bool {
+    if map.get(&hash).is_some_and(|newest| *newest > at) {
+        return true;
+    }
+    map.remove(&hash);
+    false
+}
+
+/// Whether a matcher can match an address that begins with `prefix`; too often rather than too rarely.
+fn touches(matcher: &Matcher, prefix: &str) -> bool {
+    match matcher {
+        Matcher::Key(_, address) | Matcher::Address(address) => address.starts_with(prefix),
+        Matcher::Tag(_) => false,
+        Matcher::Prefix(other) => other.starts_with(prefix) || prefix.starts_with(&**other),
+        Matcher::Glob(pattern) => {
+            let PatternShape::Glob {
+                literal_prefix: literal,
+            } = pattern.shape()
+            else {
+                return true;
+            };
+            literal.starts_with(prefix) || prefix.starts_with(literal.as_str())
+        }
+        Matcher::All => true,
+    }
+}
+
+#[cfg(test)]
+mod tests;

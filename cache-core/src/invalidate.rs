@@ -1,0 +1,246 @@
+//! Invalidation: by pattern, by tag, of everything, and by attribute.
+
+use std::cell::Cell;
+
+use crate::address::{Piece, render};
+use crate::cache::{Cache, Token};
+use crate::error::Error;
+use crate::events::EventKind;
+use crate::global;
+use crate::index::Matcher;
+use crate::modifiers::{self, Target, blocking};
+use crate::pattern::Pattern;
+use crate::sync::Arc;
+
+impl Cache {
+    /// Invalidates every entry whose address matches: one append to the log, whatever the number of entries.
+    ///
+    /// Once it has returned, no call that starts later is served an older value, nor one whose computation began
+    /// before.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Pattern`](crate::ErrorKind::Pattern) if the pattern does not parse.
+    pub async fn invalidate_pattern(&self, pattern: &str) -> Result<Token, Error> {
+        self.append_pattern(pattern)
+    }
+
+    /// Invalidates every entry with this tag.
+    ///
+    /// # Errors
+    /// None with memory alone; remote logs can fail.
+    pub async fn invalidate_tag(&self, tag: &str) -> Result<Token, Error> {
+        Ok(self.append_tag(tag))
+    }
+
+    /// Invalidates everything.
+    ///
+    /// # Errors
+    /// None with memory alone; remote logs can fail.
+    pub async fn clear(&self) -> Result<Token, Error> {
+        Ok(self.append_all())
+    }
+
+    pub(crate) fn append_pattern(&self, pattern: &str) -> Result<Token, Error> {
+        Ok(self.invalidate(vec![Matcher::from(Pattern::parse(pattern)?)]))
+    }
+
+    pub(crate) fn append_tag(&self, tag: &str) -> Token {
+        self.invalidate(vec![Matcher::Tag(tag.into())])
+    }
+
+    pub(crate) fn append_all(&self) -> Token {
+        let token = self.invalidate(vec![Matcher::All]);
+        if !crate::scope::in_transaction() {
+            // Only to free memory: what is left behind is dead already.
+            self.0.memory.clear();
+        }
+        token
+    }
+}
+
+/// [`Cache::invalidate_pattern`] of the [current](crate::current) cache.
+///
+/// ```
+/// # cache_core::__private::block_on(async {
+/// cache_core::invalidate_pattern("resource:users:*").await?;
+/// # Ok::<(), cache_core::Error>(()) }).unwrap();
+/// ```
+///
+/// # Errors
+/// [`ErrorKind::Pattern`](crate::ErrorKind::Pattern) if the pattern does not parse.
+pub async fn invalidate_pattern(pattern: &str) -> Result<Token, Error> {
+    global::current().invalidate_pattern(pattern).await
+}
+
+/// [`Cache::invalidate_tag`] of the [current](crate::current) cache.
+///
+/// # Errors
+/// As [`Cache::invalidate_tag`].
+pub async fn invalidate_tag(tag: &str) -> Result<Token, Error> {
+    global::current().invalidate_tag(tag).await
+}
+
+/// [`Cache::clear`] of the [current](crate::current) cache.
+///
+/// # Errors
+/// As [`Cache::clear`].
+pub async fn clear() -> Result<Token, Error> {
+    global::current().clear().await
+}
+
+/// What an `#[invalidate_cache]` invalidates when its function is through.
+pub struct Targets {
+    cache: Cache,
+    function: &'static str,
+    matchers: Vec<Matcher>,
+    always: bool,
+}
+
+impl Targets {
+    /// None yet.
+    #[must_use]
+    pub fn new(function: &'static str) -> Self {
+        Self {
+            cache: global::current(),
+            function,
+            matchers: Vec::new(),
+            always: false,
+        }
+    }
+
+    /// `on = always`: also if the function panics or is cancelled.
+    pub fn always(&mut self) {
+        self.always = true;
+    }
+
+    /// A template: literal text is pattern, arguments are not.
+    pub fn pattern(&mut self, pieces: &[Piece<'_>]) {
+        let mut text = String::new();
+        if render(pieces, &mut text).is_err() {
+            return self.widen(pieces);
+        }
+        match Pattern::parse(&text) {
+            Ok(pattern) => self.matchers.push(pattern.into()),
+            Err(error) => {
+                self.complain(&error.to_string());
+                self.everything();
+            }
+        }
+    }
+
+    /// An argument's `Display` failed: more is invalidated, never less.
+    fn widen(&mut self, pieces: &[Piece<'_>]) {
+        match pieces.first() {
+            Some(Piece::Text(text)) => self.pattern(&[Piece::Text(text), Piece::Text("*")]),
+            _ => self.everything(),
+        }
+    }
+
+    /// What was meant cannot be said: everything is invalidated.
+    fn everything(&mut self) {
+        self.complain("a target of this `#[invalidate_cache]` cannot be written, so everything was invalidated");
+        self.matchers.push(Matcher::All);
+    }
+
+    /// A tag.
+    pub fn tag(&mut self, pieces: &[Piece<'_>]) {
+        let mut tag = String::new();
+        if render(pieces, &mut tag).is_err() {
+            return self.everything();
+        }
+        self.matchers.push(Matcher::Tag(tag.into()));
+    }
+
+    /// A call of a cached function, as far as its key.
+    pub fn call(&mut self, target: Option<Target>) {
+        match target {
+            Some(target) => self.matchers.push(target.matcher()),
+            None => self.complain("a target of this `#[invalidate_cache]` reached no cached call; nothing of it was invalidated"),
+        }
+    }
+
+    /// `before`.
+    pub async fn now(&self) {
+        self.now_blocking();
+    }
+
+    /// `before`, in a function that is not async.
+    pub fn now_blocking(&self) {
+        self.cache.invalidate(self.matchers.clone());
+    }
+
+    /// The function is through.
+    pub async fn finish(self, succeeded: bool) {
+        // Waits for remote logs; memory has none.
+        self.finish_blocking(succeeded);
+    }
+
+    /// The function is through, and not async.
+    pub fn finish_blocking(mut self, succeeded: bool) {
+        let matchers = std::mem::take(&mut self.matchers);
+        if succeeded || self.always {
+            self.cache.invalidate(matchers);
+        }
+    }
+
+    fn complain(&self, what: &str) {
+        let text = || (Arc::from(self.function), Arc::from(what));
+        self.cache.0.events.tell(EventKind::NotInvalidated, text);
+        #[cfg(feature = "tracing")]
+        tracing::error!(target: "cache", function = self.function, "{what}");
+    }
+}
+
+impl Drop for Targets {
+    fn drop(&mut self) {
+        if self.always && !self.matchers.is_empty() {
+            self.cache.invalidate(std::mem::take(&mut self.matchers));
+        }
+    }
+}
+
+/// What a typed target's call came to: its key if the function is sync, its future if it is async.
+pub struct Captured<R>(pub(crate) Cell<Option<Result<R, Option<Target>>>>);
+
+/// Makes a typed target's call, up to its key.
+pub fn attempt<R>(call: impl FnOnce() -> R) -> Captured<R> {
+    Captured(Cell::new(Some(blocking::attempt(call))))
+}
+
+/// How the key of a typed target is had; imported `as _` by generated code.
+pub mod capture {
+    use std::future::Future;
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
+    use super::{Captured, Target, modifiers};
+
+    /// Of a call that gives a future.
+    pub trait OfFuture {
+        /// Polls it once: the key is there before the body begins.
+        fn target(&self) -> Option<Target>;
+    }
+    impl<R: Future> OfFuture for &Captured<R> {
+        fn target(&self) -> Option<Target> {
+            let call = match self.0.take()? {
+                Ok(call) => pin!(modifiers::capture(call)),
+                Err(target) => return target,
+            };
+            match call.poll(&mut Context::from_waker(Waker::noop())) {
+                Poll::Ready(target) => target,
+                Poll::Pending => None,
+            }
+        }
+    }
+
+    /// Of any other call.
+    pub trait OfValue {
+        /// The key, if the call was left.
+        fn target(&self) -> Option<Target>;
+    }
+    impl<R> OfValue for Captured<R> {
+        fn target(&self) -> Option<Target> {
+            self.0.take()?.err().flatten()
+        }
+    }
+}

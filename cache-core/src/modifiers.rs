@@ -1,0 +1,296 @@
+//! What can be asked of one call in place of "give me the value": a wrapper around it that has not been awaited.
+//!
+//! A modifier takes effect on the first cached call that the wrapped future starts; code before it runs, and cached
+//! calls inside its body are not affected. A call that is spawned inside is out of reach.
+
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use crate::cache::{Cache, Token};
+use crate::error::Error;
+use crate::index::{Dep, Matcher, Position};
+use crate::key::KeyDigest;
+use crate::scope::{self, Scope};
+use crate::stats::{MissReason, RefusalReason};
+use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::{Arc, Mutex, lock};
+
+pub mod blocking;
+
+/// What the first cached call should do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// Run the body and store.
+    Refresh,
+    /// Look, and never run the body.
+    Peek,
+    /// Run the body; neither look nor store.
+    Bypass,
+    /// As without a modifier, but tell.
+    Explain,
+    /// Only say what the key is.
+    Capture,
+}
+
+/// A modifier under way.
+#[derive(Debug)]
+pub(crate) struct Modifier {
+    pub(crate) mode: Mode,
+    taken: AtomicBool,
+    pub(crate) found: Mutex<Found>,
+}
+
+/// What came of it.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    /// The call was reached and left before its body.
+    pub(crate) target: Option<Target>,
+    pub(crate) trace: Trace,
+}
+
+/// What a call is about.
+#[derive(Clone, Debug)]
+pub(crate) struct Target {
+    pub(crate) cache: Cache,
+    pub(crate) digest: KeyDigest,
+    /// Its own key and tags.
+    pub(crate) own: Vec<Dep>,
+}
+
+impl Target {
+    /// Exactly this entry.
+    pub(crate) fn matcher(&self) -> Matcher {
+        let address = self
+            .own
+            .first()
+            .map_or_else(|| "".into(), |dep| dep.text().into());
+        Matcher::Key(self.digest, address)
+    }
+}
+
+impl Modifier {
+    pub(crate) fn new(mode: Mode) -> Arc<Self> {
+        Arc::new(Self {
+            mode,
+            taken: AtomicBool::new(false),
+            found: Mutex::default(),
+        })
+    }
+
+    /// Whether this call is the first.
+    pub(crate) fn take(&self) -> bool {
+        !self.taken.swap(true, Ordering::Relaxed)
+    }
+
+    fn taken(&self) -> bool {
+        self.taken.load(Ordering::Relaxed)
+    }
+
+    fn target(&self) -> Option<Target> {
+        lock(&self.found).target.take()
+    }
+
+    fn scope(self: &Arc<Self>) -> Scope {
+        Scope {
+            modifier: Some(Arc::clone(self)),
+            ..scope::copy()
+        }
+    }
+}
+
+/// The name of an entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Key {
+    /// The readable name: what patterns match.
+    pub address: String,
+    /// What tells it from every other entry, in base32: function, arguments and schema.
+    pub digest: String,
+    /// Its tags.
+    pub tags: Vec<String>,
+}
+
+impl From<&Target> for Key {
+    fn from(target: &Target) -> Self {
+        let tags = target
+            .own
+            .iter()
+            .skip(1)
+            .map(|dep| dep.text().trim_start_matches("tag:").to_owned())
+            .collect();
+        let address = target
+            .own
+            .first()
+            .map_or_else(String::new, |dep| dep.text().to_owned());
+        Self {
+            address,
+            digest: target.digest.to_string(),
+            tags,
+        }
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.address)
+    }
+}
+
+/// What happened to one call; see [`explain`].
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Trace {
+    /// Whether the call was cached at all: `false` where the future reached no cached call.
+    pub cached: bool,
+    /// The tier that had the value: `memory`, or nothing for a miss.
+    pub tier: Option<&'static str>,
+    /// The address of the entry.
+    pub address: Option<String>,
+    /// How long ago the computation of the value began.
+    pub age: Option<Duration>,
+    /// The value's place in the log.
+    pub stamp: Option<Position>,
+    /// Why it was a miss.
+    pub miss: Option<MissReason>,
+    /// Whether another caller's computation gave the value.
+    pub coalesced: bool,
+    /// Whether the value was stored.
+    pub stored: bool,
+    /// Why it was not.
+    pub refused: Option<RefusalReason>,
+    /// What the body took.
+    pub cost: Option<Duration>,
+}
+
+impl fmt::Display for Trace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let address = self.address.as_deref().unwrap_or("(no address)");
+        match (self.cached, self.tier, self.miss) {
+            (false, ..) => f.write_str("not a cached call"),
+            (_, Some(tier), _) => {
+                write!(
+                    f,
+                    "{address}: hit in {tier}, {:.1?} old",
+                    self.age.unwrap_or_default()
+                )
+            }
+            (_, None, miss) => {
+                write!(
+                    f,
+                    "{address}: miss ({})",
+                    miss.map_or("unknown", MissReason::as_str)
+                )?;
+                if self.coalesced {
+                    f.write_str(", answered by another caller's computation")?;
+                }
+                if let Some(cost) = self.cost {
+                    write!(f, ", computed in {cost:.1?}")?;
+                }
+                match self.refused {
+                    Some(reason) => write!(f, ", not stored ({})", reason.as_str()),
+                    None if self.stored => f.write_str(", stored"),
+                    None => Ok(()),
+                }
+            }
+        }
+    }
+}
+
+/// Runs the body, stores what it gives, and returns it. Never joins another caller's computation.
+///
+/// Cancel safe: dropped, it has stored nothing.
+pub async fn refresh<F: Future>(call: F) -> F::Output {
+    scope::within(Modifier::new(Mode::Refresh).scope(), call).await
+}
+
+/// Runs the body: nothing is looked up and nothing stored. An enclosing cached function still inherits what the call depends on.
+pub async fn bypass<F: Future>(call: F) -> F::Output {
+    scope::within(Modifier::new(Mode::Bypass).scope(), call).await
+}
+
+/// What is cached, without ever running the body: `None` for a miss.
+///
+/// Where the future reaches no cached call it runs to its end, and `Some` is what it gave.
+pub async fn peek<F: Future>(call: F) -> Option<F::Output> {
+    let modifier = Modifier::new(Mode::Peek);
+    let scope = Arc::new(modifier.scope());
+    let mut call = pin!(call);
+    poll_fn(
+        |cx| match scope::enter(Some(Arc::clone(&scope)), || call.as_mut().poll(cx)) {
+            Poll::Ready(out) => Poll::Ready(Some(out)),
+            Poll::Pending if lock(&modifier.found).target.is_some() => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        },
+    )
+    .await
+}
+
+/// The value, and what happened to the call.
+///
+/// ```
+/// # cache_core::__private::block_on(async {
+/// use cache_core::{cache, explain};
+///
+/// #[cache(ttl = 300)]
+/// async fn square(n: u64) -> u64 { n * n }
+///
+/// let (nine, trace) = explain(square(3)).await;
+/// assert_eq!((nine, trace.tier), (9, None));
+/// let (nine, trace) = explain(square(3)).await;
+/// assert_eq!((nine, trace.tier), (9, Some("memory")));
+/// # });
+/// ```
+pub async fn explain<F: Future>(call: F) -> (F::Output, Trace) {
+    let modifier = Modifier::new(Mode::Explain);
+    let out = scope::within(modifier.scope(), call).await;
+    let trace = std::mem::take(&mut lock(&modifier.found).trace);
+    (out, trace)
+}
+
+/// The address, key and tags of a call, without running its body or looking anything up.
+///
+/// # Errors
+/// [`NoCachedCall`](crate::ErrorKind::NoCachedCall) if the future suspends or ends before it reaches a cached call.
+pub async fn key_of<F: Future>(call: F) -> Result<Key, Error> {
+    capture(call)
+        .await
+        .map(|target| Key::from(&target))
+        .ok_or_else(|| Error::no_cached_call("key_of"))
+}
+
+/// Drops exactly the entry of this call, without running its body: no later call is served the old value.
+///
+/// ```
+/// # cache_core::__private::block_on(async {
+/// use cache_core::{cache, invalidate};
+///
+/// #[cache(ttl = 300)]
+/// async fn square(n: u64) -> u64 { n * n }
+///
+/// invalidate(square(3)).await?;
+/// # Ok::<(), cache_core::Error>(()) }).unwrap();
+/// ```
+///
+/// # Errors
+/// [`NoCachedCall`](crate::ErrorKind::NoCachedCall) if the future suspends or ends before it reaches a cached call.
+pub async fn invalidate<F: Future>(call: F) -> Result<Token, Error> {
+    let target = capture(call)
+        .await
+        .ok_or_else(|| Error::no_cached_call("invalidate"))?;
+    Ok(target.cache.invalidate(vec![target.matcher()]))
+}
+
+/// Polls a call once, up to the point where its key is known.
+pub(crate) async fn capture<F: Future>(call: F) -> Option<Target> {
+    let modifier = Modifier::new(Mode::Capture);
+    let scope = Arc::new(modifier.scope());
+    let mut call = pin!(call);
+    poll_fn(|cx| {
+        let _ = scope::enter(Some(Arc::clone(&scope)), || call.as_mut().poll(cx));
+        Poll::Ready(modifier.target())
+    })
+    .await
+}

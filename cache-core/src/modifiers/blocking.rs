@@ -1,0 +1,166 @@
+//! What waits for something, for code that is not async. The modifiers take a closure that makes the call.
+//!
+//! `invalidate`, `peek` and `key_of` leave the body before it begins by unwinding from there, without a panic message.
+//! Under `panic = "abort"` they return [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported).
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::time::Duration;
+
+use super::{Key, Mode, Modifier, Target, Trace};
+use crate::cache::Token;
+use crate::error::Error;
+use crate::global;
+use crate::scope;
+use crate::shape::CacheValue;
+use crate::sync::{Arc, lock};
+
+/// What the prologue of a call unwinds with.
+struct Left;
+
+/// Leaves the call that is under way.
+pub(crate) fn leave() -> ! {
+    resume_unwind(Box::new(Left))
+}
+
+/// Whether a body can be left before it begins.
+pub(crate) const CAN_LEAVE: bool = cfg!(panic = "unwind");
+
+fn run<R>(modifier: &Arc<Modifier>, call: impl FnOnce() -> R) -> Option<R> {
+    let scope = Arc::new(modifier.scope());
+    match catch_unwind(AssertUnwindSafe(|| scope::enter(Some(scope), call))) {
+        Ok(out) => Some(out),
+        Err(payload) if payload.is::<Left>() => None,
+        Err(payload) => resume_unwind(payload),
+    }
+}
+
+/// Runs the body, stores what it gives, and returns it; see [`refresh`](crate::refresh).
+pub fn refresh<R>(call: impl FnOnce() -> R) -> R {
+    scope::enter(Some(Arc::new(Modifier::new(Mode::Refresh).scope())), call)
+}
+
+/// Runs the body, neither looking nor storing; see [`bypass`](crate::bypass).
+pub fn bypass<R>(call: impl FnOnce() -> R) -> R {
+    scope::enter(Some(Arc::new(Modifier::new(Mode::Bypass).scope())), call)
+}
+
+/// The value, and what happened to the call; see [`explain`](crate::explain).
+pub fn explain<R>(call: impl FnOnce() -> R) -> (R, Trace) {
+    let modifier = Modifier::new(Mode::Explain);
+    let out = scope::enter(Some(Arc::new(modifier.scope())), call);
+    let trace = std::mem::take(&mut lock(&modifier.found).trace);
+    (out, trace)
+}
+
+/// What is cached, without ever running the body: `None` for a miss; see [`peek`](crate::peek).
+///
+/// # Errors
+/// [`Unsupported`](crate::ErrorKind::Unsupported) under `panic = "abort"`.
+pub fn peek<R>(call: impl FnOnce() -> R) -> Result<Option<R>, Error> {
+    if !CAN_LEAVE {
+        return Err(Error::unsupported("peek"));
+    }
+    Ok(run(&Modifier::new(Mode::Peek), call))
+}
+
+/// The address, key and tags of a call, without running its body; see [`key_of`](crate::key_of).
+///
+/// # Errors
+/// [`NoCachedCall`](crate::ErrorKind::NoCachedCall), and [`Unsupported`](crate::ErrorKind::Unsupported) under
+/// `panic = "abort"`.
+pub fn key_of<R>(call: impl FnOnce() -> R) -> Result<Key, Error> {
+    captured("key_of", call).map(|target| Key::from(&target))
+}
+
+/// Drops exactly the entry of this call, without running its body; see [`invalidate`](crate::invalidate).
+///
+/// ```
+/// use cache_core::{blocking, cache};
+///
+/// #[cache(ttl = 300)]
+/// fn square(n: u64) -> u64 { n * n }
+///
+/// blocking::invalidate(|| square(3))?;
+/// # Ok::<(), cache_core::Error>(())
+/// ```
+///
+/// # Errors
+/// [`NoCachedCall`](crate::ErrorKind::NoCachedCall), and [`Unsupported`](crate::ErrorKind::Unsupported) under
+/// `panic = "abort"`.
+pub fn invalidate<R>(call: impl FnOnce() -> R) -> Result<Token, Error> {
+    let target = captured("invalidate", call)?;
+    Ok(target.cache.invalidate(vec![target.matcher()]))
+}
+
+fn captured<R>(what: &str, call: impl FnOnce() -> R) -> Result<Target, Error> {
+    if !CAN_LEAVE {
+        return Err(Error::unsupported(what));
+    }
+    let modifier = Modifier::new(Mode::Capture);
+    let _ = run(&modifier, call);
+    modifier.target().ok_or_else(|| Error::no_cached_call(what))
+}
+
+/// Captures the key of a call that may be sync, in which case it is left, or async, in which case its future is handed back.
+pub(crate) fn attempt<R>(call: impl FnOnce() -> R) -> Result<R, Option<Target>> {
+    let modifier = Modifier::new(Mode::Capture);
+    let out = run(&modifier, call);
+    // Under `panic = "abort"` a sync call cannot be left, and has run for nothing: its key is known all the same.
+    match (out, modifier.target()) {
+        (_, Some(target)) => Err(Some(target)),
+        (Some(out), None) => Ok(out),
+        (None, None) => Err(None),
+    }
+}
+
+/// Invalidates every entry whose address matches; see [`invalidate_pattern`](crate::invalidate_pattern).
+///
+/// # Errors
+/// [`Pattern`](crate::ErrorKind::Pattern) if the pattern does not parse.
+pub fn invalidate_pattern(pattern: &str) -> Result<Token, Error> {
+    global::current().append_pattern(pattern)
+}
+
+/// Invalidates every entry with this tag; see [`invalidate_tag`](crate::invalidate_tag).
+///
+/// # Errors
+/// None with memory alone; remote logs can fail.
+pub fn invalidate_tag(tag: &str) -> Result<Token, Error> {
+    Ok(global::current().append_tag(tag))
+}
+
+/// Invalidates everything; see [`clear`](crate::clear).
+///
+/// # Errors
+/// None with memory alone; remote logs can fail.
+pub fn clear() -> Result<Token, Error> {
+    Ok(global::current().append_all())
+}
+
+/// The value under an address; see [`get`](crate::get).
+///
+/// # Errors
+/// As [`Cache::get`](crate::Cache::get).
+pub fn get<T: CacheValue>(address: &str) -> Result<Option<T>, Error> {
+    global::current().look(address)
+}
+
+/// Puts a value under an address; see [`set`](crate::set).
+///
+/// # Errors
+/// As [`Cache::set`](crate::Cache::set).
+pub fn set<T: CacheValue + serde::Serialize>(
+    address: &str,
+    value: T,
+    ttl: Duration,
+) -> Result<(), Error> {
+    global::current().put(address, value, ttl)
+}
+
+/// Removes the value under an address; see [`remove`](crate::remove).
+///
+/// # Errors
+/// As [`Cache::remove`](crate::Cache::remove).
+pub fn remove(address: &str) -> Result<Token, Error> {
+    Ok(global::current().drop_addresses(&[address]))
+}

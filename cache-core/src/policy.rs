@@ -1,0 +1,122 @@
+//! What is decided about a function before it runs: plain data.
+
+use std::time::Duration;
+
+/// Which of the attributes stands on a function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Preset {
+    /// `#[cache]`
+    Cache,
+    /// `#[cache_query]`
+    Query,
+    /// `#[cache_result]`
+    Result,
+    /// `#[cache_resource]`
+    Resource,
+    /// `#[cache_analysis]`
+    Analysis,
+}
+
+impl Preset {
+    /// The first segment of the addresses, without its colon.
+    #[must_use]
+    pub const fn prefix(self) -> Option<&'static str> {
+        match self {
+            Self::Cache => None,
+            Self::Query => Some("query"),
+            Self::Result => Some("result"),
+            Self::Resource => Some("resource"),
+            Self::Analysis => Some("analysis"),
+        }
+    }
+
+    /// The attribute as it is written.
+    #[must_use]
+    pub const fn attribute(self) -> &'static str {
+        match self {
+            Self::Cache => "#[cache]",
+            Self::Query => "#[cache_query]",
+            Self::Result => "#[cache_result]",
+            Self::Resource => "#[cache_resource]",
+            Self::Analysis => "#[cache_analysis]",
+        }
+    }
+
+    /// How long a value is fresh where neither the attribute nor the configuration says so.
+    #[must_use]
+    pub const fn ttl(self) -> Duration {
+        Duration::from_secs(match self {
+            Self::Cache | Self::Query | Self::Result => 300,
+            Self::Resource => 600,
+            Self::Analysis => 1800,
+        })
+    }
+
+    /// How long `None` is remembered where the attribute does not say so.
+    const fn none_ttl(self) -> Option<Duration> {
+        match self {
+            Self::Resource => Some(Duration::from_secs(10)),
+            _ => None,
+        }
+    }
+
+    /// How many times longer than [`wait_max`](crate::Builder::wait_max) a caller waits for another's computation:
+    /// two slow analyses side by side cost more than waiting for one.
+    pub(crate) const fn patience(self) -> u32 {
+        match self {
+            Self::Analysis => 30,
+            _ => 1,
+        }
+    }
+}
+
+/// How long something is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+pub enum Ttl {
+    /// As configured for the address, else as the preset says.
+    Configured,
+    /// This long.
+    For(Duration),
+    /// Until it is invalidated or evicted.
+    Never,
+    /// As the value says.
+    ByValue,
+}
+
+/// What an attribute says about keeping the values of its function.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[non_exhaustive]
+pub struct Policy {
+    /// How long a value is fresh.
+    pub ttl: Ttl,
+    /// How long `None` is kept, if at all.
+    pub none_ttl: Option<Duration>,
+    /// How long `Err` is kept, if at all.
+    pub err_ttl: Option<Duration>,
+    /// By how much of itself a lifetime is shortened at most, in thousandths.
+    pub jitter: u16,
+    /// How many entries of this function stay in memory at most.
+    pub capacity: Option<usize>,
+    /// What took less time to compute than this is not kept.
+    pub min_cost: Duration,
+    /// Whether a `when = …` decides about each value.
+    pub when: bool,
+    /// Whether values stay in memory whatever tiers there are.
+    pub memory_only: bool,
+}
+
+impl Policy {
+    pub(crate) const fn of(preset: Preset) -> Self {
+        Self {
+            ttl: Ttl::Configured,
+            none_ttl: preset.none_ttl(),
+            err_ttl: None,
+            jitter: 0,
+            capacity: None,
+            min_cost: Duration::ZERO,
+            when: false,
+            memory_only: false,
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! For generated code only: no promises about anything here.
+
+pub use std::clone::Clone;
+pub use std::compile_error;
+pub use std::fmt::Display;
+pub use std::format_args;
+pub use std::module_path;
+pub use std::option::Option::{self, None, Some};
+pub use std::pin::pin;
+pub use std::result::Result::{self, Err, Ok};
+pub use std::string::String;
+pub use std::time::Duration;
+pub use std::{boxed::Box, file, line};
+
+pub use inventory;
+
+pub use crate::address::Piece;
+pub use crate::entry::Class;
+pub use crate::invalidate::{Captured, Targets, attempt, capture};
+pub use crate::policy::Preset;
+pub use crate::read::{Call, IntoTtl, Keep, Miss, Run, text};
+pub use crate::shape::{
+    Returns, Shape, Split, must_be_option, must_be_result, must_keep_errors, probe, returns,
+};
+pub use crate::site::{Site, SiteRef, Spec, TargetRef};
+pub use crate::warmup::{JobFuture, Outcome, WarmupJob, outcome};
+
+/// A value of any type that is never made: it tells the compiler the type of a body before it reads it.
+#[expect(clippy::panic, reason = "stands behind `if false`")]
+pub fn never<T>() -> T {
+    panic!("unreachable")
+}
+
+/// Applies a user's closure, whose parameter type is known by then.
+#[inline(always)]
+pub fn judge<V: ?Sized, R>(value: &V, rule: impl FnOnce(&V) -> R) -> R {
+    rule(value)
+}
+
+/// The key of a typed target, whether its function is async or not.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __capture {
+    ($call:expr) => {{
+        use $crate::__private::capture::{OfFuture as _, OfValue as _};
+        let captured = $crate::__private::attempt(|| $call);
+        (&&captured).target()
+    }};
+}
+pub use crate::__capture as capture_call;
+
+/// What a start-up call came to.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __outcome {
+    ($call:expr) => {{
+        use $crate::__private::outcome::{OfAny as _, OfDebug as _, OfDisplay as _};
+        let gave = $crate::__private::outcome::Gave($call);
+        (&&&gave).outcome()
+    }};
+}
+pub use crate::__outcome as outcome_of;
+
+/// Polls a future that waits for nothing but itself; for examples in the documentation.
+pub fn block_on<F: Future>(future: F) -> F::Output {
+    struct Unpark(std::thread::Thread);
+    impl std::task::Wake for Unpark {
+        fn wake(self: std::sync::Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = std::task::Waker::from(std::sync::Arc::new(Unpark(std::thread::current())));
+    let mut cx = std::task::Context::from_waker(&waker);
+    let mut future = pin!(future);
+    loop {
+        match future.as_mut().poll(&mut cx) {
+            std::task::Poll::Ready(out) => return out,
+            std::task::Poll::Pending => std::thread::park(),
+        }
+    }
+}
+
+/// For the benchmark of the encoding.
+pub mod bench {
+    use serde::Serialize;
+
+    use crate::key::Encoder;
+    use crate::tier::memory::Lookup;
+
+    /// Encodes a key; its length, so that nothing is optimised away.
+    #[inline]
+    pub fn encode(key: &impl Serialize) -> usize {
+        let mut encoder = Encoder::new();
+        let failed = encoder.push(key).is_err();
+        encoder.finish().len() + usize::from(failed)
+    }
+
+    /// Encodes a key and hashes it, as a hit does.
+    #[inline]
+    pub fn encode_and_hash(key: &impl Serialize) -> u64 {
+        let mut encoder = Encoder::new();
+        let failed = encoder.push(key).is_err();
+        Lookup::of(std::any::TypeId::of::<u8>(), &mut encoder).hash() + u64::from(failed)
+    }
+}

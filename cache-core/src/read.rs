@@ -1,0 +1,342 @@
+//! A call of a cached function: its key, the look-up, and the way of a miss.
+
+use std::any::TypeId;
+use std::fmt::Display;
+
+use serde::Serialize;
+
+use crate::address::{Piece, render};
+use crate::cache::{Cache, Content, Seat};
+use crate::entry::Kept;
+use crate::events::EventKind;
+use crate::global;
+use crate::index::Dep;
+use crate::key::{Digest, Encoder, Identity, KeyDigest, KeyError};
+use crate::modifiers::{Mode, Modifier, Target};
+use crate::scope::{self, Scope};
+use crate::shape::Split;
+use crate::site::Site;
+use crate::stats::MissReason;
+use crate::sync::{Arc, lock};
+use crate::tier::memory::{Lookup, MemoryKey};
+
+mod compute;
+mod keep;
+pub use compute::Run;
+pub use keep::{IntoTtl, Keep};
+
+/// A value that can be part of a key.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be part of a cache key",
+    label = "not `serde::Serialize`",
+    note = "derive `serde::Serialize` for it, choose parts with `key(..)`, or leave it out with `skip(..)`"
+)]
+pub trait KeyPart: Serialize {}
+impl<T: Serialize + ?Sized> KeyPart for T {}
+
+/// One call of a cached function, on the caller's stack.
+pub struct Call {
+    site: &'static Site,
+    identity: TypeId,
+    instance: &'static str,
+    encoder: Encoder,
+    broken: Option<Box<KeyError>>,
+    /// Why there was nothing to serve.
+    why: MissReason,
+    /// The modifier that this call is the first under.
+    modifier: Option<Arc<Modifier>>,
+}
+
+impl Call {
+    /// A call of the function at `site`. The type of `marker`, a closure inside the function, tells instances of a
+    /// generic function apart, and implementors of a trait's default method.
+    #[inline]
+    pub fn new<M>(site: &'static Site, marker: &M) -> Self {
+        let _ = marker;
+        Self {
+            site,
+            identity: typeid::of::<M>(),
+            instance: std::any::type_name::<M>(),
+            encoder: Encoder::new(),
+            broken: None,
+            why: MissReason::Absent,
+            modifier: None,
+        }
+    }
+
+    /// Adds an argument to the key.
+    #[inline(always)]
+    pub fn arg<T: KeyPart + ?Sized>(&mut self, value: &T) {
+        if let Err(error) = self.encoder.push(value) {
+            self.broken.get_or_insert(Box::new(error));
+        }
+    }
+
+    /// Looks the value up.
+    ///
+    /// # Errors
+    /// The miss, to be [run](Miss::run).
+    #[inline]
+    pub fn start<S: Split>(&mut self, _: &S) -> Result<S::Return, Miss> {
+        if let Some(entry) = self.find() {
+            if let Some(value) = S::unpack(entry.value(), entry.class) {
+                return Ok(value);
+            }
+            self.why = MissReason::Type;
+        }
+        Err(Miss::new(self))
+    }
+
+    /// The entry, if it may be served. One call for all functions, and everything below it inlined.
+    fn find(&mut self) -> Option<Arc<Kept>> {
+        if scope::is_active() || self.broken.is_some() {
+            return self.find_in_scope();
+        }
+        let cache = global::get();
+        let entry = match cache.find(&Lookup::of(self.identity, &mut self.encoder)) {
+            Ok(entry) => entry,
+            Err(reason) => {
+                self.why = reason;
+                return None;
+            }
+        };
+        entry.stats.hit();
+        if cache.0.events.listening() {
+            self.tell_hit(cache, &entry);
+        }
+        Some(entry)
+    }
+
+    #[cold]
+    fn tell_hit(&self, cache: &Cache, entry: &Kept) {
+        let seat = cache.seat(self.site);
+        cache.0.events.tell(EventKind::Hit, || {
+            (Arc::clone(&seat.name), entry.address().into())
+        });
+    }
+
+    #[inline(never)]
+    fn find_in_scope(&mut self) -> Option<Arc<Kept>> {
+        let scope = scope::current().unwrap_or_default();
+        scope.count();
+        self.modifier = scope.modifier.clone().filter(|modifier| modifier.take());
+        let mode = self.modifier.as_ref().map(|modifier| modifier.mode);
+        let looks = matches!(mode, None | Some(Mode::Peek | Mode::Explain));
+        if self.broken.is_some() || scope.transaction.is_some() || !looks {
+            self.why = MissReason::Bypass;
+            return None;
+        }
+        let cache = scope.cache.as_ref().unwrap_or_else(|| global::get());
+        let entry = match cache.find(&Lookup::of(self.identity, &mut self.encoder)) {
+            Ok(entry) => entry,
+            Err(reason) => {
+                self.why = reason;
+                return None;
+            }
+        };
+        entry.stats.hit();
+        if cache.0.events.listening() {
+            self.tell_hit(cache, &entry);
+        }
+        if let Some(frame) = &scope.frame {
+            frame.report(entry.stamp(), entry.deps());
+        }
+        if let Some(modifier) = &self.modifier {
+            let trace = &mut lock(&modifier.found).trace;
+            trace.cached = true;
+            trace.tier = Some("memory");
+            trace.address = Some(entry.address().to_owned());
+            trace.age = Some(std::time::Duration::from_millis(
+                cache.now().saturating_sub(entry.began()),
+            ));
+            trace.stamp = Some(entry.stamp());
+            trace.cost = Some(std::time::Duration::from_nanos(entry.cost_ns()));
+        }
+        Some(entry)
+    }
+}
+
+/// A call that was not answered from memory.
+pub struct Miss(Box<Ticket>);
+
+/// Everything about a missed call that does not depend on its types.
+pub(crate) struct Ticket {
+    cache: Cache,
+    seat: Arc<Seat>,
+    instance: &'static str,
+    key: MemoryKey,
+    why: MissReason,
+    /// The arguments cannot be a key.
+    broken: bool,
+    modifier: Option<Arc<Modifier>>,
+    /// What surrounded the call.
+    scope: Option<Arc<Scope>>,
+    address: Option<String>,
+    tags: Vec<String>,
+}
+
+impl Miss {
+    #[inline(never)]
+    fn new(call: &mut Call) -> Self {
+        let (why, modifier) = (call.why, call.modifier.take());
+        let scope = scope::current();
+        let cache = scope
+            .as_ref()
+            .and_then(|scope| scope.cache.clone())
+            .unwrap_or_else(|| global::get().clone());
+        let seat = cache.seat(call.site);
+        let key = Lookup::of(call.identity, &mut call.encoder).to_key();
+        if !matches!(
+            modifier.as_ref().map(|m| m.mode),
+            Some(Mode::Capture | Mode::Peek)
+        ) {
+            seat.counters.miss(why);
+        }
+        if let Some(error) = &call.broken {
+            cache.0.events.tell(EventKind::Unkeyable, || {
+                (Arc::clone(&seat.name), error.to_string().into())
+            });
+        }
+        Self(Box::new(Ticket {
+            cache,
+            seat,
+            instance: call.instance,
+            key,
+            why,
+            broken: call.broken.is_some(),
+            modifier,
+            scope,
+            address: None,
+            tags: Vec::new(),
+        }))
+    }
+
+    /// The address as the template has it.
+    pub fn address(&mut self, pieces: &[Piece<'_>]) {
+        let mut address = self.0.prefix();
+        match render(pieces, &mut address) {
+            Ok(()) => self.0.address = Some(address),
+            Err(_) => self.0.cannot_be_named(),
+        }
+    }
+
+    /// One more tag.
+    pub fn tag(&mut self, pieces: &[Piece<'_>]) {
+        let mut tag = String::new();
+        match render(pieces, &mut tag) {
+            Ok(()) => self.0.tags.push(tag),
+            Err(_) => self.0.cannot_be_named(),
+        }
+    }
+}
+
+impl Ticket {
+    fn mode(&self) -> Option<Mode> {
+        self.modifier.as_ref().map(|modifier| modifier.mode)
+    }
+
+    fn prefix(&self) -> String {
+        self.seat
+            .site
+            .spec
+            .preset
+            .prefix()
+            .map_or_else(String::new, |prefix| format!("{prefix}:"))
+    }
+
+    /// An argument's `Display` failed: what cannot be named could not be invalidated, and must not be kept.
+    fn cannot_be_named(&mut self) {
+        self.broken = true;
+        let what = || {
+            (
+                Arc::clone(&self.seat.name),
+                "the `Display` of an argument in a template failed".into(),
+            )
+        };
+        self.cache.0.events.tell(EventKind::Unkeyable, what);
+    }
+
+    /// The key that leaves the process, and what the entry depends on by itself.
+    fn target(&mut self) -> Target {
+        let spec = &self.seat.site.spec;
+        // A `name` stands for the whole identity, so that a function can be moved; type arguments stay apart.
+        let path = function_path(self.instance);
+        let function = match spec.name {
+            Some(name) => format!("{name}({})", spec.args.join(",")),
+            None => format!("{path}({})", spec.args.join(",")),
+        };
+        let identity = Identity {
+            function: &function,
+            type_arguments: spec.name.map_or("", |_| type_arguments(path)),
+            version: u64::from(spec.version) ^ spec.fingerprint,
+            schema: self
+                .seat
+                .content
+                .get()
+                .and_then(|content| content.schema)
+                .map_or(0, |schema| schema.hash),
+        };
+        let digest: KeyDigest = Digest::new(None, &identity, self.key.bytes()).short();
+        let address = match self.address.take() {
+            Some(address) => address,
+            None => {
+                format!("{}{}:{digest}", self.prefix(), spec.label())
+            }
+        };
+        let mut own = vec![Dep::entry(digest, address.into())];
+        own.extend(self.tags.drain(..).map(|tag| Dep::tag(&tag)));
+        Target {
+            cache: self.cache.clone(),
+            digest,
+            own,
+        }
+    }
+
+    /// What the types of a function's values can do, learnt at its first miss.
+    fn learn<S: Split>(&self) {
+        self.seat.content.get_or_init(|| {
+            let schema = S::schema();
+            Content {
+                portable: schema.is_some(),
+                measured: S::measured(),
+                schema,
+            }
+        });
+    }
+}
+
+/// `shop::users::load<u8>::{{closure}}::{{closure}}` without its closures.
+fn function_path(marker: &'static str) -> &'static str {
+    let mut path = marker;
+    while let Some(outer) = path.strip_suffix("::{{closure}}") {
+        path = outer;
+    }
+    path
+}
+
+/// The part of a path that a `name` does not stand for.
+fn type_arguments(path: &str) -> &str {
+    path.find('<').and_then(|at| path.get(at..)).unwrap_or("")
+}
+
+/// An argument's text, escaped as in an address.
+pub fn text(value: &dyn Display) -> String {
+    let mut text = String::new();
+    match render(&[Piece::Arg(value)], &mut text) {
+        Ok(()) => text,
+        Err(_) => keep::UNWRITABLE.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{function_path, type_arguments};
+
+    #[test]
+    fn a_path_loses_its_closures_and_keeps_its_types() {
+        let path = function_path("shop::load<u8>::{{closure}}::{{closure}}");
+        assert_eq!(path, "shop::load<u8>");
+        assert_eq!(type_arguments(path), "<u8>");
+        assert_eq!(type_arguments("shop::load"), "");
+    }
+}

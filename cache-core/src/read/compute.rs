@@ -1,0 +1,585 @@
+//! The way of a miss: wait for another's computation, or compute, and store what may be stored.
+//!
+//! [`Run`] is generic and thin; [`Driver`] is not generic, so that five hundred functions are not five hundred copies
+//! of it. Sync functions take the same way: their body is a future that is ready at its first poll.
+
+use std::any::Any;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
+
+use super::{Keep, Miss, Ticket};
+use crate::cache::Started;
+use crate::entry::{Class, Head, Kept};
+use crate::events::EventKind;
+use crate::flight::{Leader, Role, Status, Waiter, Waiting};
+use crate::index::{Dep, Deps, Position};
+use crate::modifiers::{Mode, Target, Trace, blocking};
+use crate::scope::{self, Frame, Scope};
+use crate::shape::Split;
+use crate::stats::{MissReason, RefusalReason};
+use crate::sync::{Arc, lock};
+use crate::tier::memory::{MemoryKey, Resident};
+use crate::time;
+
+/// What the driver needs of a function's types.
+trait Work {
+    /// Runs the body, or goes on with it.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()>;
+    /// The kind of what it gave.
+    fn class(&self) -> Option<Class>;
+    /// An entry with a copy of it.
+    fn keep(&self, head: Head) -> Option<Arc<Kept>>;
+    /// What the attribute's rules say of it.
+    fn judge(&mut self, keep: &mut Keep);
+    /// Takes another's value; whether it fits.
+    fn accept(&mut self, payload: &(dyn Any + Send + Sync), class: Class) -> bool;
+    /// Learns about the types.
+    fn learn(&self, ticket: &Ticket);
+}
+
+struct Job<'a, S: Split, B, J> {
+    body: B,
+    rules: &'a mut J,
+    out: Option<S::Return>,
+    shape: PhantomData<S>,
+}
+
+impl<S, B, J> Work for Job<'_, S, B, J>
+where
+    S: Split,
+    B: FnMut(&mut Context<'_>) -> Poll<S::Return>,
+    J: FnMut(&S::Item, &mut Keep),
+{
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        (self.body)(cx).map(|out| self.out = Some(out))
+    }
+    fn class(&self) -> Option<Class> {
+        self.out.as_ref().map(S::class)
+    }
+    fn keep(&self, head: Head) -> Option<Arc<Kept>> {
+        self.out.as_ref().and_then(|out| S::keep(out, head))
+    }
+    fn judge(&mut self, keep: &mut Keep) {
+        if let Some(item) = self.out.as_ref().and_then(S::item) {
+            (self.rules)(item, keep);
+        }
+    }
+    fn accept(&mut self, payload: &(dyn Any + Send + Sync), class: Class) -> bool {
+        self.out = S::unpack(payload, class);
+        self.out.is_some()
+    }
+    fn learn(&self, ticket: &Ticket) {
+        ticket.learn::<S>();
+    }
+}
+
+/// A function without rules.
+#[inline(always)]
+fn no_rules<T>(_: &T, _: &mut Keep) {}
+
+impl Miss {
+    /// Goes the way of a miss, for an async function.
+    #[inline]
+    pub fn run<'b, S: Split, F: Future<Output = S::Return>>(
+        self,
+        shape: &S,
+        body: Pin<&'b mut F>,
+    ) -> Run<'b, S, F, fn(&S::Item, &mut Keep)> {
+        let _ = shape;
+        Run {
+            driver: Driver::new(self),
+            body,
+            rules: no_rules,
+            shape: PhantomData,
+        }
+    }
+
+    /// The same with rules.
+    #[inline]
+    pub fn run_with<'b, S: Split, F: Future<Output = S::Return>, J: FnMut(&S::Item, &mut Keep)>(
+        self,
+        shape: &S,
+        body: Pin<&'b mut F>,
+        rules: J,
+    ) -> Run<'b, S, F, J> {
+        let _ = shape;
+        Run {
+            driver: Driver::new(self),
+            body,
+            rules,
+            shape: PhantomData,
+        }
+    }
+
+    /// Goes the way of a miss, for a function that is not async.
+    #[inline]
+    pub fn run_blocking<S: Split>(self, shape: &S, body: impl FnOnce() -> S::Return) -> S::Return {
+        self.run_blocking_with(shape, body, no_rules)
+    }
+
+    /// The same with rules.
+    pub fn run_blocking_with<S: Split>(
+        self,
+        _: &S,
+        body: impl FnOnce() -> S::Return,
+        mut rules: impl FnMut(&S::Item, &mut Keep),
+    ) -> S::Return {
+        let mut driver = Driver::new(self);
+        let mut body = Some(body);
+        let mut job = Job::<S, _, _> {
+            body: |_: &mut Context<'_>| match body.take() {
+                Some(body) => Poll::Ready(body()),
+                None => Poll::Pending,
+            },
+            rules: &mut rules,
+            out: None,
+            shape: PhantomData,
+        };
+        driver.block(&mut job);
+        match job.out.take() {
+            Some(out) => out,
+            // Only a call that a modifier stops has no outcome.
+            None => blocking::leave(),
+        }
+    }
+}
+
+/// The future of a miss. `Send` exactly if the body is.
+#[must_use = "futures do nothing unless awaited"]
+pub struct Run<'b, S, F, J> {
+    driver: Box<Driver>,
+    body: Pin<&'b mut F>,
+    rules: J,
+    shape: PhantomData<fn() -> S>,
+}
+
+/// Nothing in it is pinned but the body, which is behind a pin of its own.
+impl<S, F, J> Unpin for Run<'_, S, F, J> {}
+
+impl<S, F, J> Future for Run<'_, S, F, J>
+where
+    S: Split,
+    F: Future<Output = S::Return>,
+    J: FnMut(&S::Item, &mut Keep),
+{
+    type Output = S::Return;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<S::Return> {
+        let this = &mut *self;
+        let mut job = Job::<S, _, _> {
+            body: |cx: &mut Context<'_>| this.body.as_mut().poll(cx),
+            rules: &mut this.rules,
+            out: None,
+            shape: PhantomData,
+        };
+        match this.driver.poll(cx, &mut job) {
+            Poll::Ready(()) => job.out.take().map_or(Poll::Pending, Poll::Ready),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+/// How often a call waits for others before it computes for itself, come what may.
+const MAX_WAITS: u32 = 2;
+
+/// A call on the way of a miss.
+struct Driver {
+    ticket: Ticket,
+    target: Target,
+    stage: Stage,
+    waited: u32,
+}
+
+enum Stage {
+    Begin,
+    Waiting(Waiter<Arc<Kept>>, Option<Waiting<MemoryKey, Arc<Kept>>>),
+    Computing(Computation),
+    /// A modifier has what it wanted.
+    Parked,
+}
+
+/// A body under way.
+struct Computation {
+    leader: Option<Leader<MemoryKey, Arc<Kept>>>,
+    frame: Arc<Frame>,
+    scope: Arc<Scope>,
+    started: Started,
+    stamp: Position,
+    may_store: bool,
+}
+
+impl Driver {
+    fn new(miss: Miss) -> Box<Self> {
+        let mut ticket = *miss.0;
+        let target = ticket.target();
+        Box::new(Self {
+            ticket,
+            target,
+            stage: Stage::Begin,
+            waited: 0,
+        })
+    }
+
+    /// To the end, in this thread.
+    fn block(&mut self, work: &mut dyn Work) {
+        struct Unpark(std::thread::Thread);
+        impl Wake for Unpark {
+            fn wake(self: Arc<Self>) {
+                self.0.unpark();
+            }
+        }
+        let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+        let mut cx = Context::from_waker(&waker);
+        while self.poll(&mut cx, work).is_pending() {
+            if matches!(self.stage, Stage::Parked) {
+                if blocking::CAN_LEAVE {
+                    return;
+                }
+                // The body cannot be left: run it, for nothing.
+                self.stage = self.compute(None, false);
+                continue;
+            }
+            std::thread::park();
+        }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>, work: &mut dyn Work) -> Poll<()> {
+        loop {
+            match &mut self.stage {
+                Stage::Parked => return Poll::Pending,
+                Stage::Begin => match self.begin(work) {
+                    Some(stage) => self.stage = stage,
+                    None => return Poll::Ready(()),
+                },
+                Stage::Waiting(waiter, _) => {
+                    let Poll::Ready(status) = waiter.poll(cx) else {
+                        return Poll::Pending;
+                    };
+                    match self.waited_for(status, work) {
+                        Some(stage) => self.stage = stage,
+                        None => return Poll::Ready(()),
+                    }
+                }
+                Stage::Computing(computation) => {
+                    if let Some(leader) = &mut computation.leader {
+                        leader.computing = true;
+                    }
+                    let scope = Arc::clone(&computation.scope);
+                    let polled = scope::enter(Some(scope), || work.poll(cx));
+                    if polled.is_ready() {
+                        self.finish(work);
+                        return Poll::Ready(());
+                    }
+                    if let Some(leader) = &mut computation.leader {
+                        leader.computing = false;
+                    }
+                    return Poll::Pending;
+                }
+            }
+        }
+    }
+
+    /// What this call becomes; nothing if it has its value.
+    fn begin(&mut self, work: &mut dyn Work) -> Option<Stage> {
+        work.learn(&self.ticket);
+        if self.waited == 0 && !matches!(self.ticket.mode(), Some(Mode::Capture | Mode::Peek)) {
+            self.tell(EventKind::Miss(self.ticket.why));
+        }
+        match self.ticket.mode() {
+            Some(Mode::Capture | Mode::Peek) => {
+                if let Some(modifier) = &self.ticket.modifier {
+                    let mut found = lock(&modifier.found);
+                    found.trace.cached = true;
+                    found.target = Some(self.target.clone());
+                }
+                return Some(Stage::Parked);
+            }
+            Some(Mode::Refresh) if !self.ticket.broken => return Some(self.compute(None, true)),
+            Some(Mode::Bypass | Mode::Refresh) => return Some(self.compute(None, false)),
+            Some(Mode::Explain) | None => {}
+        }
+        if self.ticket.broken || self.ticket.why == MissReason::Bypass || self.waited > MAX_WAITS {
+            return Some(self.compute(None, false));
+        }
+        let ticket = &self.ticket;
+        let (parts, own) = (&ticket.cache.0, &self.target.own);
+        let role = parts.flights.join_or_lead(
+            &ticket.key,
+            ticket.key.hash(),
+            ticket.cache.patience(&ticket.seat),
+            // What began before an invalidation is not for those who come after it.
+            |flight| parts.index.check(flight.stamp, own).valid,
+            || parts.index.applied(),
+        );
+        match role {
+            Role::Lead(leader) => {
+                // Between our look-up and our becoming the leader, another leader may have finished.
+                if self.ticket.why != MissReason::Type
+                    && let Ok(entry) = self.ticket.cache.find(&self.ticket.key.as_lookup())
+                    && work.accept(entry.value(), entry.class)
+                {
+                    leader.finish(Status::Done(Arc::clone(&entry)));
+                    self.serve_shared(&entry);
+                    return None;
+                }
+                Some(self.compute(Some(leader), true))
+            }
+            Role::Wait(waiter) => {
+                let chain = self
+                    .ticket
+                    .scope
+                    .as_ref()
+                    .and_then(|scope| scope.frame.as_ref())
+                    .map(|f| f.chain());
+                let waiting = match chain {
+                    None => None,
+                    Some(chain) => match parts.flights.wait(&chain, waiter.flight.id) {
+                        Some(waiting) => Some(waiting),
+                        // Recursion, or a circle: the one who is waited for waits for us.
+                        None => return Some(self.compute(None, false)),
+                    },
+                };
+                Some(Stage::Waiting(waiter, waiting))
+            }
+        }
+    }
+
+    /// What comes after another's flight.
+    fn waited_for(&mut self, status: Status<Arc<Kept>>, work: &mut dyn Work) -> Option<Stage> {
+        match status {
+            Status::Running => {
+                self.waited += 1;
+                Some(Stage::Begin)
+            }
+            Status::Abandoned => Some(Stage::Begin),
+            Status::Failed => Some(self.compute(None, true)),
+            Status::Done(entry) => {
+                // What the function depends on by itself was checked when we joined, and what came later may be
+                // missing in our value. What it turned out to depend on was not.
+                let inherited = entry.deps().len() > self.target.own.len();
+                if inherited && !entry.is_valid() || !work.accept(entry.value(), entry.class) {
+                    self.waited += 1;
+                    return Some(Stage::Begin);
+                }
+                self.serve_shared(&entry);
+                None
+            }
+        }
+    }
+
+    /// Another's value is this call's answer.
+    fn serve_shared(&mut self, entry: &Kept) {
+        self.ticket.seat.counters.coalesced();
+        self.tell(EventKind::Coalesced);
+        self.report(entry.stamp(), entry.deps());
+        self.trace(|trace| {
+            trace.coalesced = true;
+            trace.stamp = Some(entry.stamp());
+        });
+        self.stage = Stage::Parked;
+    }
+
+    fn compute(&self, leader: Option<Leader<MemoryKey, Arc<Kept>>>, may_store: bool) -> Stage {
+        let cache = &self.ticket.cache;
+        let outer = self.ticket.scope.as_deref();
+        let id = leader
+            .as_ref()
+            .map_or_else(|| cache.0.flights.next_id(), |leader| leader.flight().id);
+        // The stamp is what the log was when the computation began, never later.
+        let stamp = leader
+            .as_ref()
+            .map_or_else(|| cache.0.index.applied(), |leader| leader.flight().stamp);
+        let parent = outer.and_then(|scope| scope.frame.clone());
+        let frame = Arc::new(Frame::new(id, parent, cache.0.config.max_deps));
+        let scope = Scope {
+            cache: outer.and_then(|scope| scope.cache.clone()),
+            frame: Some(Arc::clone(&frame)),
+            modifier: None,
+            transaction: outer.and_then(|scope| scope.transaction.clone()),
+            counter: outer.and_then(|scope| scope.counter.clone()),
+        };
+        Stage::Computing(Computation {
+            leader,
+            frame,
+            scope: Arc::new(scope),
+            started: cache.started(),
+            stamp,
+            may_store,
+        })
+    }
+
+    /// The body has given its value.
+    fn finish(&mut self, work: &mut dyn Work) {
+        let Stage::Computing(computation) = std::mem::replace(&mut self.stage, Stage::Parked)
+        else {
+            return;
+        };
+        let Some(class) = work.class() else { return };
+        let Computation {
+            leader,
+            frame,
+            started,
+            stamp,
+            may_store,
+            ..
+        } = computation;
+        let cache = self.ticket.cache.clone();
+        let counters = Arc::clone(&self.ticket.seat.counters);
+        let cost_ns = cache.cost_ns(started);
+        counters.computed(cost_ns, class == Class::Failed);
+        self.tell(EventKind::Computed(Duration::from_nanos(cost_ns)));
+        self.trace(|trace| trace.cost = Some(Duration::from_nanos(cost_ns)));
+
+        let mut keep = Keep::default();
+        if may_store && class == Class::Value {
+            work.judge(&mut keep);
+        }
+        let used = frame.take();
+        let mut own = self.target.own.clone();
+        own.extend(keep.tags.iter().map(|tag| Dep::tag(tag)));
+        let deps: Deps = used.deps.behind(&own);
+        let stamp = used.stamp.map_or(stamp, |inner| inner.min(stamp));
+        self.report(stamp, &deps);
+
+        let verdict = cache.0.index.check(stamp, &deps);
+        let expires = self
+            .lifetime(class, &keep, cost_ns, may_store)
+            .and_then(|ttl| {
+                if !verdict.valid {
+                    return Err(RefusalReason::Invalidated);
+                }
+                let expires = time::deadline(started.at, ttl);
+                if expires <= cache.now() {
+                    Err(RefusalReason::Expired)
+                } else {
+                    Ok(expires)
+                }
+            });
+        let waited_for = leader.as_ref().is_some_and(Leader::has_waiters);
+        let head = Head {
+            class,
+            stamp,
+            checked: if verdict.valid { verdict.version } else { 0 },
+            expires: expires.unwrap_or(0),
+            stats: counters,
+            deps,
+            began: started.at,
+            cost_ns,
+            ring: self.ticket.seat.ring.clone(),
+            index: Arc::clone(&cache.0.index),
+        };
+        let entry = if expires.is_ok() || waited_for {
+            work.keep(head)
+        } else {
+            None
+        };
+        match (expires, &entry) {
+            (Ok(_), Some(entry)) => self.store(entry),
+            (Err(reason), _) => self.refuse(reason),
+            // An `Err` with an `err_ttl` whose error cannot be kept does not compile.
+            (Ok(_), None) => self.refuse(RefusalReason::Failed),
+        }
+        if let Some(leader) = leader {
+            leader.finish(match entry {
+                Some(entry) => Status::Done(entry),
+                None if class == Class::Failed => Status::Failed,
+                None => Status::Abandoned,
+            });
+        }
+    }
+
+    /// How long a value may be kept, or why it may not.
+    fn lifetime(
+        &self,
+        class: Class,
+        keep: &Keep,
+        cost_ns: u64,
+        may_store: bool,
+    ) -> Result<Duration, RefusalReason> {
+        let site = self.ticket.seat.site;
+        let policy = &site.spec.policy;
+        if !may_store {
+            return Err(RefusalReason::Bypass);
+        }
+        let ttl = match class {
+            Class::Failed => policy.err_ttl.ok_or(RefusalReason::Failed)?,
+            Class::Absent => policy.none_ttl.ok_or(RefusalReason::Absent)?,
+            Class::Value => match (keep.refusal(), keep.ttl) {
+                (Some(reason), _) => return Err(reason),
+                (None, Some(ttl)) => ttl,
+                (None, None) => {
+                    let address = self.target.own.first().map_or("", Dep::text);
+                    self.ticket.cache.ttl(site, policy, address)
+                }
+            },
+        };
+        if Duration::from_nanos(cost_ns) < policy.min_cost {
+            return Err(RefusalReason::Cheap);
+        }
+        if policy.jitter == 0 || ttl == Duration::MAX {
+            return Ok(ttl);
+        }
+        // Only ever shorter: a `ttl` is a promise.
+        Ok(ttl.mul_f64(1.0 - crate::cache::fraction() * f64::from(policy.jitter) / 1000.0))
+    }
+
+    fn store(&self, entry: &Arc<Kept>) {
+        let counters = &self.ticket.seat.counters;
+        counters.stored(entry.weight());
+        let stored = self
+            .ticket
+            .cache
+            .0
+            .memory
+            .insert(self.ticket.key.clone(), Arc::clone(entry));
+        if stored.is_err() {
+            counters.not_stored(entry.weight());
+            self.refuse(RefusalReason::TooLarge);
+            return;
+        }
+        self.tell(EventKind::Stored);
+        self.trace(|trace| trace.stored = true);
+    }
+
+    fn refuse(&self, reason: RefusalReason) {
+        self.ticket.seat.counters.refusal(reason);
+        self.tell(EventKind::Refused(reason));
+        self.trace(|trace| trace.refused = Some(reason));
+    }
+
+    /// Tells the computation that this call is part of.
+    fn report(&self, stamp: Position, deps: &[Dep]) {
+        if let Some(frame) = self
+            .ticket
+            .scope
+            .as_ref()
+            .and_then(|scope| scope.frame.as_ref())
+        {
+            frame.report(stamp, deps);
+        }
+    }
+
+    fn tell(&self, kind: EventKind) {
+        let address = || self.target.own.first().map_or("", Dep::text).into();
+        self.ticket
+            .cache
+            .0
+            .events
+            .tell(kind, || (Arc::clone(&self.ticket.seat.name), address()));
+    }
+
+    fn trace(&self, note: impl FnOnce(&mut Trace)) {
+        let Some(modifier) = &self.ticket.modifier else {
+            return;
+        };
+        let mut found = lock(&modifier.found);
+        let trace = &mut found.trace;
+        trace.cached = true;
+        trace.miss = Some(self.ticket.why);
+        trace.address = self.target.own.first().map(|dep| dep.text().to_owned());
+        note(trace);
+    }
+}

@@ -1,0 +1,187 @@
+//! What surrounds a call: the cache it uses, the computation it is part of, the modifier and the transaction it is
+//! under. A thread-local, set at each poll of what it surrounds.
+
+use std::cell::{Cell, RefCell};
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+
+use crate::cache::Cache;
+use crate::index::{Dep, DepSet, Position};
+use crate::modifiers::Modifier;
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::{Arc, Mutex, lock};
+use crate::transaction::Queue;
+
+/// See the module.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Scope {
+    /// Instead of the global one.
+    pub(crate) cache: Option<Cache>,
+    /// The computation that this code is part of.
+    pub(crate) frame: Option<Arc<Frame>>,
+    /// For the first cached call only.
+    pub(crate) modifier: Option<Arc<Modifier>>,
+    /// Invalidations to hold back until it commits.
+    pub(crate) transaction: Option<Arc<Queue>>,
+    /// Counts cached calls.
+    pub(crate) counter: Option<Arc<AtomicU64>>,
+}
+
+thread_local! {
+    /// Whether there is any scope: all that a hit outside every scope looks at.
+    static ACTIVE: Cell<bool> = const { Cell::new(false) };
+    static CURRENT: RefCell<Option<Arc<Scope>>> = const { RefCell::new(None) };
+}
+
+/// Whether any scope surrounds this code.
+#[inline(always)]
+pub(crate) fn is_active() -> bool {
+    // A thread that is being torn down has none.
+    ACTIVE.try_with(Cell::get).unwrap_or(false)
+}
+
+/// The scope that surrounds this code.
+pub(crate) fn current() -> Option<Arc<Scope>> {
+    if !is_active() {
+        return None;
+    }
+    CURRENT
+        .try_with(|current| current.borrow().clone())
+        .ok()
+        .flatten()
+}
+
+/// The scope that surrounds this code, or an empty one, to be changed.
+pub(crate) fn copy() -> Scope {
+    current()
+        .map(|scope| Scope::clone(&scope))
+        .unwrap_or_default()
+}
+
+/// Whether this code is part of a transaction.
+pub(crate) fn in_transaction() -> bool {
+    current().is_some_and(|scope| scope.transaction.is_some())
+}
+
+/// Runs `f` inside `scope`, or outside of all with `None`.
+pub(crate) fn enter<R>(scope: Option<Arc<Scope>>, f: impl FnOnce() -> R) -> R {
+    struct Restore(Option<Arc<Scope>>);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            set(self.0.take());
+        }
+    }
+    let _restore = Restore(set(scope));
+    f()
+}
+
+fn set(scope: Option<Arc<Scope>>) -> Option<Arc<Scope>> {
+    let _ = ACTIVE.try_with(|active| active.set(scope.is_some()));
+    CURRENT
+        .try_with(|current| current.replace(scope))
+        .ok()
+        .flatten()
+}
+
+/// Polls `future` inside `scope` each time.
+pub(crate) async fn within<F: Future>(scope: Scope, future: F) -> F::Output {
+    let scope = Arc::new(scope);
+    let mut future = pin!(future);
+    poll_fn(|cx| enter(Some(Arc::clone(&scope)), || future.as_mut().poll(cx))).await
+}
+
+/// One running computation, as the cached calls inside it see it.
+#[derive(Debug)]
+pub(crate) struct Frame {
+    /// The number of its flight.
+    pub(crate) id: u64,
+    pub(crate) parent: Option<Arc<Frame>>,
+    used: Mutex<Used>,
+    max_deps: usize,
+}
+
+/// What a computation used.
+#[derive(Debug, Default)]
+pub(crate) struct Used {
+    pub(crate) deps: DepSet,
+    /// The oldest stamp among the values used.
+    pub(crate) stamp: Option<Position>,
+}
+
+impl Frame {
+    pub(crate) fn new(id: u64, parent: Option<Arc<Self>>, max_deps: usize) -> Self {
+        Self {
+            id,
+            parent,
+            used: Mutex::default(),
+            max_deps,
+        }
+    }
+
+    /// A cached call inside this computation gave a value with this stamp and these dependencies.
+    pub(crate) fn report(&self, stamp: Position, deps: &[Dep]) {
+        let mut used = lock(&self.used);
+        used.stamp = Some(used.stamp.map_or(stamp, |oldest| oldest.min(stamp)));
+        used.deps.extend(deps, self.max_deps);
+    }
+
+    /// What was used until now.
+    pub(crate) fn take(&self) -> Used {
+        std::mem::take(&mut *lock(&self.used))
+    }
+
+    /// The numbers of this computation and of those it is part of.
+    pub(crate) fn chain(&self) -> Vec<u64> {
+        let mut chain = vec![self.id];
+        let mut next = &self.parent;
+        while let Some(frame) = next {
+            chain.push(frame.id);
+            next = &frame.parent;
+        }
+        chain
+    }
+}
+
+/// The scope of this code, to be carried into a spawned task or thread.
+///
+/// A cached call made in a spawned task is otherwise unknown to the cached function that spawned it: what it depends
+/// on is not inherited, and a [`TestCache`](crate::TestCache) is not used there.
+///
+/// ```
+/// # async fn load(id: u64) -> u64 { id }
+/// # async fn spawn<F: Future>(f: F) -> F::Output { f.await }
+/// # async fn sum() -> u64 {
+/// let scope = cache_core::scope_handle();
+/// spawn(scope.wrap(async { load(1).await + load(2).await })).await
+/// # }
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct ScopeHandle(Option<Arc<Scope>>);
+
+/// The scope that this code runs in; see [`ScopeHandle`].
+#[must_use]
+pub fn scope_handle() -> ScopeHandle {
+    ScopeHandle(current())
+}
+
+impl ScopeHandle {
+    /// Runs a future inside the scope.
+    pub async fn wrap<F: Future>(self, future: F) -> F::Output {
+        let mut future = pin!(future);
+        poll_fn(|cx| enter(self.0.clone(), || future.as_mut().poll(cx))).await
+    }
+
+    /// Runs a closure inside the scope.
+    pub fn enter<R>(&self, f: impl FnOnce() -> R) -> R {
+        enter(self.0.clone(), f)
+    }
+}
+
+impl Scope {
+    /// Counts one cached call.
+    pub(crate) fn count(&self) {
+        if let Some(counter) = &self.counter {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}

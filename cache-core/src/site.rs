@@ -1,0 +1,271 @@
+//! The static description of one annotated function, and the link-time list of all of them.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use crate::policy::{Policy, Preset, Ttl};
+
+/// The static description of one cached function: a `static` inside it, built by its attribute.
+#[derive(Debug)]
+pub struct Site {
+    /// 0 until the function is first called: the numbers are dense over the functions in use.
+    number: AtomicU32,
+    pub(crate) spec: Spec,
+}
+
+static NEXT: AtomicU32 = AtomicU32::new(1);
+
+impl Site {
+    /// A site as its attribute describes it.
+    #[must_use]
+    pub const fn new(spec: Spec) -> Self {
+        Self {
+            number: AtomicU32::new(0),
+            spec,
+        }
+    }
+
+    /// A small dense number, given at the first call.
+    pub(crate) fn number(&self) -> usize {
+        match self.number.load(Ordering::Relaxed) {
+            0 => {
+                let fresh = NEXT.fetch_add(1, Ordering::Relaxed);
+                match self
+                    .number
+                    .compare_exchange(0, fresh, Ordering::Relaxed, Ordering::Relaxed)
+                {
+                    Ok(_) => fresh as usize,
+                    Err(other) => other as usize,
+                }
+            }
+            number => number as usize,
+        }
+    }
+}
+
+/// What an attribute says, as a `const` builder.
+#[derive(Debug)]
+pub struct Spec {
+    pub(crate) preset: Preset,
+    pub(crate) function: &'static str,
+    pub(crate) module: &'static str,
+    pub(crate) args: &'static [&'static str],
+    pub(crate) name: Option<&'static str>,
+    pub(crate) version: u32,
+    pub(crate) template: Option<&'static str>,
+    pub(crate) omits: &'static [&'static str],
+    pub(crate) tags: &'static [&'static str],
+    pub(crate) fingerprint: u64,
+    pub(crate) blocking: bool,
+    pub(crate) file: &'static str,
+    pub(crate) line: u32,
+    pub(crate) policy: Policy,
+}
+
+impl Spec {
+    /// A function as its preset has it.
+    #[must_use]
+    pub const fn new(
+        preset: Preset,
+        function: &'static str,
+        module: &'static str,
+        args: &'static [&'static str],
+    ) -> Self {
+        Self {
+            preset,
+            function,
+            module,
+            args,
+            name: None,
+            version: 0,
+            template: None,
+            omits: &[],
+            tags: &[],
+            fingerprint: 0,
+            blocking: false,
+            file: "",
+            line: 0,
+            policy: Policy::of(preset),
+        }
+    }
+
+    /// `ttl = …`
+    ///
+    /// # Panics
+    /// At compile time, on zero.
+    #[must_use]
+    pub const fn ttl(mut self, ttl: Duration) -> Self {
+        assert!(!ttl.is_zero(), "a `ttl` of zero stores nothing");
+        self.policy.ttl = Ttl::For(ttl);
+        self
+    }
+
+    /// `ttl = "never"`
+    #[must_use]
+    pub const fn ttl_never(mut self) -> Self {
+        self.policy.ttl = Ttl::Never;
+        self
+    }
+
+    /// `ttl = |value| …`
+    #[must_use]
+    pub const fn ttl_by_value(mut self) -> Self {
+        self.policy.ttl = Ttl::ByValue;
+        self
+    }
+
+    /// `none_ttl = …`
+    ///
+    /// # Panics
+    /// At compile time, on zero.
+    #[must_use]
+    pub const fn none_ttl(mut self, ttl: Duration) -> Self {
+        assert!(!ttl.is_zero(), "a `none_ttl` of zero stores nothing");
+        self.policy.none_ttl = Some(ttl);
+        self
+    }
+
+    /// `none_ttl = 0`, where it is on by default
+    #[must_use]
+    pub const fn none_ttl_off(mut self) -> Self {
+        self.policy.none_ttl = None;
+        self
+    }
+
+    /// `err_ttl = …`
+    ///
+    /// # Panics
+    /// At compile time, on zero.
+    #[must_use]
+    pub const fn err_ttl(mut self, ttl: Duration) -> Self {
+        assert!(!ttl.is_zero(), "an `err_ttl` of zero stores nothing");
+        self.policy.err_ttl = Some(ttl);
+        self
+    }
+
+    /// `jitter = "10%"`, in thousandths.
+    #[must_use]
+    pub const fn jitter(mut self, permille: u16) -> Self {
+        self.policy.jitter = permille;
+        self
+    }
+
+    /// `capacity = 1000`
+    #[must_use]
+    pub const fn capacity(mut self, entries: usize) -> Self {
+        self.policy.capacity = Some(entries);
+        self
+    }
+
+    /// `version = 2`
+    #[must_use]
+    pub const fn version(mut self, version: u32) -> Self {
+        self.version = version;
+        self
+    }
+
+    /// `name = "…"`
+    #[must_use]
+    pub const fn name(mut self, name: &'static str) -> Self {
+        self.name = Some(name);
+        self
+    }
+
+    /// The template, as written.
+    #[must_use]
+    pub const fn template(mut self, template: &'static str) -> Self {
+        self.template = Some(template);
+        self
+    }
+
+    /// Arguments of the key that the template does not name.
+    #[must_use]
+    pub const fn omits(mut self, args: &'static [&'static str]) -> Self {
+        self.omits = args;
+        self
+    }
+
+    /// `tags(…)` and `tables(…)`, as written.
+    #[must_use]
+    pub const fn tags(mut self, tags: &'static [&'static str]) -> Self {
+        self.tags = tags;
+        self
+    }
+
+    /// `min_cost = …`
+    #[must_use]
+    pub const fn min_cost(mut self, cost: Duration) -> Self {
+        self.policy.min_cost = cost;
+        self
+    }
+
+    /// `fingerprint`: a hash of the body.
+    #[must_use]
+    pub const fn fingerprint(mut self, hash: u64) -> Self {
+        self.fingerprint = hash;
+        self
+    }
+
+    /// `tiers(memory)`
+    #[must_use]
+    pub const fn memory_only(mut self) -> Self {
+        self.policy.memory_only = true;
+        self
+    }
+
+    /// `when = …`
+    #[must_use]
+    pub const fn when(mut self) -> Self {
+        self.policy.when = true;
+        self
+    }
+
+    /// The function is not async.
+    #[must_use]
+    pub const fn blocking(mut self) -> Self {
+        self.blocking = true;
+        self
+    }
+
+    /// Where the function stands.
+    #[must_use]
+    pub const fn at(mut self, file: &'static str, line: u32) -> Self {
+        self.file = file;
+        self.line = line;
+        self
+    }
+
+    /// The function's part of its addresses.
+    pub(crate) fn label(&self) -> &'static str {
+        self.name.unwrap_or(self.function)
+    }
+}
+
+/// A cached function, known to the linker.
+#[derive(Debug)]
+pub struct SiteRef(pub &'static Site);
+inventory::collect!(SiteRef);
+
+/// A target of an `#[invalidate_cache]`, known to the linker.
+#[derive(Debug)]
+pub struct TargetRef {
+    /// The function that carries the attribute.
+    pub function: &'static str,
+    /// Its module.
+    pub module: &'static str,
+    /// `tag = …` rather than a template.
+    pub tag: bool,
+    /// The template, as written.
+    pub template: &'static str,
+}
+inventory::collect!(TargetRef);
+
+/// Every annotated function of this program, called or not.
+pub(crate) fn all() -> impl Iterator<Item = &'static Site> {
+    inventory::iter::<SiteRef>.into_iter().map(|site| site.0)
+}
+
+/// Every target of every `#[invalidate_cache]` of this program.
+pub(crate) fn targets() -> impl Iterator<Item = &'static TargetRef> {
+    inventory::iter::<TargetRef>.into_iter()
+}

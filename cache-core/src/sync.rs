@@ -1,0 +1,61 @@
+//! Synchronisation types: those of `std`, or those of `loom` in a build with `--cfg loom`.
+//!
+//! Whoever wants loom to explore its interleavings takes its types from here. `Arc` and `Weak` are always those of `std`: loom has no
+//! `Weak` and its `Arc` knows neither slices nor trait objects, while a reference count is not what our models are about.
+
+#[cfg(not(loom))]
+pub(crate) use std::{
+    sync::{Condvar, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard, atomic},
+    thread,
+};
+
+#[cfg(loom)]
+pub(crate) use loom::{
+    sync::{Condvar, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard, atomic},
+    thread,
+};
+
+pub(crate) use std::sync::{Arc, PoisonError, Weak};
+
+/// Locks a mutex, whether or not a thread panicked while it held it.
+///
+/// A cached function's body, its `Drop` and its listeners may panic; one caller's panic must not make the cache fail for all others.
+/// What a lock of ours protects is therefore consistent between any two statements that can panic.
+#[inline]
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Locks for reading, whether or not a thread panicked while it held the lock for writing (see [`lock`]).
+#[inline]
+pub(crate) fn read<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
+    lock.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Locks for writing, whether or not a thread panicked while it held the lock for writing (see [`lock`]).
+#[inline]
+pub(crate) fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
+    lock.write().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+#[cfg(not(loom))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_under_a_lock_leaves_it_usable() {
+        let both = Arc::new((Mutex::new(1), RwLock::new(2)));
+        let inside = Arc::clone(&both);
+        let panicked = thread::spawn(move || {
+            let _mutex = lock(&inside.0);
+            let _writing = write(&inside.1);
+            panic!("on purpose");
+        });
+        assert!(panicked.join().is_err());
+        assert!(both.0.is_poisoned() && both.1.is_poisoned());
+        *lock(&both.0) += 10;
+        *write(&both.1) += 10;
+        assert_eq!((*lock(&both.0), *read(&both.1)), (11, 12));
+    }
+}

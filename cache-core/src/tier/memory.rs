@@ -1,0 +1,344 @@
+//! The tier in this process's memory: values as they are, found by the bytes of their key, within one bound in bytes.
+//!
+//! A hit takes one read lock of the engine's and writes nothing that is shared, beyond what the engine does to lock and to remember the
+//! use. Expired and invalid entries are removed a few at a time by inserts ([`reclaim`]), never in one go.
+
+mod capacity;
+mod engine;
+mod key;
+mod quick;
+mod reclaim;
+
+pub(crate) use self::{
+    capacity::CapacityRing,
+    key::{Lookup, MemoryKey},
+};
+
+use self::{
+    engine::{Engine, Slot, Token},
+    key::Probe,
+    quick::Quick,
+    reclaim::ReclaimRing,
+};
+use crate::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+        lock,
+    },
+    time::Clock,
+};
+
+/// What the memory tier has to know of an entry.
+pub(crate) trait Resident: Send + Sync {
+    /// From when on the entry is of no use to anybody, in milliseconds of the tier's clock: the end of its last stale window.
+    fn expires(&self) -> u64;
+
+    /// Bytes that the entry occupies, itself included; read once, at insert.
+    fn weight(&self) -> u64;
+
+    /// Whether the entry was used since this was last cleared. Set by the tier.
+    fn touched(&self) -> &AtomicBool;
+
+    /// Whether the entry was invalidated. May take a while; no lock is held.
+    fn dead(&self) -> bool;
+
+    /// The ring that bounds the entries of the same function, if one does; always the same for one entry.
+    fn ring(&self) -> Option<&CapacityRing> {
+        None
+    }
+}
+
+/// The bounds of a memory tier.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MemoryOptions {
+    /// Bytes for everything: entries, keys, and what it takes to find and to judge them. 128 MiB by default.
+    pub(crate) max_bytes: u64,
+    /// The largest entry with its key; by default a 32nd of `max_bytes` (4 MiB of 128), or 64 KiB if that is more.
+    ///
+    /// It decides on the number of shards, which are at least twice as large: a 32nd leaves 16 of them to share the load, and one value
+    /// can push out at most half of what is in its shard. Whatever is asked for, an entry has to fit into nine tenths of a shard.
+    pub(crate) max_entry_bytes: Option<u64>,
+}
+
+impl Default for MemoryOptions {
+    fn default() -> Self {
+        Self {
+            max_bytes: 128 << 20,
+            max_entry_bytes: None,
+        }
+    }
+}
+
+/// Why an entry left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Departure {
+    /// Others needed the room, or it was not admitted at the expense of others.
+    Evicted,
+    /// Its function had reached its capacity.
+    Capacity,
+    /// It had expired.
+    Expired,
+    /// It was found to be invalidated.
+    Dead,
+    /// A newer entry took its key.
+    Replaced,
+    /// It was removed.
+    Removed,
+}
+
+/// Why an entry was not stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// It is heavier than one entry may be; both in bytes.
+    TooLarge { weight: u64, limit: u64 },
+}
+
+/// Told of each entry that leaves, once, while no lock is held.
+pub(crate) type OnLeave<R> = Box<dyn Fn(&MemoryKey, &Arc<R>, Departure) + Send + Sync>;
+
+/// See the module.
+pub(crate) struct MemoryTier<R: Resident + ?Sized, E: Engine<R> = Quick<R>> {
+    engine: E,
+    reclaim: ReclaimRing,
+    clock: Clock,
+    on_leave: OnLeave<R>,
+    max_bytes: Mutex<u64>,
+    /// As asked for.
+    wanted_entry_bytes: u64,
+    /// As the present bound allows.
+    max_entry_bytes: AtomicU64,
+}
+
+impl<R: Resident + ?Sized, E: Engine<R>> MemoryTier<R, E> {
+    /// Bytes charged for an entry beside its own weight and the heap part of its key: what the engine and the ring keep.
+    pub(crate) const OVERHEAD: u64 = E::OVERHEAD + ReclaimRing::OVERHEAD;
+
+    /// An empty tier.
+    pub(crate) fn new(options: MemoryOptions, clock: Clock, on_leave: OnLeave<R>) -> Self {
+        let largest = (options.max_bytes / 32).max(64 * 1024);
+        let largest = options.max_entry_bytes.unwrap_or(largest);
+        let tier = Self {
+            engine: E::new(options.max_bytes, largest),
+            reclaim: ReclaimRing::new(),
+            clock,
+            on_leave,
+            max_bytes: Mutex::new(options.max_bytes),
+            wanted_entry_bytes: largest,
+            max_entry_bytes: AtomicU64::new(0),
+        };
+        tier.limit_entries();
+        tier
+    }
+
+    /// The entry of a key, which may be expired or invalid.
+    #[inline]
+    pub(crate) fn get(&self, lookup: &Lookup<'_>) -> Option<Arc<R>> {
+        let entry = self.engine.get(lookup)?;
+        // Read first: a line that every thread writes would be the end of scaling.
+        let touched = entry.touched();
+        if !touched.load(Ordering::Relaxed) {
+            touched.store(true, Ordering::Relaxed);
+        }
+        Some(entry)
+    }
+
+    /// The same without counting as a use.
+    pub(crate) fn peek(&self, lookup: &Lookup<'_>) -> Option<Arc<R>> {
+        self.engine.peek(lookup).map(|slot| slot.entry)
+    }
+
+    /// Stores an entry in place of any other of the same key, and reclaims a few that are of no use.
+    ///
+    /// # Errors
+    ///
+    /// An entry that is too large is refused. What was there under its key is removed all the same, being older.
+    pub(crate) fn insert(&self, key: MemoryKey, entry: Arc<R>) -> Result<(), Refused> {
+        let mut leaving = Leaving::new();
+        let result = self.place(key, entry, &mut leaving);
+        self.report(leaving);
+        result
+    }
+
+    /// Removes the entry of a key.
+    pub(crate) fn remove(&self, lookup: &Lookup<'_>) -> Option<Arc<R>> {
+        self.remove_where(lookup, |_| true)
+    }
+
+    /// Removes the entry of a key if it is this one; whether it was.
+    pub(crate) fn remove_if(&self, lookup: &Lookup<'_>, entry: &Arc<R>) -> bool {
+        self.remove_where(lookup, |slot| Arc::ptr_eq(&slot.entry, entry))
+            .is_some()
+    }
+
+    /// Removes everything, entry by entry; what others insert meanwhile may stay.
+    pub(crate) fn clear(&self) {
+        self.engine.for_each(|key, slot| {
+            self.remove_where(key, |found| found.ticket == slot.ticket);
+        });
+    }
+
+    /// Visits all entries, in any order and holding no lock; what comes or goes meanwhile may be missed.
+    pub(crate) fn for_each(&self, mut visit: impl FnMut(&MemoryKey, &Arc<R>)) {
+        self.engine.for_each(|key, slot| visit(key, &slot.entry));
+    }
+
+    /// Changes the bound, and evicts what no longer fits.
+    ///
+    /// The number of shards stays as it was made, and an entry has to fit into one: a tier that is shrunk a hundredfold also takes a
+    /// hundredth as the largest entry.
+    pub(crate) fn resize(&self, max_bytes: u64) {
+        let mut leaving = Leaving::new();
+        {
+            // One after another, or the engine could end with one thread's bound and this with another's.
+            let mut bound = lock(&self.max_bytes);
+            for (key, slot) in self.engine.resize(max_bytes) {
+                leaving.push(key, slot, Departure::Evicted);
+            }
+            *bound = max_bytes;
+            self.limit_entries();
+        }
+        self.report(leaving);
+    }
+
+    /// The number of entries.
+    pub(crate) fn len(&self) -> usize {
+        self.engine.len()
+    }
+
+    /// Bytes charged for all entries; never more than [`Self::max_bytes`], except while another thread lowers that.
+    pub(crate) fn weight(&self) -> u64 {
+        self.engine.weight()
+    }
+
+    /// The bound in bytes.
+    pub(crate) fn max_bytes(&self) -> u64 {
+        *lock(&self.max_bytes)
+    }
+
+    /// The largest entry that is stored, in bytes with its key and the overhead.
+    pub(crate) fn max_entry_bytes(&self) -> u64 {
+        self.max_entry_bytes.load(Ordering::Relaxed)
+    }
+
+    fn limit_entries(&self) {
+        let possible = self.engine.largest().min(u64::from(u32::MAX));
+        let limit = self.wanted_entry_bytes.min(possible);
+        self.max_entry_bytes.store(limit, Ordering::Relaxed);
+    }
+
+    fn place(
+        &self,
+        key: MemoryKey,
+        entry: Arc<R>,
+        leaving: &mut Leaving<R>,
+    ) -> Result<(), Refused> {
+        let weight = Self::OVERHEAD
+            .saturating_add(key.heap_bytes())
+            .saturating_add(entry.weight());
+        let limit = self.max_entry_bytes();
+        let admitted = u32::try_from(weight).ok().filter(|_| weight <= limit);
+        let Some(charged) = admitted else {
+            if let Some((key, slot)) = self.engine.remove_if(&key, |_| true) {
+                leaving.push(key, slot, Departure::Replaced);
+            }
+            return Err(Refused::TooLarge { weight, limit });
+        };
+        let token = self.reclaim.token(key.hashed());
+        let slot = Slot {
+            entry: Arc::clone(&entry),
+            weight: charged,
+            ticket: token.ticket,
+        };
+        let turn = entry
+            .ring()
+            .map(|ring| ring.admit(&self.engine, &key, token, leaving));
+        for (key, slot) in self.engine.insert(key, slot) {
+            let replaced = key.hashed() == token.hash && !token.names(&slot);
+            let departure = if replaced {
+                Departure::Replaced
+            } else {
+                Departure::Evicted
+            };
+            leaving.push(key, slot, departure);
+        }
+        drop(turn);
+        self.reclaim(token, leaving);
+        Ok(())
+    }
+
+    /// Examines a few slots and removes those that are of no use.
+    fn reclaim(&self, added: Token, leaving: &mut Leaving<R>) {
+        let now = self.clock.now();
+        let mut due = self.reclaim.turn(added);
+        for place in &mut due {
+            let Some(token) = place.take() else { continue };
+            let Some(slot) = self.engine.peek(&token).filter(|slot| token.names(slot)) else {
+                continue;
+            };
+            let departure = if slot.entry.expires() <= now {
+                Departure::Expired
+            } else if slot.entry.dead() {
+                Departure::Dead
+            } else {
+                *place = Some(token);
+                continue;
+            };
+            if let Some((key, slot)) = self.engine.remove_if(&token, |slot| token.names(slot)) {
+                leaving.push(key, slot, departure);
+            }
+        }
+        self.reclaim.keep(due);
+    }
+
+    fn remove_where<P: Probe>(
+        &self,
+        probe: &P,
+        condition: impl FnOnce(&Slot<R>) -> bool,
+    ) -> Option<Arc<R>> {
+        let (key, slot) = self.engine.remove_if(probe, condition)?;
+        let entry = Arc::clone(&slot.entry);
+        let mut leaving = Leaving::new();
+        leaving.push(key, slot, Departure::Removed);
+        self.report(leaving);
+        Some(entry)
+    }
+
+    fn report(&self, leaving: Leaving<R>) {
+        for (key, slot, departure) in &leaving.departed {
+            (self.on_leave)(key, &slot.entry, *departure);
+        }
+    }
+}
+
+/// What an operation removed, to be reported and dropped when it holds no lock: an entry's `Drop` is a user's code.
+struct Leaving<R: ?Sized> {
+    departed: Vec<(MemoryKey, Slot<R>, Departure)>,
+    /// What it looked at under a lock. Others may have removed it meanwhile, which leaves the last reference to us.
+    seen: Vec<Slot<R>>,
+}
+
+impl<R: Resident + ?Sized> Leaving<R> {
+    fn new() -> Self {
+        Self {
+            departed: Vec::new(),
+            seen: Vec::new(),
+        }
+    }
+
+    fn push(&mut self, key: MemoryKey, slot: Slot<R>, departure: Departure) {
+        // At once, not with the report: the capacity is waited for by whoever makes room.
+        if let Some(ring) = slot.entry.ring() {
+            ring.release();
+        }
+        self.departed.push((key, slot, departure));
+    }
+
+    fn keep(&mut self, slot: Slot<R>) {
+        self.seen.push(slot);
+    }
+}
+
+#[cfg(test)]
+#[cfg(not(loom))]
+mod tests;

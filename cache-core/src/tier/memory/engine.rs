@@ -1,0 +1,99 @@
+//! What the memory tier asks of the table underneath.
+
+use super::key::{Lookup, MemoryKey, Probe};
+use crate::sync::Arc;
+
+/// An entry as an engine holds it.
+pub(crate) struct Slot<R: ?Sized> {
+    pub(crate) entry: Arc<R>,
+    /// Bytes charged against the bound, never 0. Kept here, so that an engine that evicts reads no entries and cannot be misled by
+    /// one whose idea of its weight changes.
+    pub(crate) weight: u32,
+    /// Tells apart the successive slots of one key.
+    pub(crate) ticket: u32,
+}
+
+// Not derived, which would ask for `R: Clone`.
+impl<R: ?Sized> Clone for Slot<R> {
+    #[inline]
+    fn clone(&self) -> Self {
+        Self {
+            entry: Arc::clone(&self.entry),
+            ..*self
+        }
+    }
+}
+
+/// Names a slot without its key: what the rings remember, in 16 bytes.
+///
+/// It finds a key by its 64-bit hash alone. Should two resident keys ever share a hash, one of them may be overlooked by the rings; it
+/// then leaves by eviction. The ticket sees to it that nothing is removed in another's place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Token {
+    pub(crate) hash: u64,
+    pub(crate) ticket: u32,
+}
+
+impl Token {
+    /// Whether this is the slot that the token was made for.
+    #[inline]
+    pub(crate) fn names<R: ?Sized>(&self, slot: &Slot<R>) -> bool {
+        self.ticket == slot.ticket
+    }
+}
+
+impl Probe for Token {
+    #[inline]
+    fn hashed(&self) -> u64 {
+        self.hash
+    }
+
+    #[inline]
+    fn matches(&self, key: &MemoryKey) -> bool {
+        self.hash == key.hashed()
+    }
+}
+
+/// Slots that an operation pushed out, to be reported and dropped where no lock is held.
+pub(crate) type Departed<R> = Vec<(MemoryKey, Slot<R>)>;
+
+/// A concurrent table bounded by weight.
+pub(crate) trait Engine<R: ?Sized>: Send + Sync {
+    /// Bytes that a slot costs beside its entry and the heap part of its key.
+    const OVERHEAD: u64;
+
+    /// An engine for at most `bytes` in total that admits slots of up to `largest` bytes, as far as the total allows.
+    fn new(bytes: u64, largest: u64) -> Self;
+
+    /// The entry of a key; counts as a use of it.
+    fn get(&self, lookup: &Lookup<'_>) -> Option<Arc<R>>;
+
+    /// The slot of a key; does not count as a use.
+    fn peek<P: Probe>(&self, probe: &P) -> Option<Slot<R>>;
+
+    /// Puts a slot under a key, and hands back every slot that left for it: the previous one under this key, evicted ones, or the new
+    /// one itself if it was not admitted.
+    fn insert(&self, key: MemoryKey, slot: Slot<R>) -> Departed<R>;
+
+    /// Takes a slot out if the condition holds. The condition is evaluated under a lock and must not touch the engine.
+    fn remove_if<P: Probe>(
+        &self,
+        probe: &P,
+        condition: impl FnOnce(&Slot<R>) -> bool,
+    ) -> Option<(MemoryKey, Slot<R>)>;
+
+    /// Visits all slots, in any order, holding no lock during a visit. Slots that come or go meanwhile may be missed.
+    fn for_each(&self, visit: impl FnMut(&MemoryKey, &Slot<R>));
+
+    /// Changes the total, and hands back what no longer fits.
+    fn resize(&self, bytes: u64) -> Departed<R>;
+
+    /// The heaviest slot that is admitted.
+    fn largest(&self) -> u64;
+
+    /// The number of slots.
+    fn len(&self) -> usize;
+
+    /// The weight of all slots, never above the total.
+    fn weight(&self) -> u64;
+}

@@ -1,0 +1,355 @@
+//! What the memory tier looks up: the identity of a function and the canonical bytes of its arguments.
+
+use crate::{key::Encoder, sync::Arc};
+use foldhash::{SharedSeed, fast::FoldHasher};
+use std::{
+    any::TypeId,
+    fmt,
+    hash::{BuildHasher, Hash, Hasher, RandomState},
+    sync::LazyLock,
+};
+
+/// The seeds of this process: 64 bits from the operating system for each hasher, and the tables derived from 64 more.
+static SEEDS: LazyLock<(u64, SharedSeed)> = LazyLock::new(|| {
+    let random = |nonce: u64| RandomState::new().hash_one(nonce);
+    (random(0), SharedSeed::from_u64(random(1)))
+});
+
+/// The hash of a key in this process.
+///
+/// foldhash is fast, not cryptographic. Its seeds differ from process to process and never leave it, so that keys cannot be prepared
+/// to collide; somebody who could measure single look-ups precisely enough might still find some. That costs time, in one shard, and
+/// within the byte bound; it never serves a wrong value, because bytes are compared.
+#[inline]
+fn hash(identity: TypeId, bytes: &[u8]) -> u64 {
+    let (seed, shared) = &*SEEDS;
+    let mut hasher = FoldHasher::with_seed(*seed, shared);
+    // The bytes go in first and the identity is folded in by `finish`: that last multiplication spreads them over all 64 bits, of
+    // which an engine uses both ends and the middle (test: `every_part_of_the_hash_is_even`).
+    hasher.write(bytes);
+    identity.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// A way to point at a key in an engine.
+pub(crate) trait Probe {
+    /// The hash of the keys that may match.
+    fn hashed(&self) -> u64;
+
+    /// Whether this is the key, given that its hash is ours.
+    fn matches(&self, key: &MemoryKey) -> bool;
+}
+
+/// A key as a caller has it at hand, borrowed and hashed once.
+#[derive(Clone, Copy)]
+pub(crate) struct Lookup<'a> {
+    hash: u64,
+    identity: TypeId,
+    bytes: &'a [u8],
+}
+
+impl<'a> Lookup<'a> {
+    /// The key of the function `identity` for the arguments whose canonical bytes are given.
+    #[inline]
+    pub(crate) fn new(identity: TypeId, bytes: &'a [u8]) -> Self {
+        Self {
+            hash: hash(identity, bytes),
+            identity,
+            bytes,
+        }
+    }
+
+    /// The key that an encoder holds.
+    #[inline(always)]
+    pub(crate) fn of(identity: TypeId, encoder: &'a mut Encoder) -> Self {
+        let (seed, shared) = &*SEEDS;
+        // The identity last, for the same reason as in `hash`.
+        let (bytes, hash) =
+            encoder.finish_with_hash(identity, FoldHasher::with_seed(*seed, shared));
+        Self {
+            hash,
+            identity,
+            bytes,
+        }
+    }
+
+    /// The hash of the key in this process.
+    #[inline]
+    pub(crate) fn hash(&self) -> u64 {
+        self.hash
+    }
+
+    /// The same key, to be kept; allocates if the bytes do not fit in line.
+    pub(crate) fn to_key(self) -> MemoryKey {
+        MemoryKey {
+            hash: self.hash,
+            identity: self.identity,
+            bytes: KeyBytes::new(self.bytes),
+        }
+    }
+}
+
+impl Probe for Lookup<'_> {
+    #[inline(always)]
+    fn hashed(&self) -> u64 {
+        self.hash
+    }
+
+    #[inline(always)]
+    fn matches(&self, key: &MemoryKey) -> bool {
+        self.identity == key.identity && equal(self.bytes, key.bytes.as_slice())
+    }
+}
+
+/// A key as an engine keeps it: 64 bytes, one cache line.
+#[derive(Clone)]
+pub(crate) struct MemoryKey {
+    hash: u64,
+    identity: TypeId,
+    bytes: KeyBytes,
+}
+
+impl MemoryKey {
+    /// The hash of the key in this process.
+    #[inline]
+    pub(crate) fn hash(&self) -> u64 {
+        self.hash
+    }
+
+    /// The canonical bytes of the arguments.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        self.bytes.as_slice()
+    }
+
+    /// The same key, borrowed; nothing is hashed again.
+    #[inline]
+    pub(crate) fn as_lookup(&self) -> Lookup<'_> {
+        Lookup {
+            hash: self.hash,
+            identity: self.identity,
+            bytes: self.bytes.as_slice(),
+        }
+    }
+
+    /// What the bytes occupy outside the key.
+    pub(crate) fn heap_bytes(&self) -> u64 {
+        self.bytes.heap_bytes()
+    }
+}
+
+impl Probe for MemoryKey {
+    #[inline]
+    fn hashed(&self) -> u64 {
+        self.hash
+    }
+
+    #[inline]
+    fn matches(&self, key: &MemoryKey) -> bool {
+        self.as_lookup().matches(key)
+    }
+}
+
+impl PartialEq for MemoryKey {
+    #[inline]
+    fn eq(&self, other: &Self) -> bool {
+        self.matches(other)
+    }
+}
+
+impl Eq for MemoryKey {}
+
+impl Hash for MemoryKey {
+    #[inline]
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.hash);
+    }
+}
+
+impl fmt::Debug for MemoryKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Without the bytes: they are a user's arguments.
+        write!(f, "MemoryKey({:016x})", self.hash)
+    }
+}
+
+/// `a == b`, in line for the usual lengths: on a hit the call of `memcmp` costs more than the comparison.
+#[inline]
+fn equal(a: &[u8], b: &[u8]) -> bool {
+    // All whole chunks of N bytes, and the last N bytes, which overlap them.
+    #[inline]
+    fn by<const N: usize>(a: &[u8], b: &[u8]) -> bool {
+        let same_end = match (a.last_chunk::<N>(), b.last_chunk::<N>()) {
+            (Some(a), Some(b)) => a == b,
+            _ => false,
+        };
+        same_end
+            && a.as_chunks::<N>()
+                .0
+                .iter()
+                .zip(b.as_chunks::<N>().0)
+                .all(|(a, b)| a == b)
+    }
+    a.len() == b.len()
+        && match a.len() {
+            8..16 => by::<8>(a, b),
+            16..=64 => by::<16>(a, b),
+            _ => a == b,
+        }
+}
+
+/// Canonical bytes, in line if they are short.
+#[derive(Clone)]
+pub(crate) enum KeyBytes {
+    /// So many bytes from the start of the array.
+    Inline(u8, [u8; KeyBytes::INLINE]),
+    /// More than fit in line.
+    Shared(Arc<[u8]>),
+}
+
+impl KeyBytes {
+    /// The greatest length that needs no allocation: what fills 40 bytes beside the length and the variant.
+    pub(crate) const INLINE: usize = 38;
+
+    /// A copy of `bytes`.
+    pub(crate) fn new(bytes: &[u8]) -> Self {
+        let mut inline = [0; Self::INLINE];
+        match (inline.get_mut(..bytes.len()), u8::try_from(bytes.len())) {
+            (Some(start), Ok(len)) => {
+                start.copy_from_slice(bytes);
+                Self::Inline(len, inline)
+            }
+            _ => Self::Shared(bytes.into()),
+        }
+    }
+
+    /// The bytes.
+    #[inline]
+    pub(crate) fn as_slice(&self) -> &[u8] {
+        match self {
+            Self::Inline(len, bytes) => bytes.get(..usize::from(*len)).unwrap_or(bytes),
+            Self::Shared(bytes) => bytes,
+        }
+    }
+
+    fn heap_bytes(&self) -> u64 {
+        const COUNTS: u64 = 2 * size_of::<usize>() as u64;
+        match self {
+            Self::Inline(..) => 0,
+            Self::Shared(bytes) => COUNTS + bytes.len() as u64,
+        }
+    }
+}
+
+impl PartialEq for KeyBytes {
+    #[inline]
+    fn eq(&self, other: &Self) -> bool {
+        self.as_slice() == other.as_slice()
+    }
+}
+
+impl Eq for KeyBytes {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct One;
+    struct Two;
+
+    fn lookup<T: 'static>(bytes: &[u8]) -> Lookup<'_> {
+        Lookup::new(TypeId::of::<T>(), bytes)
+    }
+
+    #[test]
+    fn a_key_is_one_cache_line() {
+        assert_eq!(size_of::<KeyBytes>(), 40);
+        assert_eq!(size_of::<MemoryKey>(), 64);
+    }
+
+    #[test]
+    fn bytes_survive_on_both_sides_of_the_inline_limit() {
+        let source: Vec<u8> = (1..=255).cycle().take(600).collect();
+        for len in 0..source.len() {
+            let bytes = KeyBytes::new(&source[..len]);
+            assert_eq!(bytes.as_slice(), &source[..len]);
+            assert_eq!(
+                matches!(bytes, KeyBytes::Inline(..)),
+                len <= KeyBytes::INLINE
+            );
+            assert!(bytes == bytes.clone());
+            let heap = if len <= KeyBytes::INLINE { 0 } else { 16 + len };
+            assert_eq!(bytes.heap_bytes(), heap as u64);
+        }
+    }
+
+    #[test]
+    fn a_lookup_matches_its_key_and_no_other() {
+        let long = [7; 100];
+        let inputs: [&[u8]; 6] = [b"", b"\0", b"\0\0", b"ab", &long[..99], &long];
+        for (i, a) in inputs.iter().enumerate() {
+            for (j, b) in inputs.iter().enumerate() {
+                let key = lookup::<One>(b).to_key();
+                assert_eq!(lookup::<One>(a).matches(&key), i == j);
+                assert_eq!(lookup::<One>(a).to_key() == key, i == j);
+                assert!(!lookup::<Two>(a).matches(&key));
+            }
+        }
+    }
+
+    #[test]
+    fn equal_sees_every_byte() {
+        for len in 0..100 {
+            let a: Vec<u8> = (0..len).collect();
+            assert!(equal(&a, &a.clone()));
+            assert!(!equal(&a, &[&a[..], &[0]].concat()));
+            for at in 0..a.len() {
+                let mut b = a.clone();
+                b[at] ^= 0x80;
+                assert!(!equal(&a, &b), "length {len}, byte {at}");
+            }
+        }
+    }
+
+    #[test]
+    fn equal_hashes_do_not_make_keys_equal() {
+        let mut forged = lookup::<One>(b"a");
+        forged.hash = lookup::<One>(b"b").hash;
+        assert!(!forged.matches(&lookup::<One>(b"b").to_key()));
+    }
+
+    #[test]
+    fn debug_shows_no_arguments() {
+        let key = lookup::<One>(b"secret").to_key();
+        assert!(!format!("{key:?}").contains("secret"));
+    }
+
+    /// An engine takes the hash as it is, and uses the low bits for the bucket, the upper seven for the tag and the middle for the
+    /// shard. Each such part, of keys that hardly differ, must be spread as evenly as chance would.
+    #[test]
+    fn every_part_of_the_hash_is_even() {
+        const KEYS: u64 = 1 << 16;
+        const CELLS: usize = 128;
+        let numbers = (0..KEYS).map(|n| n.to_le_bytes().to_vec());
+        let long = (0..KEYS).map(|n| [&[3; 27][..], &n.to_le_bytes()].concat());
+        let multiples = (0..KEYS).map(|n| (n << 40).to_le_bytes().to_vec());
+        let families: [Vec<Vec<u8>>; 3] = [numbers.collect(), long.collect(), multiples.collect()];
+        for (family, keys) in families.iter().enumerate() {
+            for shift in [0, 7, 16, 25, 32, 39, 48, 57] {
+                let mut cells = [0_u64; CELLS];
+                for key in keys {
+                    cells[(lookup::<One>(key).hash >> shift) as usize % CELLS] += 1;
+                }
+                let mean = (KEYS / CELLS as u64) as f64;
+                let chi: f64 = cells
+                    .iter()
+                    .map(|&n| (n as f64 - mean).powi(2) / mean)
+                    .sum();
+                // 127 degrees of freedom: mean 127, deviation 16. The seeds are random, hence the width.
+                assert!(
+                    chi < 127.0 + 16.0 * 10.0,
+                    "family {family}, bits from {shift}: {chi}"
+                );
+            }
+        }
+    }
+}

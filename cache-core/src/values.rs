@@ -1,0 +1,290 @@
+//! Values without a function: `get`, `set`, `remove`, under addresses of their own.
+
+use std::time::Duration;
+
+use crate::cache::{Cache, Token};
+use crate::entry::{Class, Head};
+use crate::error::{Error, ErrorKind};
+use crate::events::EventKind;
+use crate::global;
+use crate::index::{Dep, Matcher};
+use crate::key::{Digest, Identity};
+use crate::policy::Preset;
+use crate::scope;
+use crate::shape::CacheValue;
+use crate::site::{Site, Spec};
+use crate::stats::{MissReason, RefusalReason};
+use crate::sync::Arc;
+use crate::tier::memory::{Lookup, MemoryKey, Resident};
+use crate::time;
+
+/// Stands for all values that no function computed.
+static SITE: Site = Site::new(Spec::new(Preset::Cache, "values", "", &["address"]));
+
+struct Values;
+
+fn key(address: &str) -> MemoryKey {
+    Lookup::new(std::any::TypeId::of::<Values>(), address.as_bytes()).to_key()
+}
+
+fn own(address: &str) -> Dep {
+    let identity = Identity {
+        function: "values",
+        type_arguments: "",
+        version: 0,
+        schema: 0,
+    };
+    Dep::entry(
+        Digest::new(None, &identity, address.as_bytes()).short(),
+        address.into(),
+    )
+}
+
+/// Values without a function.
+impl Cache {
+    /// The value under an address, if there is one and it may be served.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Type`] if the value has another type.
+    pub async fn get<T: CacheValue>(&self, address: &str) -> Result<Option<T>, Error> {
+        self.look(address)
+    }
+
+    /// Puts a value under an address, for `ttl` (`Duration::MAX`: until it is invalidated or evicted).
+    ///
+    /// The cache cannot know when the value was read from its source. An invalidation between that read and this call
+    /// does not reach it: prefer an annotated function, which takes its stamp before it reads.
+    /// In a [transaction](Self::transaction) nothing is stored, and the old value is invalidated with the commit.
+    ///
+    /// # Errors
+    /// [`ErrorKind::TooLarge`] if the value is larger than one entry may be, [`ErrorKind::Config`] for a `ttl` of zero.
+    pub async fn set<T: CacheValue + serde::Serialize>(
+        &self,
+        address: &str,
+        value: T,
+        ttl: Duration,
+    ) -> Result<(), Error> {
+        self.put(address, value, ttl)
+    }
+
+    /// Removes the value under an address, and everything that was computed from it.
+    ///
+    /// # Errors
+    /// None with memory alone; remote logs can fail.
+    pub async fn remove(&self, address: &str) -> Result<Token, Error> {
+        Ok(self.drop_addresses(&[address]))
+    }
+
+    /// The values under many addresses, in their order; absent ones and those of another type are `None`.
+    ///
+    /// # Errors
+    /// None with memory alone.
+    pub async fn get_many<T: CacheValue>(
+        &self,
+        addresses: &[&str],
+    ) -> Result<Vec<Option<T>>, Error> {
+        Ok(addresses
+            .iter()
+            .map(|address| self.look(address).ok().flatten())
+            .collect())
+    }
+
+    /// Puts many values.
+    ///
+    /// # Errors
+    /// Those of [`set`](Self::set); values before the failing one are stored.
+    pub async fn set_many<T: CacheValue + serde::Serialize>(
+        &self,
+        values: impl IntoIterator<Item = (impl AsRef<str>, T)>,
+        ttl: Duration,
+    ) -> Result<(), Error> {
+        values
+            .into_iter()
+            .try_for_each(|(address, value)| self.put(address.as_ref(), value, ttl))
+    }
+
+    /// Removes the values under many addresses, as one record.
+    ///
+    /// # Errors
+    /// None with memory alone; remote logs can fail.
+    pub async fn remove_many(&self, addresses: &[&str]) -> Result<Token, Error> {
+        Ok(self.drop_addresses(addresses))
+    }
+}
+
+impl Cache {
+    /// [`get`](Self::get), now.
+    pub(crate) fn look<T: CacheValue>(&self, address: &str) -> Result<Option<T>, Error> {
+        let seat = self.seat(&SITE);
+        let scope = scope::current();
+        if scope
+            .as_ref()
+            .is_some_and(|scope| scope.transaction.is_some())
+        {
+            seat.counters.miss(MissReason::Bypass);
+            return Ok(None);
+        }
+        let found = self.find(&key(address).as_lookup());
+        if let Some(frame) = scope.as_ref().and_then(|scope| scope.frame.as_ref()) {
+            // A value that is not there is something to depend on, too.
+            match &found {
+                Ok(entry) => frame.report(entry.stamp(), entry.deps()),
+                Err(_) => frame.report(self.0.index.applied(), &[own(address)]),
+            }
+        }
+        match found {
+            Ok(entry) => match entry.value().downcast_ref::<T>() {
+                Some(value) => {
+                    seat.counters.hit();
+                    self.0
+                        .events
+                        .tell(EventKind::Hit, || (Arc::clone(&seat.name), address.into()));
+                    Ok(Some(value.clone()))
+                }
+                None => {
+                    seat.counters.miss(MissReason::Type);
+                    Err(Error::new(
+                        ErrorKind::Type,
+                        format!(
+                            "the value under `{address}` is not a `{}`; use another address for another type",
+                            std::any::type_name::<T>()
+                        ),
+                    ))
+                }
+            },
+            Err(reason) => {
+                seat.counters.miss(reason);
+                self.0.events.tell(EventKind::Miss(reason), || {
+                    (Arc::clone(&seat.name), address.into())
+                });
+                Ok(None)
+            }
+        }
+    }
+
+    /// [`set`](Self::set), now.
+    pub(crate) fn put<T: CacheValue + serde::Serialize>(
+        &self,
+        address: &str,
+        value: T,
+        ttl: Duration,
+    ) -> Result<(), Error> {
+        let seat = self.seat(&SITE);
+        if ttl.is_zero() {
+            return Err(Error::new(
+                ErrorKind::Config,
+                "a `ttl` of zero stores nothing; use `remove`",
+            ));
+        }
+        if scope::current().is_some_and(|scope| scope.transaction.is_some()) {
+            seat.counters.refusal(RefusalReason::Bypass);
+            self.drop_addresses(&[address]);
+            return Ok(());
+        }
+        let now = self.now();
+        let stamp = self.0.index.applied();
+        let weight = crate::weight::measure(&value);
+        let head = Head {
+            class: Class::Value,
+            stamp,
+            checked: 0,
+            expires: time::deadline(now, ttl),
+            stats: Arc::clone(&seat.counters),
+            deps: Box::new([own(address)]),
+            began: now,
+            cost_ns: 0,
+            ring: None,
+            index: Arc::clone(&self.0.index),
+        };
+        let entry = head.with(value, weight);
+        seat.counters.stored(entry.weight());
+        if self
+            .0
+            .memory
+            .insert(key(address), Arc::clone(&entry))
+            .is_err()
+        {
+            seat.counters.not_stored(entry.weight());
+            seat.counters.refusal(RefusalReason::TooLarge);
+            return Err(Error::new(
+                ErrorKind::TooLarge,
+                format!(
+                    "the value for `{address}` has about {weight} bytes, and an entry may have {}; raise \
+                     `Memory::max_entry_bytes`",
+                    self.0.memory.max_entry_bytes()
+                ),
+            ));
+        }
+        self.0.events.tell(EventKind::Stored, || {
+            (Arc::clone(&seat.name), address.into())
+        });
+        Ok(())
+    }
+
+    /// [`remove_many`](Self::remove_many), now.
+    pub(crate) fn drop_addresses(&self, addresses: &[&str]) -> Token {
+        self.invalidate(
+            addresses
+                .iter()
+                .map(|address| Matcher::Address((*address).into()))
+                .collect(),
+        )
+    }
+}
+
+/// [`Cache::get`] of the [current](crate::current) cache.
+///
+/// ```
+/// # cache_core::__private::block_on(async {
+/// use std::time::Duration;
+/// cache_core::set("motd", "hello".to_owned(), Duration::from_secs(60)).await?;
+/// assert_eq!(cache_core::get::<String>("motd").await?.as_deref(), Some("hello"));
+/// cache_core::remove("motd").await?;
+/// assert_eq!(cache_core::get::<String>("motd").await?, None);
+/// # Ok::<(), cache_core::Error>(()) }).unwrap();
+/// ```
+///
+/// # Errors
+/// As [`Cache::get`].
+pub async fn get<T: CacheValue>(address: &str) -> Result<Option<T>, Error> {
+    global::current().get(address).await
+}
+
+/// [`Cache::set`] of the [current](crate::current) cache.
+///
+/// # Errors
+/// As [`Cache::set`].
+pub async fn set<T: CacheValue + serde::Serialize>(
+    address: &str,
+    value: T,
+    ttl: Duration,
+) -> Result<(), Error> {
+    global::current().set(address, value, ttl).await
+}
+
+/// [`Cache::remove`] of the [current](crate::current) cache.
+///
+/// # Errors
+/// As [`Cache::remove`].
+pub async fn remove(address: &str) -> Result<Token, Error> {
+    global::current().remove(address).await
+}
+
+/// [`Cache::get_many`] of the [current](crate::current) cache.
+///
+/// # Errors
+/// As [`Cache::get_many`].
+pub async fn get_many<T: CacheValue>(addresses: &[&str]) -> Result<Vec<Option<T>>, Error> {
+    global::current().get_many(addresses).await
+}
+
+/// [`Cache::set_many`] of the [current](crate::current) cache.
+///
+/// # Errors
+/// As [`Cache::set_many`].
+pub async fn set_many<T: CacheValue + serde::Serialize>(
+    values: impl IntoIterator<Item = (impl AsRef<str>, T)>,
+    ttl: Duration,
+) -> Result<(), Error> {
+    global::current().set_many(values, ttl).await
+}

@@ -1,0 +1,67 @@
+//! Checks that need more than one token: options against each other and against the function.
+
+mod cached;
+mod invalidation;
+mod names;
+pub(crate) mod types;
+mod warmup;
+
+pub(crate) use cached::cached;
+pub(crate) use invalidation::invalidation;
+pub(crate) use warmup::warmup;
+
+use syn::Attribute;
+
+use crate::diag::Diag;
+use crate::input::Function;
+use crate::preset::Macro;
+
+/// What no macro can do anything with.
+fn common(by: Macro, function: &Function, diag: &mut Diag) {
+    let sig = &function.sig;
+    if let Some(keyword) = &sig.constness {
+        diag.error(keyword, "a `const fn` cannot be cached")
+            .help("remove `const`, or the attribute");
+    }
+    if let Some(dots) = &sig.variadic {
+        diag.error(dots, "a variadic function cannot be cached")
+            .help("remove the attribute");
+    }
+    for (other, attr) in function
+        .attrs
+        .iter()
+        .filter_map(|attr| Some((macro_of(attr)?, attr)))
+    {
+        match (by, other) {
+            (Macro::Warmup, _) | (_, Macro::Warmup) | (Macro::Invalidate, Macro::Invalidate) => {}
+            _ if by.caches() && other.caches() => {
+                diag.error(
+                    attr.path(),
+                    format!("`{}` is cached already", function.name()),
+                )
+                .help(format!(
+                    "keep one of `#[{}]` and `#[{}]`",
+                    by.name(),
+                    other.name()
+                ));
+            }
+            _ => diag
+                .error(
+                    attr.path(),
+                    format!(
+                        "`{}` changes data, so it must run every time",
+                        function.name()
+                    ),
+                )
+                .help("keep one of the attributes, or cache a function that only reads"),
+        }
+    }
+}
+
+/// Which of our macros an attribute is, by the last segment of its path.
+fn macro_of(attr: &Attribute) -> Option<Macro> {
+    attr.path()
+        .segments
+        .last()
+        .and_then(|segment| Macro::named(&segment.ident.to_string()))
+}

@@ -1,0 +1,68 @@
+//! Names of arguments in options and templates.
+
+use proc_macro2::Ident;
+use syn::ext::IdentExt as _;
+
+use crate::diag::{Diag, quoted};
+use crate::input::Function;
+use crate::template::{Path, Template};
+
+/// Reports an identifier that is no argument of the function.
+pub(super) fn unknown_argument(ident: &Ident, function: &Function, diag: &mut Diag) {
+    let name = ident.unraw().to_string();
+    let names = names(function);
+    diag.error(
+        ident,
+        format!("`{}` has no argument `{name}`", function.name()),
+    )
+    .did_you_mean(
+        &name,
+        names.iter().map(String::as_str),
+        str::to_owned,
+        || listed(&names, str::to_owned),
+    );
+}
+
+/// Reports paths of a template that begin with no argument; returns whether there were none.
+pub(super) fn check_roots(template: &Template, function: &Function, diag: &mut Diag) -> bool {
+    let mut fine = true;
+    for path in template.paths().filter(|path| !path.returns()) {
+        if function.binding(&path.root).is_none() {
+            unknown_root(template, path, function, diag);
+            fine = false;
+        }
+    }
+    fine
+}
+
+fn unknown_root(template: &Template, path: &Path, function: &Function, diag: &mut Diag) {
+    let braced = |name: &str| format!("{{{name}}}");
+    let message = format!(
+        "`{}` is not an argument of `{}`",
+        braced(&path.root),
+        function.name()
+    );
+    let names = names(function);
+    diag.error(&template.literal, message).did_you_mean(
+        &path.root,
+        names.iter().map(String::as_str),
+        braced,
+        || listed(&names, braced),
+    );
+}
+
+fn names(function: &Function) -> Vec<String> {
+    function
+        .bindings
+        .iter()
+        .map(|binding| binding.name())
+        .collect()
+}
+
+fn listed(names: &[String], write: impl Fn(&str) -> String) -> String {
+    if names.is_empty() {
+        return "it has no arguments".to_owned();
+    }
+    let names: Vec<String> = names.iter().map(|name| write(name)).collect();
+    format!("it has {}", quoted(names.iter().map(String::as_str)))
+}

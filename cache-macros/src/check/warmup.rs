@@ -1,0 +1,115 @@
+//! Checks of `#[warmup_cache]`.
+
+use proc_macro2::{Ident, Span};
+use syn::ext::IdentExt as _;
+use syn::{Expr, FnArg, GenericParam, Pat};
+
+use super::{common, names};
+use crate::args::{Arg, Given};
+use crate::diag::Diag;
+use crate::input::Function;
+use crate::model::{self, Warmup};
+use crate::options::Options;
+use crate::preset::Macro;
+
+/// The model of a call at start-up; of use only if nothing was reported.
+pub(crate) fn warmup(args: Vec<Arg>, function: Function, diag: &mut Diag) -> Warmup {
+    common(Macro::Warmup, &function, diag);
+    let mut options = Options::default();
+    let mut given: Vec<(Ident, Expr)> = Vec::new();
+    let parameters = parameters(&function, diag);
+    for arg in args {
+        match arg {
+            Arg::Named(name, value)
+                if parameters
+                    .iter()
+                    .any(|parameter| parameter.unraw() == name.unraw()) =>
+            {
+                if given.iter().any(|(other, _)| other.unraw() == name.unraw()) {
+                    diag.error(&name, format!("`{name}` is given twice"))
+                        .help("keep one of them");
+                } else if let Given::Value(expr) = value {
+                    given.push((name, *expr));
+                } else {
+                    diag.error(&name, format!("`{name}` needs a value"))
+                        .help(format!("write `{name} = …`"));
+                }
+            }
+            Arg::Named(name, value) if is_option(&name) => {
+                options.read(Macro::Warmup, &name, value, diag)
+            }
+            Arg::Named(name, _) => names::unknown_argument(&name, &function, diag),
+            Arg::Positional(expr) => {
+                diag.error(&expr, "arguments are given by name")
+                    .help(match parameters.first() {
+                        Some(first) => format!("write `{first} = …`"),
+                        None => format!("`{}` has no arguments", function.name()),
+                    });
+            }
+        }
+    }
+    let mut args = Vec::new();
+    for parameter in &parameters {
+        match given
+            .iter()
+            .find(|(name, _)| name.unraw() == parameter.unraw())
+        {
+            Some((_, expr)) => args.push(expr.clone()),
+            None if diag.is_empty() => {
+                diag.error_at(
+                    Span::call_site(),
+                    format!("`{}` needs its argument `{parameter}`", function.name()),
+                )
+                .help(format!("write `{parameter} = …`"));
+            }
+            None => {}
+        }
+    }
+    Warmup {
+        krate: model::runtime(options.krate),
+        function,
+        args,
+    }
+}
+
+/// The names of the arguments; what cannot be called without more context is reported.
+fn parameters(function: &Function, diag: &mut Diag) -> Vec<Ident> {
+    if let Some(generic) = function
+        .sig
+        .generics
+        .params
+        .iter()
+        .find(|param| !matches!(param, GenericParam::Lifetime(_)))
+    {
+        diag.error(
+            generic,
+            "a generic function cannot be warmed up: nothing says which instance",
+        )
+        .help("warm up a function that calls it");
+    }
+    let mut found = Vec::new();
+    for input in &function.sig.inputs {
+        match input {
+            FnArg::Receiver(receiver) => {
+                diag.error(
+                    receiver,
+                    "a method cannot be warmed up: there is no `self` at start-up",
+                )
+                .help("warm up a function that calls it");
+            }
+            FnArg::Typed(typed) => match &*typed.pat {
+                Pat::Ident(pat) => found.push(pat.ident.clone()),
+                pat => diag
+                    .error(pat, "this argument has no name to give a value to")
+                    .help("name it, and take it apart in the body"),
+            },
+        }
+    }
+    found
+}
+
+fn is_option(name: &Ident) -> bool {
+    crate::options::TABLE
+        .iter()
+        .any(|row| row.on.contains(&Macro::Warmup) && name == row.name)
+}

@@ -1,0 +1,81 @@
+//! The user's body, in place.
+
+use proc_macro2::{Span, TokenStream};
+use quote::{quote, quote_spanned};
+use syn::visit_mut::{self, VisitMut};
+use syn::{Type, TypeInfer};
+
+use crate::input::{Form, Function};
+
+/// The function with another body: `prologue` runs wherever the body would have.
+pub(super) fn function(function: &Function, prologue: TokenStream) -> TokenStream {
+    let Function {
+        attrs,
+        vis,
+        sig,
+        form,
+        ..
+    } = function;
+    let whole = match form {
+        Form::Sync | Form::Async => prologue,
+        Form::Future(before) if before.is_empty() => quote!(async move { #prologue }),
+        Form::Future(before) => quote!(#before(async move { #prologue })),
+    };
+    quote! {
+        #(#attrs)*
+        #vis #sig { #whole }
+    }
+}
+
+// Input:
+//     stmts
+//
+// Output:
+//     async move {
+//         if false { return never::<R>(); }
+//         let __out: R = { stmts };
+//         __out
+//     }
+//
+// The first line tells `return` and `?` the type, the second the last expression.
+/// The body as a future of `output`.
+pub(super) fn future(private: &TokenStream, function: &Function, output: &Type) -> TokenStream {
+    let body = &function.body;
+    let span = Span::mixed_site();
+    quote_spanned! {span=>
+        async move {
+            if false {
+                return #private::never::<#output>();
+            }
+            #[allow(unreachable_code, clippy::diverging_sub_expression, clippy::let_unit_value)]
+            let __out: #output = #body;
+            #[allow(unreachable_code)]
+            __out
+        }
+    }
+}
+
+/// The body as a closure without arguments.
+pub(super) fn closure(function: &Function, output: &Type) -> TokenStream {
+    let body = &function.body;
+    quote_spanned!(Span::mixed_site()=> move || -> #output #body)
+}
+
+/// The type with `_` for every `impl Trait`, as it may be written inside a function.
+pub(super) fn nameable(mut ty: Type) -> Type {
+    struct Infer;
+    impl VisitMut for Infer {
+        fn visit_type_mut(&mut self, ty: &mut Type) {
+            if let Type::ImplTrait(_) = ty {
+                *ty = Type::Infer(TypeInfer {
+                    attrs: Vec::new(),
+                    underscore_token: syn::Token![_](Span::mixed_site()),
+                });
+            } else {
+                visit_mut::visit_type_mut(self, ty);
+            }
+        }
+    }
+    Infer.visit_type_mut(&mut ty);
+    ty
+}

@@ -1,0 +1,78 @@
+//! What an attribute means: checked, plain.
+
+use syn::{Expr, Ident, Path, Type};
+
+use crate::input::{Binding, Function};
+use crate::options::Target;
+use crate::preset::Preset;
+use crate::template::Template;
+use crate::value::{Length, Ttl};
+
+/// A function whose values are kept.
+pub(crate) struct Cached {
+    pub(crate) preset: Preset,
+    pub(crate) krate: Path,
+    pub(crate) function: Function,
+    /// The return type, of the future where there is one.
+    pub(crate) output: Type,
+    pub(crate) key: Vec<KeyPart>,
+    /// Parts of the key that the template does not name.
+    pub(crate) omits: Vec<String>,
+    pub(crate) template: Option<Template>,
+    /// `tags` and `tables`.
+    pub(crate) tags: Vec<Template>,
+    pub(crate) ttl: Option<Ttl>,
+    pub(crate) none_ttl: Option<Length>,
+    pub(crate) err_ttl: Option<Length>,
+    pub(crate) jitter: Option<u16>,
+    pub(crate) capacity: Option<usize>,
+    pub(crate) version: Option<u32>,
+    pub(crate) name: Option<String>,
+    pub(crate) min_cost: Option<Length>,
+    pub(crate) when: Option<Expr>,
+    /// A hash of the body.
+    pub(crate) fingerprint: Option<u64>,
+    pub(crate) memory_only: bool,
+}
+
+/// One part of a key.
+pub(crate) enum KeyPart {
+    /// The binding at this place among the function's.
+    Binding(usize),
+    Expr(Box<Expr>),
+}
+
+impl Cached {
+    /// The bindings that are part of the key; none where `key(…)` says what is.
+    pub(crate) fn binding(&self, at: usize) -> Option<&Binding> {
+        self.function.bindings.get(at)
+    }
+}
+
+/// A function that invalidates.
+pub(crate) struct Invalidation {
+    pub(crate) krate: Path,
+    pub(crate) function: Function,
+    pub(crate) targets: Vec<Target>,
+    pub(crate) always: bool,
+    pub(crate) before: bool,
+}
+
+/// A call at start-up.
+pub(crate) struct Warmup {
+    pub(crate) krate: Path,
+    pub(crate) function: Function,
+    /// In the order of the function's arguments.
+    pub(crate) args: Vec<Expr>,
+}
+
+/// A path to `name` in the runtime's private module is resolved through this crate unless the user says otherwise.
+pub(crate) fn runtime(given: Option<Path>) -> Path {
+    given.unwrap_or_else(|| {
+        let name = Ident::new("cache_core", proc_macro2::Span::mixed_site());
+        Path {
+            leading_colon: Some(syn::Token![::](name.span())),
+            segments: [syn::PathSegment::from(name)].into_iter().collect(),
+        }
+    })
+}

@@ -1,0 +1,409 @@
+//! THE TABLE: every option, how it is written, who may use it, what it does.
+
+use proc_macro2::{Ident, Span};
+use syn::ext::IdentExt as _;
+use syn::{Expr, LitStr, Path};
+
+use crate::args::{self, Arg, Given};
+use crate::diag::{Diag, quoted};
+use crate::preset::Macro;
+use crate::template::Template;
+use crate::value::{self, Length, Ttl};
+
+/// One option.
+pub(crate) struct Row {
+    pub(crate) name: &'static str,
+    pub(crate) on: &'static [Macro],
+    /// How it is written, by example.
+    pub(crate) example: &'static str,
+    /// What it does, in one line.
+    pub(crate) doc: &'static str,
+    form: Form,
+}
+
+/// How an option is written, and where its value goes.
+enum Form {
+    Flag(fn(&mut Options)),
+    Value(fn(Expr, &mut Options, &mut Diag)),
+    /// The same, and it may stand more than once.
+    Values(fn(Expr, &mut Options, &mut Diag)),
+    List(fn(Vec<Expr>, &mut Options, &mut Diag)),
+    /// Not in this version yet.
+    Later,
+}
+
+use Form::{Flag, Later, List, Value, Values};
+use Macro::{Analysis, Cache, Invalidate, Query, Resource, Warmup};
+
+const CACHES: &[Macro] = &[Cache, Query, Macro::Result, Resource, Analysis];
+
+const fn row(
+    name: &'static str,
+    on: &'static [Macro],
+    example: &'static str,
+    doc: &'static str,
+    form: Form,
+) -> Row {
+    Row {
+        name,
+        on,
+        example,
+        doc,
+        form,
+    }
+}
+
+#[rustfmt::skip]
+pub(crate) const TABLE: &[Row] = &[
+    row("ttl", CACHES, "ttl = 300", "fresh for this long; seconds, `\"5m\"`, `\"never\"`, a constant, or `|value| …`", Value(|e, o, d| o.ttl = value::ttl(e, d))),
+    row("key", CACHES, "key(a, b.id())", "what identifies an entry, where the arguments say too much", List(|l, o, _| o.key = Some(l))),
+    row("skip", CACHES, "skip(pool)", "arguments that are not part of the key", List(|l, o, d| o.skip = Some(idents(l, "an argument", d)))),
+    row("tags", CACHES, "tags(\"tenant:{tenant}\")", "labels to invalidate by; may use `{return.x}`", List(|l, o, d| o.tags = templates(l, d))),
+    row("tables", &[Query], "tables(users, orders)", "shorthand for the tags `table:users`, `table:orders`", List(|l, o, d| o.tables = idents(l, "a table", d))),
+    row("name", CACHES, "name = \"users.load\"", "a stable identity, whatever becomes of the function's name and module", Value(|e, o, d| o.name = value::string(e, d))),
+    row("version", CACHES, "version = 2", "bump it to orphan the entries of older code", Value(|e, o, d| o.version = value::integer(e, d))),
+    row("capacity", CACHES, "capacity = 1000", "at most this many entries of this function in memory", Value(|e, o, d| o.capacity = capacity(e, d))),
+    row("tiers", CACHES, "tiers(memory)", "where values may be kept", List(|l, o, d| tiers(l, o, d))),
+    row("jitter", CACHES, "jitter = \"10%\"", "spreads expiry", Value(|e, o, d| o.jitter = value::permille(e, d))),
+    row("none_ttl", CACHES, "none_ttl = 10", "keep `None` for this long", Value(|e, o, d| o.none_ttl = value::length(e, d))),
+    row("err_ttl", CACHES, "err_ttl = 10", "keep an `Err` for this long", Value(|e, o, d| o.err_ttl = value::length(e, d))),
+    row("stale_while_revalidate", CACHES, "stale_while_revalidate = 60", "serve what has expired and refresh it behind", Later),
+    row("stale_if_error", CACHES, "stale_if_error = 3600", "serve what has expired when the function fails", Later),
+    row("refresh_ahead", CACHES, "refresh_ahead = \"20%\"", "refresh behind in the last part of the `ttl`", Later),
+    row("timeout", CACHES, "timeout = 2", "longest wait for the function when an expired value may be served", Later),
+    row("when", CACHES, "when = |value| value.is_complete()", "store only if true", Value(|e, o, d| o.when = value::judge(e, d))),
+    row("min_cost", CACHES, "min_cost = \"5ms\"", "store only what took at least this long", Value(|e, o, d| o.min_cost = value::length(e, d))),
+    row("each", CACHES, "each = ids", "caches the elements of a batch one by one", Later),
+    row("fingerprint", CACHES, "fingerprint", "new code, new entries: a hash of the body is part of the key", Flag(|o| o.fingerprint = true)),
+    row("tag", &[Invalidate], "tag = \"tenant:{tenant}\"", "invalidates what carries this tag", Values(|e, o, d| o.targets.extend(tag(e, d)))),
+    row("on", &[Invalidate], "on = always", "`success` (by default), or `always`: after a failure too", Value(|e, o, d| o.always = always(e, d))),
+    row("before", &[Invalidate], "before", "before the body runs as well", Flag(|o| o.before = true)),
+    row("every", &[Warmup], "every = \"10m\"", "warms again and again", Later),
+    row("priority", &[Warmup], "priority = 1", "which calls to warm first", Later),
+    row("from", &[Warmup], "from = ids()", "many sets of arguments", Later),
+    row("crate", &Macro::ALL, "crate = ::my_crate::cache_core", "where the runtime is, for re-exporters", Value(|e, o, d| o.krate = value::path(e, d))),
+];
+
+/// Everything that was given, typed; `None` is not given, or reported.
+#[derive(Default)]
+pub(crate) struct Options {
+    /// The names that were written, in order.
+    given: Vec<(&'static str, Ident, Option<Span>)>,
+    pub(crate) template: Option<Template>,
+    pub(crate) targets: Vec<Target>,
+    pub(crate) ttl: Option<Ttl>,
+    pub(crate) key: Option<Vec<Expr>>,
+    pub(crate) skip: Option<Vec<Ident>>,
+    pub(crate) tags: Vec<Template>,
+    pub(crate) tables: Vec<Ident>,
+    pub(crate) name: Option<LitStr>,
+    pub(crate) version: Option<u32>,
+    pub(crate) capacity: Option<usize>,
+    pub(crate) memory_only: bool,
+    pub(crate) jitter: Option<u16>,
+    pub(crate) none_ttl: Option<Length>,
+    pub(crate) err_ttl: Option<Length>,
+    pub(crate) when: Option<Expr>,
+    pub(crate) min_cost: Option<Length>,
+    pub(crate) fingerprint: bool,
+    pub(crate) always: bool,
+    pub(crate) before: bool,
+    pub(crate) krate: Option<Path>,
+}
+
+/// What an `#[invalidate_cache]` invalidates.
+pub(crate) enum Target {
+    Pattern(Template),
+    Tag(Template),
+    Call(Box<Expr>),
+}
+
+impl Options {
+    /// Where the name of an option stands, if it was given.
+    pub(crate) fn named(&self, option: &str) -> Option<&Ident> {
+        self.given
+            .iter()
+            .find(|(name, ..)| *name == option)
+            .map(|(_, ident, _)| ident)
+    }
+
+    /// Where the value of an option stands, if it was given.
+    pub(crate) fn valued(&self, option: &str) -> Option<Span> {
+        self.given
+            .iter()
+            .find(|(name, ..)| *name == option)
+            .and_then(|(.., value)| *value)
+    }
+
+    /// Reads one named argument by the table.
+    pub(crate) fn read(&mut self, by: Macro, name: &Ident, given: Given, diag: &mut Diag) {
+        let typed = name.unraw().to_string();
+        let Some(row) = find(by, &typed) else {
+            return unknown(by, &typed, name, diag);
+        };
+        if let Later = row.form {
+            diag.error(name, format!("`{typed}` is not in this version yet"))
+                .help(format!("remove it; it will do this: {}", row.doc));
+            return;
+        }
+        if !matches!(row.form, Values(_)) && self.named(row.name).is_some() {
+            diag.error(name, format!("`{typed}` is given twice"))
+                .help("keep one of them");
+            return;
+        }
+        self.given.push((row.name, name.clone(), given.span()));
+        match (&row.form, given) {
+            (Flag(set), Given::Flag) => set(self),
+            (Value(set) | Values(set), Given::Value(expr)) => set(*expr, self, diag),
+            (List(set), Given::List(group)) => {
+                let before = diag.count();
+                let items = args::items(&group, diag);
+                if !items.is_empty() {
+                    set(items, self, diag);
+                } else if diag.count() == before {
+                    diag.error(name, format!("`{typed}()` is empty"))
+                        .help(format!("write `{}`", row.example));
+                }
+            }
+            (form, given) => {
+                let message = match (form, given) {
+                    (Flag(_), _) => format!("`{typed}` takes no value"),
+                    (List(_), _) => format!("`{typed}` takes a list"),
+                    (_, Given::List(_)) => format!("`{typed}` takes a value, not a list"),
+                    _ => format!("`{typed}` needs a value"),
+                };
+                diag.error(name, message)
+                    .help(format!("write `{}`: {}", row.example, row.doc));
+            }
+        }
+    }
+
+    /// Reads all of a caching macro's arguments.
+    pub(crate) fn of_cache(by: Macro, args: Vec<Arg>, diag: &mut Diag) -> Self {
+        let mut options = Self::default();
+        let mut first = true;
+        for arg in args {
+            match arg {
+                Arg::Named(name, given) => options.read(by, &name, given, diag),
+                Arg::Positional(expr) => options.positional(by, expr, first, diag),
+            }
+            first = false;
+        }
+        options
+    }
+
+    fn positional(&mut self, by: Macro, expr: Expr, first: bool, diag: &mut Diag) {
+        let expr = value::bare(expr);
+        let Expr::Lit(syn::ExprLit {
+            lit: syn::Lit::Str(literal),
+            ..
+        }) = &expr
+        else {
+            let problem = diag.error(&expr, format!("not an option of `#[{}]`", by.name()));
+            match &expr {
+                Expr::Lit(_) => problem.help(format!("write `ttl = {}`", quote::quote!(#expr))),
+                _ => problem.help("options are written `name = value` or `name(items)`"),
+            }
+            return;
+        };
+        if self.template.is_some() {
+            diag.error(literal, "the template is given twice")
+                .help("keep one of them");
+        } else if !first {
+            diag.error(literal, "the template comes first")
+                .help(format!("write `#[{}({}, …)]`", by.name(), literal.token()));
+        } else if value::millis(&literal.value()).is_some() {
+            diag.error(literal, "a template names entries, and this is a duration")
+                .help(format!("write `ttl = {}`", literal.token()));
+        } else {
+            self.template = Template::parse(literal.clone(), diag);
+        }
+    }
+
+    /// Reads all arguments of `#[invalidate_cache]`.
+    pub(crate) fn of_invalidate(args: Vec<Arg>, diag: &mut Diag) -> Self {
+        let mut options = Self::default();
+        for arg in args {
+            match arg {
+                Arg::Named(name, Given::List(group))
+                    if find(Invalidate, &name.to_string()).is_none() =>
+                {
+                    match syn::parse2(quote::quote!(#name #group)) {
+                        Ok(call) => options.targets.push(Target::Call(Box::new(call))),
+                        Err(error) => diag.syntax(&error),
+                    }
+                }
+                Arg::Named(name, Given::Flag) if find(Invalidate, &name.to_string()).is_none() => {
+                    diag.error(&name, "not a target")
+                        .help(format!("write the call: `{name}(…)`"));
+                }
+                Arg::Named(name, given) => options.read(Invalidate, &name, given, diag),
+                Arg::Positional(expr) => options.targets.extend(target(expr, diag)),
+            }
+        }
+        options
+    }
+}
+
+/// The row of an option, if this macro has it.
+fn find(by: Macro, name: &str) -> Option<&'static Row> {
+    TABLE
+        .iter()
+        .find(|row| row.name == name && row.on.contains(&by))
+}
+
+/// The names of a macro's options, those of later versions left out.
+pub(crate) fn names(by: Macro) -> impl Iterator<Item = &'static str> {
+    TABLE
+        .iter()
+        .filter(move |row| row.on.contains(&by) && !matches!(row.form, Later))
+        .map(|row| row.name)
+}
+
+fn unknown(by: Macro, typed: &str, name: &Ident, diag: &mut Diag) {
+    let elsewhere = TABLE.iter().find(|row| row.name == typed);
+    if let Some(row) = elsewhere {
+        let owners: Vec<String> = row
+            .on
+            .iter()
+            .map(|each| format!("#[{}]", each.name()))
+            .collect();
+        diag.error(
+            name,
+            format!("`{typed}` is not an option of `#[{}]`", by.name()),
+        )
+        .help(format!(
+            "it is one of {}",
+            quoted(owners.iter().map(String::as_str))
+        ));
+        return;
+    }
+    diag.error(name, format!("unknown option `{typed}`"))
+        .did_you_mean(typed, names(by), str::to_owned, || {
+            format!("`#[{}]` has {}", by.name(), quoted(names(by)))
+        });
+}
+
+fn idents(list: Vec<Expr>, what: &str, diag: &mut Diag) -> Vec<Ident> {
+    let mut found: Vec<Ident> = Vec::new();
+    for expr in list {
+        match value::bare(expr) {
+            Expr::Path(path) if path.path.get_ident().is_some() => {
+                let Some(ident) = path.path.get_ident() else {
+                    continue;
+                };
+                if found.contains(ident) {
+                    diag.error(ident, format!("`{ident}` is given twice"))
+                        .help("keep one of them");
+                } else {
+                    found.push(ident.clone());
+                }
+            }
+            other => drop(diag.error(&other, format!("not the name of {what}"))),
+        }
+    }
+    found
+}
+
+fn templates(list: Vec<Expr>, diag: &mut Diag) -> Vec<Template> {
+    let mut found: Vec<Template> = Vec::new();
+    for literal in list
+        .into_iter()
+        .filter_map(|expr| value::string(expr, diag))
+        .collect::<Vec<_>>()
+    {
+        if found
+            .iter()
+            .any(|each| each.literal.value() == literal.value())
+        {
+            diag.error(&literal, "this tag is given twice")
+                .help("keep one of them");
+        } else {
+            found.extend(Template::parse(literal, diag));
+        }
+    }
+    found
+}
+
+fn tiers(list: Vec<Expr>, options: &mut Options, diag: &mut Diag) {
+    for tier in idents(list, "a tier", diag) {
+        match tier.to_string().as_str() {
+            "memory" => options.memory_only = true,
+            name @ ("redis" | "postgres") => {
+                diag.error(
+                    &tier,
+                    format!("the tier `{name}` is not in this version yet"),
+                )
+                .help("write `tiers(memory)`");
+            }
+            name => {
+                diag.error(&tier, format!("unknown tier `{name}`"))
+                    .did_you_mean(name, ["memory"], str::to_owned, || {
+                        "write `tiers(memory)`".to_owned()
+                    });
+            }
+        }
+    }
+}
+
+fn capacity(expr: Expr, diag: &mut Diag) -> Option<usize> {
+    let at = value::bare(expr.clone());
+    let entries = value::integer(expr, diag)?;
+    if entries == 0 {
+        diag.error(&at, "a `capacity` of zero stores nothing")
+            .help("remove the attribute");
+        return None;
+    }
+    Some(entries)
+}
+
+fn always(expr: Expr, diag: &mut Diag) -> bool {
+    let expr = value::bare(expr);
+    let word = match &expr {
+        Expr::Path(path) => path.path.get_ident().map(ToString::to_string),
+        _ => None,
+    };
+    match word.as_deref() {
+        Some("always") => return true,
+        Some("success") => {}
+        _ => diag
+            .error(&expr, "not a condition")
+            .help("write `on = success` or `on = always`"),
+    }
+    false
+}
+
+fn tag(expr: Expr, diag: &mut Diag) -> Option<Target> {
+    let literal = value::string(expr, diag)?;
+    Template::parse(literal, diag).map(Target::Tag)
+}
+
+fn target(expr: Expr, diag: &mut Diag) -> Option<Target> {
+    match value::bare(expr) {
+        Expr::Lit(syn::ExprLit {
+            lit: syn::Lit::Str(literal),
+            ..
+        }) => {
+            let template = Template::parse(literal, diag)?;
+            template.check_pattern(diag);
+            Some(Target::Pattern(template))
+        }
+        call @ (Expr::Call(_) | Expr::MethodCall(_)) => Some(Target::Call(Box::new(call))),
+        Expr::Await(call) => {
+            diag.error(
+                &call.await_token,
+                "the call itself is the target, it does not run",
+            )
+            .help("remove `.await`");
+            None
+        }
+        other => {
+            let help = "write a template, `tag = \"…\"`, or the call of a cached function";
+            diag.error(&other, "not a target").help(help);
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

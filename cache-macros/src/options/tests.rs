@@ -1,0 +1,261 @@
+//! Every error: what is typed, what is said, and under which token.
+
+use super::*;
+use crate::attribute;
+
+/// The errors of an attribute on a function.
+fn errors(by: Macro, args: &str, item: &str) -> Vec<String> {
+    let mut diag = Diag::default();
+    let args = args::split(args.parse().unwrap(), &mut diag);
+    let expanded = attribute::transform(by, args, item.parse().unwrap(), &mut diag);
+    assert!(
+        expanded.is_some() || !diag.is_empty(),
+        "neither a result nor an error"
+    );
+    diag.listed()
+}
+
+#[track_caller]
+fn refused(by: Macro, args: &str, item: &str, expected: &[&str]) {
+    assert_eq!(
+        errors(by, args, item),
+        expected,
+        "#[{}({args})] {item}",
+        by.name()
+    );
+}
+
+const USER: &str =
+    "async fn user(pool: &PgPool, id: i64) -> sqlx::Result<Option<User>> { load(pool, id).await }";
+
+#[test]
+fn accepts_what_is_right() {
+    #[rustfmt::skip]
+    let cases = [
+        (Cache, "", USER),
+        (Cache, "ttl = 300", USER),
+        (Query, "ttl = \"1h 30m\", skip(pool), tables(users, orders)", USER),
+        (Resource, "\"users:{id}\", skip(pool)", USER),
+        (Resource, "\"users:{id}\", skip(pool), none_ttl = 0", USER),
+        (Cache, "\"a:{{{id}}}\", key(id, pool.name()), tags(\"t:{return.tenant}\", \"p:{pool.x.0}\")", USER),
+        (Macro::Result, "err_ttl = \"250ms\", none_ttl = NONE_TTL, jitter = \"2.5%\", capacity = 10, version = 3", USER),
+        (Analysis, "name = \"a.b\", when = |user| user.ok, min_cost = \"5ms\", tiers(memory), crate = ::a::b", USER),
+        (Cache, "fingerprint, ttl = |user| user.ttl", USER),
+        (Cache, "ttl = \"never\"", "fn f(&self, (a, b): (u8, u8), _: &'static str) -> &'static str { \"\" }"),
+        (Cache, "skip(self, tx)", "async fn f(&mut self, tx: &mut Tx<'_>, id: u8) -> u8 { id }"),
+        (Cache, "\"t:{type}\"", "fn f(r#type: u8) -> u8 { 1 }"),
+        (Cache, "", "fn f(id: impl Serialize + Copy) -> Pin<Box<dyn Future<Output = u8> + Send>> { Box::pin(async move { 1 }) }"),
+        (Invalidate, "\"resource:users:{id}\", tag = \"t:{return.id}\", user(pool, id), self.repo.all(), on = always, before", USER),
+        (Invalidate, "\"a[b-c]*\\\\*:{id}\"", "fn f(id: &str) {}"),
+        (Warmup, "", "fn f() -> u8 { 1 }"),
+        (Warmup, "b = 1, a = x(), crate = ::c", "async fn f<'a>(a: &'a str, b: u8) -> u8 { 1 }"),
+    ];
+    for (by, args, item) in cases {
+        refused(by, args, item, &[]);
+    }
+}
+
+#[test]
+fn the_contract_s_table_of_errors() {
+    let load_user = "async fn load_user(pool: &PgPool, id: i64) -> User { x }";
+    let rename = "async fn rename_user(pool: &PgPool, id: i64) -> sqlx::Result<()> { x }";
+    #[rustfmt::skip]
+    let cases: &[(Macro, &str, &str, &str)] = &[
+        (Cache, "tll = 5", USER, "unknown option `tll`\nhelp: did you mean `ttl`? @ tll"),
+        (Cache, "ttl = 0", USER, "a `ttl` of zero stores nothing\nhelp: remove the attribute @ 0"),
+        (Cache, "ttl = \"5 parsecs\"", USER, "not a duration\nhelp: write seconds (`300`) or `\"5m\"` @ \"5 parsecs\""),
+        (Cache, "ttl = 5, ttl = 6", USER, "`ttl` is given twice\nhelp: keep one of them @ ttl"),
+        (Cache, "skip(poool)", load_user, "`load_user` has no argument `poool`\nhelp: did you mean `pool`? @ poool"),
+        (Cache, "key(id), skip(pool)", USER, "`skip` has no effect beside `key`\nhelp: remove it @ skip"),
+        (Cache, "", "fn f(conn: &mut Conn, id: u64) -> u8 { 1 }", "`conn` can be changed by the function, so it cannot be part of the key\nhelp: `skip(conn)` @ &mut Conn"),
+        (Cache, "", "fn name(id: u64) -> &str { x }", "a borrowed value cannot be cached\nhelp: return `String` or `Arc<str>` @ &str"),
+        (Cache, "", "fn log(x: u64) { x; }", "`log` returns nothing to cache\nhelp: return a value, or remove the attribute @ log"),
+        (Cache, "", "fn f() -> impl Stream<Item = Row> { x }", "an `impl Trait` value cannot be stored\nhelp: collect it @ impl Stream<Item = Row>"),
+        (Invalidate, "\"resource:users:{idd}\"", rename, "`{idd}` is not an argument of `rename_user`\nhelp: did you mean `{id}`? @ \"resource:users:{idd}\""),
+        (Warmup, "user = 1", "fn profile(user_id: u64) -> u8 { 1 }", "`profile` has no argument `user`\nhelp: did you mean `user_id`? @ user"),
+        (Cache, "", "impl Foo { fn f() {} }", "put `#[cache]` on the methods\nhelp: an attribute belongs to one function @ impl"),
+    ];
+    for (by, args, item, expected) in cases {
+        refused(*by, args, item, &[expected]);
+    }
+}
+
+#[test]
+fn options_as_they_are_written() {
+    #[rustfmt::skip]
+    let cases: &[(Macro, &str, &str)] = &[
+        (Cache, "ttl", "`ttl` needs a value\nhelp: write `ttl = 300`: fresh for this long; seconds, `\"5m\"`, `\"never\"`, a constant, or `|value| …` @ ttl"),
+        (Cache, "ttl =", "`ttl` needs a value\nhelp: write `ttl = 300`: fresh for this long; seconds, `\"5m\"`, `\"never\"`, a constant, or `|value| …` @ ttl"),
+        (Cache, "ttl(5)", "`ttl` takes a value, not a list\nhelp: write `ttl = 300`: fresh for this long; seconds, `\"5m\"`, `\"never\"`, a constant, or `|value| …` @ ttl"),
+        (Cache, "skip = pool", "`skip` takes a list\nhelp: write `skip(pool)`: arguments that are not part of the key @ skip"),
+        (Cache, "skip()", "`skip()` is empty\nhelp: write `skip(pool)` @ skip"),
+        (Cache, "skip(pool, pool)", "`pool` is given twice\nhelp: keep one of them @ pool"),
+        (Cache, "skip(pool.x)", "not the name of an argument @ pool.x"),
+        (Cache, "fingerprint = true", "`fingerprint` takes no value\nhelp: write `fingerprint`: new code, new entries: a hash of the body is part of the key @ fingerprint"),
+        (Cache, "timeout = 5", "`timeout` is not in this version yet\nhelp: remove it; it will do this: longest wait for the function when an expired value may be served @ timeout"),
+        (Query, "each = ids", "`each` is not in this version yet\nhelp: remove it; it will do this: caches the elements of a batch one by one @ each"),
+        (Cache, "tiers(memory, redis)", "the tier `redis` is not in this version yet\nhelp: write `tiers(memory)` @ redis"),
+        (Cache, "tiers(memry)", "unknown tier `memry`\nhelp: did you mean `memory`? @ memry"),
+        (Cache, "tables(users)", "`tables` is not an option of `#[cache]`\nhelp: it is one of `#[cache_query]` @ tables"),
+        (Cache, "300", "not an option of `#[cache]`\nhelp: write `ttl = 300` @ 300"),
+        (Cache, "\"5m\"", "a template names entries, and this is a duration\nhelp: write `ttl = \"5m\"` @ \"5m\""),
+        (Cache, "ttl = 5, \"a:{id}\"", "the template comes first\nhelp: write `#[cache(\"a:{id}\", …)]` @ \"a:{id}\""),
+        (Cache, "\"a\", \"b\"", "the template is given twice\nhelp: keep one of them @ \"b\""),
+        (Cache, "a::b", "not an option of `#[cache]`\nhelp: options are written `name = value` or `name(items)` @ a::b"),
+        (Cache, "capacity = 0", "a `capacity` of zero stores nothing\nhelp: remove the attribute @ 0"),
+        (Cache, "version = \"2\"", "not a whole number\nhelp: write digits: `100` @ \"2\""),
+        (Cache, "tags(\"a\", \"a\")", "this tag is given twice\nhelp: keep one of them @ \"a\""),
+        (Query, "tables(users), tags(\"table:users\")", "`tags` has `table:users` already\nhelp: keep one of them @ users"),
+        (Invalidate, "\"a\", on = failure", "not a condition\nhelp: write `on = success` or `on = always` @ failure"),
+        (Invalidate, "\"a\", ttl = 5", "`ttl` is not an option of `#[invalidate_cache]`\nhelp: it is one of `#[cache]`, `#[cache_query]`, `#[cache_result]`, `#[cache_resource]`, `#[cache_analysis]` @ ttl"),
+        (Invalidate, "user(pool, id).await", "the call itself is the target, it does not run\nhelp: remove `.await` @ await"),
+        (Invalidate, "user", "not a target\nhelp: write the call: `user(…)` @ user"),
+        (Invalidate, "1 + 1", "not a target\nhelp: write a template, `tag = \"…\"`, or the call of a cached function @ 1 + 1"),
+        (Invalidate, "\"a[b\"", "`[` is not closed\nhelp: write `\\[` for a bracket @ \"a[b\""),
+        (Invalidate, "\"a\", \"a\"", "this target is given twice\nhelp: keep one of them @ \"a\""),
+        (Invalidate, "\"a:{return.id}\", before", "`before` has no effect: all targets need the returned value\nhelp: remove it @ before"),
+    ];
+    for (by, args, expected) in cases {
+        refused(*by, args, USER, &[expected]);
+    }
+    let nothing = errors(Invalidate, "", USER);
+    assert_eq!(nothing.len(), 1);
+    assert!(
+        nothing[0].starts_with("nothing to invalidate\nhelp: write a template"),
+        "{nothing:?}"
+    );
+}
+
+#[test]
+fn options_against_each_other_and_the_function() {
+    #[rustfmt::skip]
+    let cases: &[(Macro, &str, &str, &str)] = &[
+        (Cache, "\"a:{id}\", skip(id, pool)", USER, "`{id}` is skipped, so one entry would have many of its values\nhelp: say what identifies an entry: `key(…, id)` @ \"a:{id}\""),
+        (Cache, "tags(\"a:{pool.name}\"), key(id)", USER, "`{pool}` is not part of `key`, so one entry would have many of its values\nhelp: add it: `key(…, pool.name)` @ \"a:{pool.name}\""),
+        (Cache, "key(idd)", USER, "`user` has no argument `idd`\nhelp: did you mean `id`? @ idd"),
+        (Cache, "\"a:{return.id}\"", USER, "`{return}` is known after the call, and an address before it\nhelp: use it in `tags(…)` @ \"a:{return.id}\""),
+        (Cache, "\"a:*\"", USER, "an address is not a pattern, and `*` is text in it\nhelp: name an argument: `{id}` @ \"a:*\""),
+        (Resource, "\"resource:users:{id}\"", USER, "`#[cache_resource]` puts its prefix before this by itself\nhelp: write `\"users:{id}\"` @ \"resource:users:{id}\""),
+        (Cache, "\"\"", USER, "an empty template names nothing\nhelp: write text and arguments: `\"users:{id}\"` @ \"\""),
+        (Cache, "name = \"\"", USER, "an empty name\nhelp: write `name = \"users.load\"` @ \"\""),
+        (Cache, "name = \"users:{id}\"", USER, "a name has no arguments in it\nhelp: write a template as the first argument of the attribute @ \"users:{id}\""),
+        (Cache, "name = \"a b\"", USER, "a name cannot have ' ' in it\nhelp: write `name = \"users.load\"` @ \"a b\""),
+        (Cache, "ttl = \"never\", jitter = \"10%\"", USER, "`jitter` has no effect where nothing expires\nhelp: remove it @ jitter"),
+        (Analysis, "fingerprint", USER, "`fingerprint` is on already in `#[cache_analysis]`\nhelp: remove it @ fingerprint"),
+        (Cache, "none_ttl = 0", USER, "a `none_ttl` of zero stores nothing\nhelp: remove it @ 0"),
+        (Cache, "err_ttl = \"0s\"", USER, "an `err_ttl` of zero stores nothing\nhelp: remove it @ \"0s\""),
+        (Cache, "min_cost = 0", USER, "a `min_cost` of zero has no effect\nhelp: remove it @ 0"),
+        (Cache, "ttl = id", USER, "`ttl` is a constant, and `id` an argument\nhelp: decide it at each call: `ttl = |_| id` @ id"),
+        (Cache, "", "fn f(&mut self) -> u8 { 1 }", "`self` can be changed by the function, so it cannot be part of the key\nhelp: `skip(self)` @ &mut self"),
+        (Cache, "skip(a)", "fn f((a, b): &mut (u8, u8)) -> u8 { 1 }", "`b` can be changed by the function, so it cannot be part of the key\nhelp: `skip(b)` @ &mut (u8, u8)"),
+        (Cache, "", "async fn f() -> Result<(), ()> where { #![allow(x)] }", ""),
+        (Cache, "", "fn f() -> () {}", "`f` returns nothing to cache\nhelp: return a value, or remove the attribute @ f"),
+        (Cache, "", "fn f() -> ! { loop {} }", "`f` returns nothing to cache\nhelp: return a value, or remove the attribute @ f"),
+        (Cache, "", "fn f() -> Result<impl Debug, E> { x }", "an `impl Trait` value cannot be stored\nhelp: name the type @ impl Debug"),
+        (Cache, "", "fn f() -> BoxFuture<'static, u8> { x }", "a future cannot be stored\nhelp: write `async fn`, or let the whole body be `async move { … }` or `Box::pin(async move { … })` @ BoxFuture<'static, u8>"),
+        (Cache, "", "fn f(&self) -> Option<Cow<'_, str>> { x }", "a borrowed value cannot be cached\nhelp: return a value that borrows nothing @ Cow<'_, str>"),
+        (Cache, "", "const fn f() -> u8 { 1 }", "a `const fn` cannot be cached\nhelp: remove `const`, or the attribute @ const"),
+        (Cache, "", "fn f(&self) -> u8;", "`f` has no body here\nhelp: put `#[cache]` on the implementation, or give the method a default body @ f"),
+        (Cache, "", "struct S;", "`#[cache]` is for functions, and this is a struct\nhelp: move it to a function @ struct"),
+        (Cache, "", "#[x::cache_query] fn f() -> u8 { 1 }", "`f` is cached already\nhelp: keep one of `#[cache]` and `#[cache_query]` @ x::cache_query"),
+        (Invalidate, "\"a\"", "#[cache] fn f() -> u8 { 1 }", "`f` changes data, so it must run every time\nhelp: keep one of the attributes, or cache a function that only reads @ cache"),
+        (Invalidate, "\"a:{return.id}\"", "fn f() {}", "`f` returns nothing to take `{return}` from\nhelp: return the value, or name an argument @ \"a:{return.id}\""),
+        (Invalidate, "\"a\"", "fn f() -> ! { loop {} }", "`f` never returns, so nothing is invalidated after it\nhelp: remove the attribute @ !"),
+        (Invalidate, "\"a\"", "fn f() -> impl Future<Output = u8> { g() }", "this invalidates when the call returns, before its future has run\nhelp: write `async fn`, or let the whole body be `async move { … }` or `Box::pin(async move { … })` @ impl Future<Output = u8>"),
+        (Invalidate, "\"a:{self.id}\"", "fn f(id: u8) {}", "`{self}` is not an argument of `f`\nhelp: it has `{id}` @ \"a:{self.id}\""),
+        (Invalidate, "\"a:{id}\"", "fn f() {}", "`{id}` is not an argument of `f`\nhelp: it has no arguments @ \"a:{id}\""),
+        (Warmup, "", "fn f(&self) -> u8 { 1 }", "a method cannot be warmed up: there is no `self` at start-up\nhelp: warm up a function that calls it @ &self"),
+        (Warmup, "", "fn f<T>() -> u8 { 1 }", "a generic function cannot be warmed up: nothing says which instance\nhelp: warm up a function that calls it @ T"),
+        (Warmup, "id = 1, id = 2", "fn f(id: u8) -> u8 { 1 }", "`id` is given twice\nhelp: keep one of them @ id"),
+        (Warmup, "id", "fn f(id: u8) -> u8 { 1 }", "`id` needs a value\nhelp: write `id = …` @ id"),
+        (Warmup, "1", "fn f(id: u8) -> u8 { 1 }", "arguments are given by name\nhelp: write `id = …` @ 1"),
+        (Warmup, "every = 5", "fn f() -> u8 { 1 }", "`every` is not in this version yet\nhelp: remove it; it will do this: warms again and again @ every"),
+        (Warmup, "", "fn f((a, b): (u8, u8)) -> u8 { 1 }", "this argument has no name to give a value to\nhelp: name it, and take it apart in the body @ (a, b)"),
+    ];
+    for (by, args, item, expected) in cases {
+        refused(
+            *by,
+            args,
+            item,
+            if expected.is_empty() {
+                &[]
+            } else {
+                std::slice::from_ref(expected)
+            },
+        );
+    }
+    let missing = errors(Warmup, "", "fn f(id: u8) -> u8 { 1 }");
+    assert!(
+        missing[0].starts_with("`f` needs its argument `id`\nhelp: write `id = …`"),
+        "{missing:?}"
+    );
+}
+
+#[test]
+fn all_errors_come_at_once() {
+    let item = "fn f(conn: &mut Conn, id: u8) -> &str { x }";
+    let found = errors(
+        Query,
+        "\"a:{idd}\", tll = 5, ttl = 0, skip(x1), version = -, each = id",
+        item,
+    );
+    let first: Vec<&str> = found
+        .iter()
+        .map(|error| error.lines().next().unwrap())
+        .collect();
+    let expected = [
+        "expected an expression @ ,",
+        "unknown option `tll`",
+        "a `ttl` of zero stores nothing",
+        "`each` is not in this version yet",
+        "a borrowed value cannot be cached",
+        "`f` has no argument `x1`",
+        "`conn` can be changed by the function, so it cannot be part of the key",
+        "`{idd}` is not an argument of `f`",
+    ];
+    assert_eq!(first, expected);
+}
+
+#[test]
+fn the_function_is_kept_on_an_error() {
+    let expanded = attribute::expand(
+        Cache,
+        "ttl = 0, crate = ::mine".parse().unwrap(),
+        USER.parse().unwrap(),
+    );
+    let expected = format!(
+        "{} {}",
+        "::mine::__private::compile_error! { \"a `ttl` of zero stores nothing\\nhelp: remove the attribute\" }",
+        USER
+    );
+    let expected: proc_macro2::TokenStream = expected.parse().unwrap();
+    assert_eq!(expanded.to_string(), expected.to_string());
+}
+
+#[test]
+fn rows_are_of_one_style() {
+    for row in TABLE {
+        assert!(
+            !row.doc.ends_with('.') && !row.doc.starts_with(char::is_uppercase),
+            "{}",
+            row.name
+        );
+        assert!(row.example.starts_with(row.name), "{}", row.name);
+        assert!(!row.on.is_empty(), "{}", row.name);
+    }
+}
+
+/// The documentation of every macro lists its options as the table has them.
+#[test]
+fn the_documentation_lists_every_option() {
+    let lib = include_str!("../lib.rs");
+    for row in TABLE.iter().filter(|row| !matches!(row.form, Later)) {
+        let line = format!("`{}`: {}", row.example, row.doc);
+        let wanted = if row.on.len() == Macro::ALL.len() {
+            3
+        } else {
+            1
+        };
+        assert_eq!(lib.matches(&line).count(), wanted, "{line}");
+    }
+}

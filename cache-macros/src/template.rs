@@ -1,0 +1,277 @@
+//! Templates of addresses, tags and patterns: text with `{path}` in it.
+
+use syn::LitStr;
+
+use crate::diag::Diag;
+
+/// A template, parsed.
+pub(crate) struct Template {
+    pub(crate) literal: LitStr,
+    pub(crate) parts: Vec<Part>,
+}
+
+/// A piece of a template.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    Text(String),
+    Path(Path),
+}
+
+/// What stands between braces: `id`, `user.id`, `pair.0`, `return.id`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Path {
+    /// The binding's name, or `return`.
+    pub(crate) root: String,
+    pub(crate) members: Vec<String>,
+}
+
+impl Path {
+    /// Whether it speaks of the value and not of an argument.
+    pub(crate) fn returns(&self) -> bool {
+        self.root == "return"
+    }
+}
+
+impl Template {
+    /// Parses a literal; everything wrong with it is reported under it.
+    pub(crate) fn parse(literal: LitStr, diag: &mut Diag) -> Option<Self> {
+        match parts(&literal.value()) {
+            Ok(parts) if parts.is_empty() => {
+                diag.error(&literal, "an empty template names nothing")
+                    .help("write text and arguments: `\"users:{id}\"`");
+                None
+            }
+            Ok(parts) => Some(Self { literal, parts }),
+            Err((message, help)) => {
+                diag.error(&literal, message).help(help);
+                None
+            }
+        }
+    }
+
+    /// The text that was written.
+    pub(crate) fn source(&self) -> String {
+        self.literal.value()
+    }
+
+    /// What stands between braces.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Path(path) => Some(path),
+            Part::Text(_) => None,
+        })
+    }
+
+    /// The literal text.
+    pub(crate) fn texts(&self) -> impl Iterator<Item = &str> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Text(text) => Some(text.as_str()),
+            Part::Path(_) => None,
+        })
+    }
+
+    /// Whether it needs the value.
+    pub(crate) fn returns(&self) -> bool {
+        self.paths().any(Path::returns)
+    }
+
+    /// Checks that the literal text of a template is a well-formed pattern.
+    ///
+    /// Each text is checked on its own: what is filled in is escaped, so it can be neither inside a class nor escaped again.
+    pub(crate) fn check_pattern(&self, diag: &mut Diag) {
+        for text in self.texts() {
+            if let Some((message, help)) = pattern_fault(text) {
+                diag.error(&self.literal, message).help(help);
+            }
+        }
+    }
+}
+
+type Fault = (String, String);
+
+fn parts(text: &str) -> Result<Vec<Part>, Fault> {
+    let mut parts = Vec::new();
+    let mut literal = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find(['{', '}']) {
+        literal.push_str(&rest[..at]);
+        let brace = &rest[at..=at];
+        let tail = &rest[at + 1..];
+        if let Some(tail) = tail.strip_prefix(brace) {
+            literal.push_str(brace);
+            rest = tail;
+            continue;
+        }
+        if brace == "}" {
+            return Err(("`}` closes nothing".into(), "write `}}` for a brace".into()));
+        }
+        let Some(end) = tail
+            .find(['{', '}'])
+            .filter(|&end| tail[end..].starts_with('}'))
+        else {
+            return Err(("`{` is not closed".into(), "write `{{` for a brace".into()));
+        };
+        if !literal.is_empty() {
+            parts.push(Part::Text(std::mem::take(&mut literal)));
+        }
+        parts.push(Part::Path(path(&tail[..end])?));
+        rest = &tail[end + 1..];
+    }
+    literal.push_str(rest);
+    if !literal.is_empty() {
+        parts.push(Part::Text(literal));
+    }
+    Ok(parts)
+}
+
+fn path(text: &str) -> Result<Path, Fault> {
+    let inner = text.trim();
+    if inner.is_empty() {
+        return Err(("`{}` names no argument".into(), "write one: `{id}`".into()));
+    }
+    let fault = || {
+        let help = "write an argument and its fields: `{id}`, `{user.id}`, `{pair.0}`";
+        Err((format!("`{{{text}}}` is not a path"), help.into()))
+    };
+    let mut names = inner.split('.').map(str::trim);
+    let root = names.next().unwrap_or_default();
+    let members: Vec<String> = names.map(str::to_owned).collect();
+    let ident = |name: &str| syn::parse_str::<IdentAny>(name).is_ok();
+    let index = |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit());
+    if !ident(root) || members.iter().any(|name| !ident(name) && !index(name)) {
+        return fault();
+    }
+    Ok(Path {
+        root: root.trim_start_matches("r#").to_owned(),
+        members,
+    })
+}
+
+/// An identifier or a keyword.
+struct IdentAny;
+
+impl syn::parse::Parse for IdentAny {
+    fn parse(input: syn::parse::ParseStream) -> syn::Result<Self> {
+        input
+            .call(<proc_macro2::Ident as syn::ext::IdentExt>::parse_any)
+            .map(|_| Self)
+    }
+}
+
+/// What is wrong with the text of a pattern.
+fn pattern_fault(text: &str) -> Option<Fault> {
+    let fault = |message: &str, help: &str| Some((message.to_owned(), help.to_owned()));
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'\\' if bytes.next().is_none() => {
+                return fault("`\\` escapes nothing here", "write `\\\\` for a backslash");
+            }
+            b'[' => {
+                let mut empty = true;
+                loop {
+                    match bytes.next() {
+                        None => return fault("`[` is not closed", "write `\\[` for a bracket"),
+                        Some(b']') if empty => {
+                            return fault(
+                                "an empty class matches nothing",
+                                "write `\\[` for a bracket",
+                            );
+                        }
+                        Some(b']') => break,
+                        Some(b'\\') => drop(bytes.next()),
+                        Some(_) => {}
+                    }
+                    empty = false;
+                }
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(text: &str) -> Part {
+        Part::Text(text.to_owned())
+    }
+
+    fn field(root: &str, members: &[&str]) -> Part {
+        Part::Path(Path {
+            root: root.to_owned(),
+            members: members.iter().map(|&name| name.to_owned()).collect(),
+        })
+    }
+
+    #[test]
+    fn splits_text_and_paths() {
+        for (source, expected) in [
+            ("users:{id}", vec![text("users:"), field("id", &[])]),
+            (
+                "{a.b.0}:{ c }",
+                vec![field("a", &["b", "0"]), text(":"), field("c", &[])],
+            ),
+            ("{return.id}", vec![field("return", &["id"])]),
+            ("{{x}}{y}{{", vec![text("{x}"), field("y", &[]), text("{")]),
+            (
+                "{r#type}{self}",
+                vec![field("type", &[]), field("self", &[])],
+            ),
+            ("plain", vec![text("plain")]),
+            ("", vec![]),
+        ] {
+            assert_eq!(parts(source), Ok(expected), "{source}");
+        }
+    }
+
+    #[test]
+    fn refuses_what_is_no_template() {
+        for (source, message) in [
+            ("a{", "`{` is not closed"),
+            ("a{b{c}", "`{` is not closed"),
+            ("a}", "`}` closes nothing"),
+            ("a}b}}", "`}` closes nothing"),
+            ("{}", "`{}` names no argument"),
+            ("{ }", "`{}` names no argument"),
+            ("{id:?}", "`{id:?}` is not a path"),
+            ("{a()}", "`{a()}` is not a path"),
+            ("{a.}", "`{a.}` is not a path"),
+            ("{0}", "`{0}` is not a path"),
+            ("{a.0x}", "`{a.0x}` is not a path"),
+        ] {
+            assert_eq!(
+                parts(source).map_err(|(message, _)| message),
+                Err(message.to_owned()),
+                "{source}"
+            );
+        }
+    }
+
+    #[test]
+    fn checks_patterns() {
+        for (pattern, fault) in [
+            ("users:*", None),
+            ("a[b-c]d", None),
+            ("a\\[b", None),
+            ("a[\\]]", None),
+            ("a]", None),
+            ("a[b", Some("`[` is not closed")),
+            ("a[b\\", Some("`[` is not closed")),
+            ("a[b\\]", Some("`[` is not closed")),
+            ("a[]", Some("an empty class matches nothing")),
+            ("a\\", Some("`\\` escapes nothing here")),
+            ("a\\\\", None),
+        ] {
+            assert_eq!(
+                pattern_fault(pattern)
+                    .map(|(message, _)| message)
+                    .as_deref(),
+                fault,
+                "{pattern}"
+            );
+        }
+    }
+}

@@ -1,0 +1,431 @@
+//! Values of options: spanned, checked, plain.
+
+use proc_macro2::Span;
+use syn::spanned::Spanned as _;
+use syn::{Expr, ExprClosure, Lit, LitStr, UnOp};
+
+use crate::diag::Diag;
+
+/// A length of time.
+#[derive(Clone)]
+pub(crate) enum Length {
+    Millis(u64, Span),
+    /// A constant expression of type `Duration`.
+    Const(Expr),
+}
+
+impl Length {
+    /// Whether it is written as nothing at all.
+    pub(crate) fn is_zero(&self) -> bool {
+        matches!(self, Self::Millis(0, _))
+    }
+}
+
+/// How long a value is fresh.
+pub(crate) enum Ttl {
+    For(Length),
+    Never,
+    /// Decided from the value.
+    ByValue(ExprClosure),
+}
+
+/// Sees through the invisible delimiters that a macro puts around what it was given.
+pub(crate) fn bare(expr: Expr) -> Expr {
+    match expr {
+        Expr::Group(group) => bare(*group.expr),
+        other => other,
+    }
+}
+
+/// A `ttl`.
+pub(crate) fn ttl(expr: Expr, diag: &mut Diag) -> Option<Ttl> {
+    match bare(expr) {
+        Expr::Closure(closure) => one_argument(closure, diag).map(Ttl::ByValue),
+        Expr::Lit(lit) if matches!(&lit.lit, Lit::Str(text) if text.value().trim() == "never") => {
+            Some(Ttl::Never)
+        }
+        expr => {
+            let length = length(expr.clone(), diag)?;
+            if length.is_zero() {
+                diag.error(&expr, "a `ttl` of zero stores nothing")
+                    .help("remove the attribute");
+                return None;
+            }
+            Some(Ttl::For(length))
+        }
+    }
+}
+
+/// A duration.
+pub(crate) fn length(expr: Expr, diag: &mut Diag) -> Option<Length> {
+    const WRITE: &str = "write seconds (`300`) or `\"5m\"`";
+    let expr = bare(expr);
+    match &expr {
+        Expr::Lit(lit) => {
+            let millis = match &lit.lit {
+                Lit::Int(int) => match int.base10_parse::<u64>() {
+                    Ok(seconds) => seconds.checked_mul(1000),
+                    Err(_) => None,
+                },
+                Lit::Str(text) if text.value().trim() == "never" => {
+                    diag.error(&expr, "only a `ttl` can be `never`").help(WRITE);
+                    return None;
+                }
+                Lit::Str(text) => match millis(&text.value()) {
+                    Some(millis) => millis,
+                    None => {
+                        diag.error(&expr, "not a duration").help(WRITE);
+                        return None;
+                    }
+                },
+                Lit::Float(_) => {
+                    diag.error(&expr, "not a duration")
+                        .help("write milliseconds: `\"500ms\"`");
+                    return None;
+                }
+                _ => {
+                    diag.error(&expr, "not a duration").help(WRITE);
+                    return None;
+                }
+            };
+            if millis.is_none() {
+                diag.error(&expr, "this duration is too long")
+                    .help("write a shorter one, or `ttl = \"never\"`");
+            }
+            Some(Length::Millis(millis?, lit.span()))
+        }
+        Expr::Unary(unary) if matches!(unary.op, UnOp::Neg(_)) => {
+            diag.error(&expr, "a duration cannot be negative")
+                .help(WRITE);
+            None
+        }
+        Expr::Closure(_) => {
+            diag.error(&expr, "only a `ttl` can be decided from the value")
+                .help(WRITE);
+            None
+        }
+        Expr::Range(_) | Expr::Tuple(_) | Expr::Array(_) | Expr::Assign(_) => {
+            diag.error(&expr, "not a duration").help(WRITE);
+            None
+        }
+        _ => Some(Length::Const(expr)),
+    }
+}
+
+/// Milliseconds of `"250ms"`, `"30s"`, `"5m"`, `"1h 30m"`, `"7d"`; `None`: no duration, `Some(None)`: too long a one.
+pub(crate) fn millis(text: &str) -> Option<Option<u64>> {
+    let mut rest = text.trim();
+    if rest.is_empty() {
+        return None;
+    }
+    let mut total = Some(0_u64);
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit())?;
+        let (number, tail) = rest.split_at(digits);
+        let letters = tail
+            .find(|c: char| !c.is_ascii_alphabetic())
+            .unwrap_or(tail.len());
+        let (unit, tail) = tail.split_at(letters);
+        let unit: u64 = match unit {
+            "ms" => 1,
+            "s" => 1000,
+            "m" => 60_000,
+            "h" => 3_600_000,
+            "d" => 86_400_000,
+            _ => return None,
+        };
+        if number.is_empty() {
+            return None;
+        }
+        let part = number
+            .parse::<u64>()
+            .ok()
+            .and_then(|number| number.checked_mul(unit));
+        total = total
+            .zip(part)
+            .and_then(|(total, part)| total.checked_add(part));
+        rest = tail.trim_start();
+    }
+    Some(total)
+}
+
+/// A share of the whole, in tenths of a percent: `"10%"`, `"2.5%"`.
+pub(crate) fn permille(expr: Expr, diag: &mut Diag) -> Option<u16> {
+    let expr = bare(expr);
+    let read = |text: &str| {
+        let number = text.trim().strip_suffix('%')?.trim_end();
+        let (whole, tenths) = number.split_once('.').unwrap_or((number, "0"));
+        let digits =
+            |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        if !digits(whole) || !digits(tenths) || tenths.len() > 1 {
+            return None;
+        }
+        whole
+            .parse::<u16>()
+            .ok()?
+            .checked_mul(10)?
+            .checked_add(tenths.parse().ok()?)
+    };
+    let share = match &expr {
+        Expr::Lit(lit) => match &lit.lit {
+            Lit::Str(text) => read(&text.value()),
+            _ => None,
+        },
+        _ => None,
+    };
+    match share {
+        Some(share) if share <= 1000 => Some(share),
+        Some(_) => {
+            diag.error(&expr, "more than all of it")
+                .help("write at most `\"100%\"`");
+            None
+        }
+        None => {
+            diag.error(&expr, "not a percentage")
+                .help("write `\"10%\"`");
+            None
+        }
+    }
+}
+
+/// A whole number of the given width, as a literal.
+pub(crate) fn integer<N: std::str::FromStr<Err: std::fmt::Display>>(
+    expr: Expr,
+    diag: &mut Diag,
+) -> Option<N> {
+    let expr = bare(expr);
+    if let Expr::Lit(lit) = &expr
+        && let Lit::Int(int) = &lit.lit
+    {
+        let parsed = int.base10_parse().ok();
+        if parsed.is_none() {
+            diag.error(&expr, "this number is too large");
+        }
+        return parsed;
+    }
+    diag.error(&expr, "not a whole number")
+        .help("write digits: `100`");
+    None
+}
+
+/// A string literal.
+pub(crate) fn string(expr: Expr, diag: &mut Diag) -> Option<LitStr> {
+    match bare(expr) {
+        Expr::Lit(syn::ExprLit {
+            lit: Lit::Str(text),
+            ..
+        }) => Some(text),
+        other => {
+            diag.error(&other, "not a string literal")
+                .help("write text between quotes");
+            None
+        }
+    }
+}
+
+/// What decides whether a value is stored: a closure of one argument, or the path of a function.
+pub(crate) fn judge(expr: Expr, diag: &mut Diag) -> Option<Expr> {
+    match bare(expr) {
+        Expr::Closure(closure) => one_argument(closure, diag).map(Expr::Closure),
+        path @ Expr::Path(_) => Some(path),
+        other => {
+            diag.error(&other, "`when` decides from the value")
+                .help("write `when = |value| …`");
+            None
+        }
+    }
+}
+
+/// A path, such as that of a crate.
+pub(crate) fn path(expr: Expr, diag: &mut Diag) -> Option<syn::Path> {
+    match bare(expr) {
+        Expr::Path(path) if path.qself.is_none() && path.attrs.is_empty() => Some(path.path),
+        other => {
+            diag.error(&other, "not a path")
+                .help("write `crate = ::path`");
+            None
+        }
+    }
+}
+
+fn one_argument(closure: ExprClosure, diag: &mut Diag) -> Option<ExprClosure> {
+    if let Some(keyword) = &closure.asyncness {
+        diag.error(
+            keyword,
+            "this closure runs while the value is stored, so it cannot be async",
+        )
+        .help("remove `async`");
+        return None;
+    }
+    if closure.inputs.len() != 1 {
+        diag.error(&closure, "this closure takes one argument, the value")
+            .help("write `|value| …`");
+        return None;
+    }
+    Some(closure)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read<T>(text: &str, by: impl FnOnce(Expr, &mut Diag) -> Option<T>) -> Result<T, String> {
+        let mut diag = Diag::default();
+        let value = by(syn::parse_str(text).unwrap(), &mut diag);
+        assert_eq!(
+            value.is_some(),
+            diag.is_empty(),
+            "{text}: a value or an error, never both"
+        );
+        value.ok_or_else(|| diag.listed().join("; "))
+    }
+
+    #[test]
+    fn reads_durations() {
+        for (text, expected) in [
+            ("300", 300_000),
+            ("1_000", 1_000_000),
+            ("7u64", 7000),
+            ("\"250ms\"", 250),
+            ("\"30s\"", 30_000),
+            ("\"5m\"", 300_000),
+            ("\"1h 30m\"", 5_400_000),
+            ("\" 1h30m \"", 5_400_000),
+            ("\"7d\"", 604_800_000),
+        ] {
+            match read(text, length) {
+                Ok(Length::Millis(millis, _)) => assert_eq!(millis, expected, "{text}"),
+                Ok(Length::Const(_)) => panic!("{text} became an expression"),
+                Err(error) => panic!("{text}: {error}"),
+            }
+        }
+        assert!(matches!(
+            read("Duration::from_secs(60)", length),
+            Ok(Length::Const(_))
+        ));
+        assert!(matches!(
+            read("MY_TTL", ttl),
+            Ok(Ttl::For(Length::Const(_)))
+        ));
+        assert!(matches!(read("\"never\"", ttl), Ok(Ttl::Never)));
+        assert!(matches!(
+            read("|value| value.ttl", ttl),
+            Ok(Ttl::ByValue(_))
+        ));
+    }
+
+    #[test]
+    fn refuses_what_is_no_duration() {
+        const WRITE: &str = "not a duration\nhelp: write seconds (`300`) or `\"5m\"`";
+        for text in [
+            "\"5 parsecs\"",
+            "\"\"",
+            "\"300\"",
+            "\"m\"",
+            "\"5m 3\"",
+            "\"-5m\"",
+            "\"1.5h\"",
+            "true",
+            "1..2",
+        ] {
+            assert_eq!(read(text, length).err(), Some(format!("{WRITE} @ {text}")));
+        }
+        for (text, error) in [
+            (
+                "0.5",
+                "not a duration\nhelp: write milliseconds: `\"500ms\"` @ 0.5",
+            ),
+            (
+                "-5",
+                "a duration cannot be negative\nhelp: write seconds (`300`) or `\"5m\"` @ -5",
+            ),
+            (
+                "\"never\"",
+                "only a `ttl` can be `never`\nhelp: write seconds (`300`) or `\"5m\"` @ \"never\"",
+            ),
+            (
+                "99999999999999999999",
+                "this duration is too long\nhelp: write a shorter one, or `ttl = \"never\"` @ 99999999999999999999",
+            ),
+            (
+                "\"99999999999999999d\"",
+                "this duration is too long\nhelp: write a shorter one, or `ttl = \"never\"` @ \"99999999999999999d\"",
+            ),
+            (
+                "|v| v",
+                "only a `ttl` can be decided from the value\nhelp: write seconds (`300`) or `\"5m\"` @ |v| v",
+            ),
+        ] {
+            assert_eq!(read(text, length).err().as_deref(), Some(error));
+        }
+        for (text, error) in [
+            (
+                "0",
+                "a `ttl` of zero stores nothing\nhelp: remove the attribute @ 0",
+            ),
+            (
+                "\"0s\"",
+                "a `ttl` of zero stores nothing\nhelp: remove the attribute @ \"0s\"",
+            ),
+            (
+                "|| 5",
+                "this closure takes one argument, the value\nhelp: write `|value| …` @ || 5",
+            ),
+            (
+                "async |v| 5",
+                "this closure runs while the value is stored, so it cannot be async\nhelp: remove `async` @ async",
+            ),
+        ] {
+            assert_eq!(read(text, ttl).err().as_deref(), Some(error));
+        }
+    }
+
+    #[test]
+    fn reads_percentages() {
+        for (text, expected) in [
+            ("\"10%\"", 100),
+            ("\"2.5%\"", 25),
+            ("\"100 %\"", 1000),
+            ("\"0%\"", 0),
+        ] {
+            assert_eq!(read(text, permille), Ok(expected), "{text}");
+        }
+        for text in ["10", "\"10\"", "\"%\"", "\"-1%\"", "\"2.55%\"", "0.1"] {
+            assert_eq!(
+                read(text, permille),
+                Err(format!("not a percentage\nhelp: write `\"10%\"` @ {text}"))
+            );
+        }
+        assert_eq!(
+            read("\"101%\"", permille),
+            Err("more than all of it\nhelp: write at most `\"100%\"` @ \"101%\"".into())
+        );
+    }
+
+    #[test]
+    fn reads_the_rest() {
+        assert_eq!(read("7", integer::<u32>), Ok(7));
+        assert_eq!(
+            read("4294967296", integer::<u32>),
+            Err("this number is too large @ 4294967296".into())
+        );
+        assert_eq!(
+            read("N", integer::<u32>),
+            Err("not a whole number\nhelp: write digits: `100` @ N".into())
+        );
+        assert!(read("is_good", judge).is_ok() && read("|v| v.ok", judge).is_ok());
+        assert_eq!(
+            read("true", judge).err().as_deref(),
+            Some("`when` decides from the value\nhelp: write `when = |value| …` @ true")
+        );
+        assert!(read("::a::b", path).is_ok());
+        assert_eq!(
+            read("\"a\"", path).err().as_deref(),
+            Some("not a path\nhelp: write `crate = ::path` @ \"a\"")
+        );
+        assert_eq!(
+            read("5", string).err().as_deref(),
+            Some("not a string literal\nhelp: write text between quotes @ 5")
+        );
+    }
+}
