@@ -35,7 +35,8 @@ mod warmup;
 mod weight;
 
 pub use cache_macros::{
-    cache, cache_analysis, cache_query, cache_resource, cache_result, invalidate_cache, warmup_cache,
+    cache, cache_analysis, cache_query, cache_resource, cache_result, invalidate_cache,
+    warmup_cache,
 };
 
 pub use audit::{Audit, Finding, SiteInfo};

@@ -20,8 +20,7 @@ pub use crate::invalidate::{Captured, Targets, attempt, capture};
 pub use crate::policy::Preset;
 pub use crate::read::{Call, IntoTtl, Keep, Miss, Run, text};
 pub use crate::shape::{
-    Returns, Shape, Split, must_be_option, must_be_result, must_keep_errors, probe,
-    returns,
+    Returns, Shape, Split, must_be_option, must_be_result, must_keep_errors, probe, returns,
 };
 pub use crate::site::{Site, SiteRef, Spec, TargetRef};
 pub use crate::warmup::{JobFuture, Outcome, WarmupJob, outcome};

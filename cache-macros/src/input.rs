@@ -1,7 +1,6 @@
 //! The annotated function: its signature, what it binds, and its body as raw tokens.
 
-use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
-use quote::ToTokens as _;
+use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
 use syn::ext::IdentExt as _;
 use syn::parse::{Parse, ParseStream};
 use syn::visit::Visit;
@@ -61,18 +60,6 @@ impl Binding {
     /// The name as templates and errors have it.
     pub(crate) fn name(&self) -> String {
         self.ident.unraw().to_string()
-    }
-
-    /// Where the type stands; that of `self` is `self`.
-    pub(crate) fn place(&self) -> Span {
-        match &self.ty {
-            Some(ty) if !matches!(self.kind, Kind::SelfReference) => ty
-                .to_token_stream()
-                .into_iter()
-                .next()
-                .map_or_else(|| self.ident.span(), |token| token.span()),
-            _ => self.ident.span(),
-        }
     }
 
     /// Whether the argument is moved into the function.
@@ -391,6 +378,8 @@ pub(crate) fn is_declaration(item: TokenStream) -> Option<Signature> {
 
 #[cfg(test)]
 mod tests {
+    use quote::ToTokens as _;
+
     use super::*;
 
     fn function(text: &str) -> Function {

@@ -5,6 +5,7 @@ use quote::{quote, quote_spanned};
 use syn::visit_mut::{self, VisitMut};
 use syn::{Type, TypeInfer};
 
+use super::{Runtime, anchor};
 use crate::input::{Form, Function};
 
 /// The function with another body: `prologue` runs wherever the body would have.
@@ -39,13 +40,15 @@ pub(super) fn function(function: &Function, prologue: TokenStream) -> TokenStrea
 //
 // The first line tells `return` and `?` the type, the second the last expression.
 /// The body as a future of `output`.
-pub(super) fn future(private: &TokenStream, function: &Function, output: &Type) -> TokenStream {
+pub(super) fn future(runtime: &Runtime<'_>, function: &Function, output: &Type) -> TokenStream {
     let body = &function.body;
-    let span = Span::mixed_site();
-    quote_spanned! {span=>
+    let span = anchor(output);
+    let private = runtime.at(span);
+    let never = quote_spanned!(span=> return #private::never::<#output>(););
+    quote_spanned! {Span::mixed_site()=>
         async move {
             if false {
-                return #private::never::<#output>();
+                #never
             }
             #[allow(unreachable_code, clippy::diverging_sub_expression, clippy::let_unit_value)]
             let __out: #output = #body;
