@@ -60,10 +60,7 @@ fn bytes_like<const N: usize>(number: u64) -> [u8; N] {
     bytes
 }
 
-/// Ours. THE SWITCH: give the bodies, and chain `OURS_USER` and `OURS_PAGE` below, once
-/// `cache_core::__private` has a door to the encoder: encode into the stack buffer, and encode
-/// and hash as a hit does.
-#[cfg(false)]
+/// Ours: into the stack buffer, and hashed as a hit does.
 mod ours {
     use super::*;
     use cache_core::__private::bench;
@@ -89,9 +86,6 @@ mod ours {
         },
     ];
 }
-
-const OURS_USER: &[Row<u64>] = &[];
-const OURS_PAGE: &[Row<PageArgs>] = &[];
 
 const USER: &[Row<u64>] = &[
     Row {
@@ -142,8 +136,8 @@ const PAGE: &[Row<PageArgs>] = &[
 fn main() {
     let users: Vec<_> = draws().map(user_args).collect();
     let pages: Vec<_> = draws().map(page_args).collect();
-    let user_rows: Vec<_> = USER.iter().chain(OURS_USER).copied().collect();
-    let page_rows: Vec<_> = PAGE.iter().chain(OURS_PAGE).copied().collect();
+    let user_rows: Vec<_> = USER.iter().chain(ours::USER).copied().collect();
+    let page_rows: Vec<_> = PAGE.iter().chain(ours::PAGE).copied().collect();
     let user = rounds(&user_rows, BASELINE, &vec![&*users; ROUNDS], 1);
     let page = rounds(&page_rows, BASELINE, &vec![&*pages; ROUNDS], 1);
 

@@ -2,14 +2,10 @@
 //! three cost the same (within 2×), and no later call is served an old value.
 //!
 //! `cargo bench -p cache-core --bench invalidate`
-//!
-//! THE SWITCH: remove `#[cfg(false)]`, and the `main` below, once the attributes exist.
 
-#[cfg(false)]
 #[path = "measure/block_on.rs"]
 mod block_on;
 
-#[cfg(false)]
 mod live {
     use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
     use std::time::{Duration, Instant};
@@ -91,11 +87,6 @@ mod live {
     }
 }
 
-#[cfg(false)]
 fn main() -> std::process::ExitCode {
     live::main()
-}
-
-fn main() {
-    println!("\n## Invalidation by pattern\n\nnot measurable yet");
 }

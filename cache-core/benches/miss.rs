@@ -75,9 +75,7 @@ async fn sharded(id: u64) -> Arc<u64> {
     load(id)
 }
 
-/// Ours. THE SWITCH: remove `#[cfg(false)]` twice, and the constant below, once the attribute
-/// exists.
-#[cfg(false)]
+/// Ours.
 mod ours {
     use super::*;
     use cache_core::cache;
@@ -104,10 +102,7 @@ mod ours {
     ];
 }
 
-#[cfg(false)]
 use ours::OURS;
-
-const OURS: &[Row<u64>] = &[];
 
 const PEERS: &[Row<u64>] = &[
     Row {

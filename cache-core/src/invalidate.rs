@@ -20,20 +20,40 @@ impl Cache {
     ///
     /// # Errors
     /// [`ErrorKind::Pattern`](crate::ErrorKind::Pattern) if the pattern does not parse.
-    pub fn invalidate_pattern(&self, pattern: &str) -> Result<Token, Error> {
-        Ok(self.invalidate(vec![Matcher::from(Pattern::parse(pattern)?)]))
+    pub async fn invalidate_pattern(&self, pattern: &str) -> Result<Token, Error> {
+        self.append_pattern(pattern)
     }
 
     /// Invalidates every entry with this tag.
-    pub fn invalidate_tag(&self, tag: &str) -> Token {
-        self.invalidate(vec![Matcher::Tag(tag.into())])
+    ///
+    /// # Errors
+    /// None with memory alone; remote logs can fail.
+    pub async fn invalidate_tag(&self, tag: &str) -> Result<Token, Error> {
+        Ok(self.append_tag(tag))
     }
 
     /// Invalidates everything.
-    pub fn clear(&self) -> Token {
+    ///
+    /// # Errors
+    /// None with memory alone; remote logs can fail.
+    pub async fn clear(&self) -> Result<Token, Error> {
+        Ok(self.append_all())
+    }
+
+    pub(crate) fn append_pattern(&self, pattern: &str) -> Result<Token, Error> {
+        Ok(self.invalidate(vec![Matcher::from(Pattern::parse(pattern)?)]))
+    }
+
+    pub(crate) fn append_tag(&self, tag: &str) -> Token {
+        self.invalidate(vec![Matcher::Tag(tag.into())])
+    }
+
+    pub(crate) fn append_all(&self) -> Token {
         let token = self.invalidate(vec![Matcher::All]);
-        // Only to free memory: what is left behind is dead already.
-        self.0.memory.clear();
+        if !crate::scope::in_transaction() {
+            // Only to free memory: what is left behind is dead already.
+            self.0.memory.clear();
+        }
         token
     }
 }
@@ -41,24 +61,31 @@ impl Cache {
 /// [`Cache::invalidate_pattern`] of the [current](crate::current) cache.
 ///
 /// ```
-/// cache_core::invalidate_pattern("resource:users:*")?;
-/// # Ok::<(), cache_core::Error>(())
+/// # cache_core::__private::block_on(async {
+/// cache_core::invalidate_pattern("resource:users:*").await?;
+/// # Ok::<(), cache_core::Error>(()) }).unwrap();
 /// ```
 ///
 /// # Errors
 /// [`ErrorKind::Pattern`](crate::ErrorKind::Pattern) if the pattern does not parse.
-pub fn invalidate_pattern(pattern: &str) -> Result<Token, Error> {
-    global::current().invalidate_pattern(pattern)
+pub async fn invalidate_pattern(pattern: &str) -> Result<Token, Error> {
+    global::current().invalidate_pattern(pattern).await
 }
 
 /// [`Cache::invalidate_tag`] of the [current](crate::current) cache.
-pub fn invalidate_tag(tag: &str) -> Token {
-    global::current().invalidate_tag(tag)
+///
+/// # Errors
+/// As [`Cache::invalidate_tag`].
+pub async fn invalidate_tag(tag: &str) -> Result<Token, Error> {
+    global::current().invalidate_tag(tag).await
 }
 
 /// [`Cache::clear`] of the [current](crate::current) cache.
-pub fn clear() -> Token {
-    global::current().clear()
+///
+/// # Errors
+/// As [`Cache::clear`].
+pub async fn clear() -> Result<Token, Error> {
+    global::current().clear().await
 }
 
 /// What an `#[invalidate_cache]` invalidates when its function is through.

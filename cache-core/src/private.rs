@@ -79,3 +79,27 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
         }
     }
 }
+
+/// For the benchmark of the encoding.
+pub mod bench {
+    use serde::Serialize;
+
+    use crate::key::Encoder;
+    use crate::tier::memory::Lookup;
+
+    /// Encodes a key; its length, so that nothing is optimised away.
+    #[inline]
+    pub fn encode(key: &impl Serialize) -> usize {
+        let mut encoder = Encoder::new();
+        let failed = encoder.push(key).is_err();
+        encoder.finish().len() + usize::from(failed)
+    }
+
+    /// Encodes a key and hashes it, as a hit does.
+    #[inline]
+    pub fn encode_and_hash(key: &impl Serialize) -> u64 {
+        let mut encoder = Encoder::new();
+        let failed = encoder.push(key).is_err();
+        Lookup::of(std::any::TypeId::of::<u8>(), &mut encoder).hash() + u64::from(failed)
+    }
+}

@@ -58,6 +58,11 @@ pub(crate) fn copy() -> Scope {
         .unwrap_or_default()
 }
 
+/// Whether this code is part of a transaction.
+pub(crate) fn in_transaction() -> bool {
+    current().is_some_and(|scope| scope.transaction.is_some())
+}
+
 /// Runs `f` inside `scope`, or outside of all with `None`.
 pub(crate) fn enter<R>(scope: Option<Arc<Scope>>, f: impl FnOnce() -> R) -> R {
     struct Restore(Option<Arc<Scope>>);

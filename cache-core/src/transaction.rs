@@ -44,7 +44,7 @@ impl Cache {
     /// cache
     ///     .transaction(async {
     ///         // let mut tx = pool.begin().await?; … tx.commit().await?;
-    ///         cache_core::invalidate_tag("tenant:7"); // takes effect when this future has returned `Ok`
+    ///         cache_core::invalidate_tag("tenant:7").await.ok(); // takes effect when this future has returned `Ok`
     ///         Ok::<_, String>(())
     ///     })
     ///     .await

@@ -40,12 +40,81 @@ fn own(address: &str) -> Dep {
     )
 }
 
+/// Values without a function.
 impl Cache {
     /// The value under an address, if there is one and it may be served.
     ///
     /// # Errors
     /// [`ErrorKind::Type`] if the value has another type.
-    pub fn get<T: CacheValue>(&self, address: &str) -> Result<Option<T>, Error> {
+    pub async fn get<T: CacheValue>(&self, address: &str) -> Result<Option<T>, Error> {
+        self.look(address)
+    }
+
+    /// Puts a value under an address, for `ttl` (`Duration::MAX`: until it is invalidated or evicted).
+    ///
+    /// The cache cannot know when the value was read from its source. An invalidation between that read and this call
+    /// does not reach it: prefer an annotated function, which takes its stamp before it reads.
+    /// In a [transaction](Self::transaction) nothing is stored, and the old value is invalidated with the commit.
+    ///
+    /// # Errors
+    /// [`ErrorKind::TooLarge`] if the value is larger than one entry may be, [`ErrorKind::Config`] for a `ttl` of zero.
+    pub async fn set<T: CacheValue + serde::Serialize>(
+        &self,
+        address: &str,
+        value: T,
+        ttl: Duration,
+    ) -> Result<(), Error> {
+        self.put(address, value, ttl)
+    }
+
+    /// Removes the value under an address, and everything that was computed from it.
+    ///
+    /// # Errors
+    /// None with memory alone; remote logs can fail.
+    pub async fn remove(&self, address: &str) -> Result<Token, Error> {
+        Ok(self.drop_addresses(&[address]))
+    }
+
+    /// The values under many addresses, in their order; absent ones and those of another type are `None`.
+    ///
+    /// # Errors
+    /// None with memory alone.
+    pub async fn get_many<T: CacheValue>(
+        &self,
+        addresses: &[&str],
+    ) -> Result<Vec<Option<T>>, Error> {
+        Ok(addresses
+            .iter()
+            .map(|address| self.look(address).ok().flatten())
+            .collect())
+    }
+
+    /// Puts many values.
+    ///
+    /// # Errors
+    /// Those of [`set`](Self::set); values before the failing one are stored.
+    pub async fn set_many<T: CacheValue + serde::Serialize>(
+        &self,
+        values: impl IntoIterator<Item = (impl AsRef<str>, T)>,
+        ttl: Duration,
+    ) -> Result<(), Error> {
+        values
+            .into_iter()
+            .try_for_each(|(address, value)| self.put(address.as_ref(), value, ttl))
+    }
+
+    /// Removes the values under many addresses, as one record.
+    ///
+    /// # Errors
+    /// None with memory alone; remote logs can fail.
+    pub async fn remove_many(&self, addresses: &[&str]) -> Result<Token, Error> {
+        Ok(self.drop_addresses(addresses))
+    }
+}
+
+impl Cache {
+    /// [`get`](Self::get), now.
+    pub(crate) fn look<T: CacheValue>(&self, address: &str) -> Result<Option<T>, Error> {
         let seat = self.seat(&SITE);
         let scope = scope::current();
         if scope
@@ -93,15 +162,8 @@ impl Cache {
         }
     }
 
-    /// Puts a value under an address, for `ttl` (`Duration::MAX`: until it is invalidated or evicted).
-    ///
-    /// The cache cannot know when the value was read from its source. An invalidation between that read and this call
-    /// does not reach it: prefer an annotated function, which takes its stamp before it reads.
-    /// In a [transaction](Self::transaction) nothing is stored, and the old value is invalidated with the commit.
-    ///
-    /// # Errors
-    /// [`ErrorKind::TooLarge`] if the value is larger than one entry may be, [`ErrorKind::Config`] for a `ttl` of zero.
-    pub fn set<T: CacheValue + serde::Serialize>(
+    /// [`set`](Self::set), now.
+    pub(crate) fn put<T: CacheValue + serde::Serialize>(
         &self,
         address: &str,
         value: T,
@@ -116,7 +178,7 @@ impl Cache {
         }
         if scope::current().is_some_and(|scope| scope.transaction.is_some()) {
             seat.counters.refusal(RefusalReason::Bypass);
-            self.remove(address);
+            self.drop_addresses(&[address]);
             return Ok(());
         }
         let now = self.now();
@@ -159,35 +221,8 @@ impl Cache {
         Ok(())
     }
 
-    /// Removes the value under an address, and everything that was computed from it.
-    pub fn remove(&self, address: &str) -> Token {
-        self.invalidate(vec![Matcher::Address(address.into())])
-    }
-
-    /// The values under many addresses, in their order; absent ones and those of another type are `None`.
-    pub fn get_many<T: CacheValue>(&self, addresses: &[&str]) -> Vec<Option<T>> {
-        addresses
-            .iter()
-            .map(|address| self.get(address).ok().flatten())
-            .collect()
-    }
-
-    /// Puts many values.
-    ///
-    /// # Errors
-    /// Those of [`set`](Self::set); values before the failing one are stored.
-    pub fn set_many<T: CacheValue + serde::Serialize>(
-        &self,
-        values: impl IntoIterator<Item = (impl AsRef<str>, T)>,
-        ttl: Duration,
-    ) -> Result<(), Error> {
-        values
-            .into_iter()
-            .try_for_each(|(address, value)| self.set(address.as_ref(), value, ttl))
-    }
-
-    /// Removes the values under many addresses, as one record.
-    pub fn remove_many(&self, addresses: &[&str]) -> Token {
+    /// [`remove_many`](Self::remove_many), now.
+    pub(crate) fn drop_addresses(&self, addresses: &[&str]) -> Token {
         self.invalidate(
             addresses
                 .iter()
@@ -200,50 +235,56 @@ impl Cache {
 /// [`Cache::get`] of the [current](crate::current) cache.
 ///
 /// ```
+/// # cache_core::__private::block_on(async {
 /// use std::time::Duration;
-/// cache_core::set("motd", "hello".to_owned(), Duration::from_secs(60))?;
-/// assert_eq!(cache_core::get::<String>("motd")?.as_deref(), Some("hello"));
-/// cache_core::remove("motd");
-/// assert_eq!(cache_core::get::<String>("motd")?, None);
-/// # Ok::<(), cache_core::Error>(())
+/// cache_core::set("motd", "hello".to_owned(), Duration::from_secs(60)).await?;
+/// assert_eq!(cache_core::get::<String>("motd").await?.as_deref(), Some("hello"));
+/// cache_core::remove("motd").await?;
+/// assert_eq!(cache_core::get::<String>("motd").await?, None);
+/// # Ok::<(), cache_core::Error>(()) }).unwrap();
 /// ```
 ///
 /// # Errors
 /// As [`Cache::get`].
-pub fn get<T: CacheValue>(address: &str) -> Result<Option<T>, Error> {
-    global::current().get(address)
+pub async fn get<T: CacheValue>(address: &str) -> Result<Option<T>, Error> {
+    global::current().get(address).await
 }
 
 /// [`Cache::set`] of the [current](crate::current) cache.
 ///
 /// # Errors
 /// As [`Cache::set`].
-pub fn set<T: CacheValue + serde::Serialize>(
+pub async fn set<T: CacheValue + serde::Serialize>(
     address: &str,
     value: T,
     ttl: Duration,
 ) -> Result<(), Error> {
-    global::current().set(address, value, ttl)
+    global::current().set(address, value, ttl).await
 }
 
 /// [`Cache::remove`] of the [current](crate::current) cache.
-pub fn remove(address: &str) -> Token {
-    global::current().remove(address)
+///
+/// # Errors
+/// As [`Cache::remove`].
+pub async fn remove(address: &str) -> Result<Token, Error> {
+    global::current().remove(address).await
 }
 
 /// [`Cache::get_many`] of the [current](crate::current) cache.
-#[must_use]
-pub fn get_many<T: CacheValue>(addresses: &[&str]) -> Vec<Option<T>> {
-    global::current().get_many(addresses)
+///
+/// # Errors
+/// As [`Cache::get_many`].
+pub async fn get_many<T: CacheValue>(addresses: &[&str]) -> Result<Vec<Option<T>>, Error> {
+    global::current().get_many(addresses).await
 }
 
 /// [`Cache::set_many`] of the [current](crate::current) cache.
 ///
 /// # Errors
 /// As [`Cache::set_many`].
-pub fn set_many<T: CacheValue + serde::Serialize>(
+pub async fn set_many<T: CacheValue + serde::Serialize>(
     values: impl IntoIterator<Item = (impl AsRef<str>, T)>,
     ttl: Duration,
 ) -> Result<(), Error> {
-    global::current().set_many(values, ttl)
+    global::current().set_many(values, ttl).await
 }

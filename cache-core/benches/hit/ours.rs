@@ -1,7 +1,5 @@
-//! Ours. THE SWITCH: remove `#[cfg(false)]` below, and the constants under it, once the
-//! attributes exist.
+//! Ours.
 
-#[cfg(false)]
 mod live {
     use std::sync::Arc;
 
@@ -66,12 +64,7 @@ mod live {
     }
 }
 
-#[cfg(false)]
 pub(crate) use live::{ENTRANTS, invalidate_other};
 
 pub(crate) const SYNC: &str = "#[cache] sync";
 pub(crate) const ASYNC: &str = "#[cache] async";
-
-pub(crate) const ENTRANTS: &[crate::Entrant] = &[];
-
-pub(crate) fn invalidate_other(_: u64) {}

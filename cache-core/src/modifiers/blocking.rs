@@ -1,14 +1,17 @@
-//! The modifiers for functions that are not async: each takes a closure that makes the call.
+//! What waits for something, for code that is not async. The modifiers take a closure that makes the call.
 //!
 //! `invalidate`, `peek` and `key_of` leave the body before it begins by unwinding from there, without a panic message.
 //! Under `panic = "abort"` they return [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported).
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::time::Duration;
 
 use super::{Key, Mode, Modifier, Target, Trace};
 use crate::cache::Token;
 use crate::error::Error;
+use crate::global;
 use crate::scope;
+use crate::shape::CacheValue;
 use crate::sync::{Arc, lock};
 
 /// What the prologue of a call unwinds with.
@@ -108,4 +111,56 @@ pub(crate) fn attempt<R>(call: impl FnOnce() -> R) -> Result<R, Option<Target>> 
         (Some(out), None) => Ok(out),
         (None, None) => Err(None),
     }
+}
+
+/// Invalidates every entry whose address matches; see [`invalidate_pattern`](crate::invalidate_pattern).
+///
+/// # Errors
+/// [`Pattern`](crate::ErrorKind::Pattern) if the pattern does not parse.
+pub fn invalidate_pattern(pattern: &str) -> Result<Token, Error> {
+    global::current().append_pattern(pattern)
+}
+
+/// Invalidates every entry with this tag; see [`invalidate_tag`](crate::invalidate_tag).
+///
+/// # Errors
+/// None with memory alone; remote logs can fail.
+pub fn invalidate_tag(tag: &str) -> Result<Token, Error> {
+    Ok(global::current().append_tag(tag))
+}
+
+/// Invalidates everything; see [`clear`](crate::clear).
+///
+/// # Errors
+/// None with memory alone; remote logs can fail.
+pub fn clear() -> Result<Token, Error> {
+    Ok(global::current().append_all())
+}
+
+/// The value under an address; see [`get`](crate::get).
+///
+/// # Errors
+/// As [`Cache::get`](crate::Cache::get).
+pub fn get<T: CacheValue>(address: &str) -> Result<Option<T>, Error> {
+    global::current().look(address)
+}
+
+/// Puts a value under an address; see [`set`](crate::set).
+///
+/// # Errors
+/// As [`Cache::set`](crate::Cache::set).
+pub fn set<T: CacheValue + serde::Serialize>(
+    address: &str,
+    value: T,
+    ttl: Duration,
+) -> Result<(), Error> {
+    global::current().put(address, value, ttl)
+}
+
+/// Removes the value under an address; see [`remove`](crate::remove).
+///
+/// # Errors
+/// As [`Cache::remove`](crate::Cache::remove).
+pub fn remove(address: &str) -> Result<Token, Error> {
+    Ok(global::current().drop_addresses(&[address]))
 }
