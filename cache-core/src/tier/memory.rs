@@ -111,8 +111,7 @@ pub(crate) struct MemoryTier<R: Resident + ?Sized, E: Engine<R> = Quick<R>> {
 }
 
 impl<R: Resident + ?Sized, E: Engine<R>> MemoryTier<R, E> {
-    /// Bytes charged for an entry beside its own weight and the heap part of its key: what the engine and the ring keep, the entry
-    /// itself with its two reference counts, and a word that the allocator rounds up by.
+    /// Bytes charged for an entry beside its own weight and the heap part of its key: what the engine and the ring keep.
     pub(crate) const OVERHEAD: u64 = E::OVERHEAD + ReclaimRing::OVERHEAD;
 
     /// An empty tier.
@@ -251,11 +250,9 @@ impl<R: Resident + ?Sized, E: Engine<R>> MemoryTier<R, E> {
             weight: charged,
             ticket: token.ticket,
         };
-        let turn = entry.ring().map(|ring| {
-            ring.admit(&self.engine, &key, token, |key, slot| {
-                leaving.push(key, slot, Departure::Capacity);
-            })
-        });
+        let turn = entry
+            .ring()
+            .map(|ring| ring.admit(&self.engine, &key, token, leaving));
         for (key, slot) in self.engine.insert(key, slot) {
             let replaced = key.hashed() == token.hash && !token.names(&slot);
             let departure = if replaced {
@@ -308,18 +305,25 @@ impl<R: Resident + ?Sized, E: Engine<R>> MemoryTier<R, E> {
     }
 
     fn report(&self, leaving: Leaving<R>) {
-        for (key, slot, departure) in leaving.0 {
-            (self.on_leave)(&key, &slot.entry, departure);
+        for (key, slot, departure) in &leaving.departed {
+            (self.on_leave)(key, &slot.entry, *departure);
         }
     }
 }
 
-/// What an operation removed, to be reported when it holds no lock.
-struct Leaving<R: ?Sized>(Vec<(MemoryKey, Slot<R>, Departure)>);
+/// What an operation removed, to be reported and dropped when it holds no lock: an entry's `Drop` is a user's code.
+struct Leaving<R: ?Sized> {
+    departed: Vec<(MemoryKey, Slot<R>, Departure)>,
+    /// What it looked at under a lock. Others may have removed it meanwhile, which leaves the last reference to us.
+    seen: Vec<Slot<R>>,
+}
 
 impl<R: Resident + ?Sized> Leaving<R> {
     fn new() -> Self {
-        Self(Vec::new())
+        Self {
+            departed: Vec::new(),
+            seen: Vec::new(),
+        }
     }
 
     fn push(&mut self, key: MemoryKey, slot: Slot<R>, departure: Departure) {
@@ -327,7 +331,11 @@ impl<R: Resident + ?Sized> Leaving<R> {
         if let Some(ring) = slot.entry.ring() {
             ring.release();
         }
-        self.0.push((key, slot, departure));
+        self.departed.push((key, slot, departure));
+    }
+
+    fn keep(&mut self, slot: Slot<R>) {
+        self.seen.push(slot);
     }
 }
 

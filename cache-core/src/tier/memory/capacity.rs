@@ -1,8 +1,8 @@
 //! At most so many entries of one function.
 
 use super::{
-    Resident,
-    engine::{Engine, Slot, Token},
+    Departure, Leaving, Resident,
+    engine::{Engine, Token},
     key::MemoryKey,
 };
 use crate::sync::{
@@ -50,21 +50,22 @@ impl CapacityRing {
         self.capacity
     }
 
-    /// Makes room for one slot and counts it. The caller inserts the slot while it holds the guard, and passes on what had to leave.
+    /// Makes room for one slot and counts it. The caller inserts the slot while it holds the guard.
     pub(super) fn admit<'a, R: Resident + ?Sized, E: Engine<R>>(
         &'a self,
         engine: &E,
         key: &MemoryKey,
         token: Token,
-        mut leave: impl FnMut(MemoryKey, Slot<R>),
+        leaving: &mut Leaving<R>,
     ) -> MutexGuard<'a, VecDeque<Token>> {
         let mut tokens = lock(&self.tokens);
         self.live.fetch_add(1, Ordering::AcqRel);
         // What is about to be replaced makes room by itself. Only removals can come in between, as inserts wait for our lock.
-        if engine.peek(key).is_none() {
-            self.make_room(engine, &mut tokens, &mut leave);
+        match engine.peek(key) {
+            Some(slot) => leaving.keep(slot),
+            None => self.make_room(engine, &mut tokens, leaving),
         }
-        self.sweep(engine, &mut tokens);
+        self.sweep(engine, &mut tokens, leaving);
         tokens.push_back(token);
         tokens
     }
@@ -78,39 +79,57 @@ impl CapacityRing {
         &self,
         engine: &E,
         tokens: &mut VecDeque<Token>,
-        leave: &mut impl FnMut(MemoryKey, Slot<R>),
+        leaving: &mut Leaving<R>,
     ) {
         let mut spared = 0;
         while self.len() > self.capacity {
             let Some(token) = tokens.pop_front() else {
                 return;
             };
-            let Some(slot) = engine.peek(&token).filter(|slot| token.names(slot)) else {
+            let Some(slot) = engine.peek(&token) else {
                 continue;
             };
-            if spared < SPARED && slot.entry.touched().swap(false, Ordering::Relaxed) {
+            if !token.names(&slot) {
+                // Its successor has a token of its own.
+            } else if spared < SPARED && slot.entry.touched().swap(false, Ordering::Relaxed) {
                 spared += 1;
                 tokens.push_back(token);
             } else if let Some((key, slot)) = engine.remove_if(&token, |slot| token.names(slot)) {
                 // Releases the slot, hence ends the loop.
-                leave(key, slot);
+                leaving.push(key, slot, Departure::Capacity);
             }
+            leaving.keep(slot);
         }
     }
 
     /// Keeps tokens of slots that left by themselves from piling up, when they are the majority: moving the hand for nothing would
     /// blur who came first.
-    fn sweep<R: Resident + ?Sized, E: Engine<R>>(&self, engine: &E, tokens: &mut VecDeque<Token>) {
+    fn sweep<R: Resident + ?Sized, E: Engine<R>>(
+        &self,
+        engine: &E,
+        tokens: &mut VecDeque<Token>,
+        leaving: &mut Leaving<R>,
+    ) {
         for _ in 0..SWEPT {
             if tokens.len() <= 2 * self.len() {
                 return;
             }
-            if let Some(token) = tokens.pop_front()
-                && engine.peek(&token).is_some_and(|slot| token.names(&slot))
-            {
-                tokens.push_back(token);
+            let Some(token) = tokens.pop_front() else {
+                return;
+            };
+            if let Some(slot) = engine.peek(&token) {
+                if token.names(&slot) {
+                    tokens.push_back(token);
+                }
+                leaving.keep(slot);
             }
         }
+    }
+
+    /// Whether some thread holds the lock.
+    #[cfg(test)]
+    pub(super) fn is_locked(&self) -> bool {
+        self.tokens.try_lock().is_err()
     }
 
     /// The number of tokens.

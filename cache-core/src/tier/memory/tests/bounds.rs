@@ -62,6 +62,32 @@ fn small_bounds_are_used_and_kept() {
 }
 
 #[test]
+fn a_use_outlives_a_scan_and_a_peek_does_not() {
+    let rig = Rig::new(100_000);
+    let full = 100_000 / OVERHEAD;
+    let mut scan = (0..).map(|n| 3 * n);
+    let mut pass = |count: u64| {
+        for key in scan.by_ref().take(count as usize) {
+            rig.insert(key, rig.item(key)).unwrap();
+        }
+    };
+    pass(full);
+    let newest = 3_000_000;
+    for (use_it, stays) in [(false, false), (true, true)] {
+        rig.insert(newest, rig.item(newest)).unwrap();
+        let bytes = bytes(newest);
+        rig.tier.peek(&lookup(&bytes)).unwrap();
+        if use_it {
+            rig.tier.get(&lookup(&bytes)).unwrap();
+        }
+        pass(full);
+        assert_eq!(rig.tier.peek(&lookup(&bytes)).is_some(), stays);
+        // Not a ghost of itself in the next round.
+        pass(full);
+    }
+}
+
+#[test]
 fn heap_bytes_of_keys_are_charged() {
     let rig = Rig::new(1 << 20);
     rig.insert(0, rig.item(0)).unwrap();

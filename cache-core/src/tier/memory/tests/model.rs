@@ -44,7 +44,11 @@ fn run(seed: u64, max_bytes: u64) {
                 // Each key is of one function for good.
                 item.ring = (key < 100).then(|| Arc::clone(&ring));
                 let item = Arc::new(item);
+                let there = rig.tier.peek(&lookup(&bytes(key))).is_some();
+                let replaced = rig.left(Departure::Replaced);
                 let removed = rig.insert_shared(key, &item).is_err();
+                let replaced = rig.left(Departure::Replaced) - replaced;
+                assert_eq!(replaced, u64::from(there));
                 expected.insert(key, Expected { item, removed });
             }
             9..=14 => {

@@ -191,6 +191,74 @@ fn one_leaves_even_if_all_were_used() {
     assert_eq!(used, 1_000 - 16 - 1);
 }
 
+/// An item that somebody else removes while the ring looks at it, which leaves its last reference to the ring.
+struct Fleeting {
+    tier: std::sync::Weak<MemoryTier<Fleeting>>,
+    ring: Arc<CapacityRing>,
+    key: u64,
+    touched: AtomicBool,
+    /// Whether the ring was locked when an item was dropped.
+    dropped_under_lock: Arc<AtomicBool>,
+}
+
+impl Resident for Fleeting {
+    fn expires(&self) -> u64 {
+        NEVER
+    }
+
+    fn weight(&self) -> u64 {
+        0
+    }
+
+    fn touched(&self) -> &AtomicBool {
+        if let Some(tier) = self.tier.upgrade() {
+            tier.remove(&lookup(&bytes(self.key)));
+        }
+        &self.touched
+    }
+
+    fn dead(&self) -> bool {
+        false
+    }
+
+    fn ring(&self) -> Option<&CapacityRing> {
+        Some(&self.ring)
+    }
+}
+
+impl Drop for Fleeting {
+    fn drop(&mut self) {
+        self.dropped_under_lock
+            .fetch_or(self.ring.is_locked(), Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn nothing_is_dropped_under_the_lock_of_a_ring() {
+    let options = MemoryOptions::default();
+    let tier = Arc::new(MemoryTier::<Fleeting>::new(
+        options,
+        Clock::System,
+        Box::new(|_, _, _| ()),
+    ));
+    let ring = ring(1);
+    let dropped_under_lock = Arc::new(AtomicBool::new(false));
+    for key in 0..3 {
+        let item = Fleeting {
+            tier: Arc::downgrade(&tier),
+            ring: Arc::clone(&ring),
+            key,
+            touched: AtomicBool::new(false),
+            dropped_under_lock: Arc::clone(&dropped_under_lock),
+        };
+        let key = lookup(&bytes(key)).to_key();
+        tier.insert(key, Arc::new(item)).unwrap();
+        assert_eq!(ring.len(), 1);
+    }
+    assert_eq!(Arc::strong_count(&dropped_under_lock), 2);
+    assert!(!dropped_under_lock.load(Ordering::Relaxed));
+}
+
 #[test]
 fn replacing_at_capacity_pushes_out_nobody() {
     let rig = Rig::new(8 << 20);
