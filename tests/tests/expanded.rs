@@ -65,7 +65,9 @@ fn works() {
         assert_eq!(send(user(3)).await.unwrap().unwrap(), "123");
         assert_eq!(user(3).await.unwrap().unwrap(), "123");
         assert_eq!(RAN.load(Ordering::SeqCst), 1);
-        cache_core::invalidate_pattern("resource:users:*").await.unwrap();
+        cache_core::invalidate_pattern("resource:users:*")
+            .await
+            .unwrap();
         assert_eq!(user(3).await.unwrap().unwrap(), "123");
         assert_eq!(RAN.load(Ordering::SeqCst), 2);
         cache_core::invalidate(user(3)).await.unwrap();

@@ -36,8 +36,6 @@ trait Work {
     fn judge(&mut self, keep: &mut Keep);
     /// Takes another's value; whether it fits.
     fn accept(&mut self, payload: &(dyn Any + Send + Sync), class: Class) -> bool;
-    /// Learns about the types.
-    fn learn(&self, ticket: &Ticket);
 }
 
 struct Job<'a, S: Split, B, J> {
@@ -71,9 +69,6 @@ where
         self.out = S::unpack(payload, class);
         self.out.is_some()
     }
-    fn learn(&self, ticket: &Ticket) {
-        ticket.learn::<S>();
-    }
 }
 
 /// A function without rules.
@@ -81,6 +76,12 @@ where
 fn no_rules<T>(_: &T, _: &mut Keep) {}
 
 impl Miss {
+    /// The schema of the value is part of the key, and of the same key from the first call on.
+    fn driver<S: Split>(self) -> Box<Driver> {
+        self.0.learn::<S>();
+        Driver::new(self)
+    }
+
     /// Goes the way of a miss, for an async function.
     #[inline]
     pub fn run<'b, S: Split, F: Future<Output = S::Return>>(
@@ -90,7 +91,7 @@ impl Miss {
     ) -> Run<'b, S, F, fn(&S::Item, &mut Keep)> {
         let _ = shape;
         Run {
-            driver: Driver::new(self),
+            driver: self.driver::<S>(),
             body,
             rules: no_rules,
             shape: PhantomData,
@@ -107,7 +108,7 @@ impl Miss {
     ) -> Run<'b, S, F, J> {
         let _ = shape;
         Run {
-            driver: Driver::new(self),
+            driver: self.driver::<S>(),
             body,
             rules,
             shape: PhantomData,
@@ -127,7 +128,7 @@ impl Miss {
         body: impl FnOnce() -> S::Return,
         mut rules: impl FnMut(&S::Item, &mut Keep),
     ) -> S::Return {
-        let mut driver = Driver::new(self);
+        let mut driver = self.driver::<S>();
         let mut body = Some(body);
         let mut job = Job::<S, _, _> {
             body: |_: &mut Context<'_>| match body.take() {
@@ -284,7 +285,6 @@ impl Driver {
 
     /// What this call becomes; nothing if it has its value.
     fn begin(&mut self, work: &mut dyn Work) -> Option<Stage> {
-        work.learn(&self.ticket);
         if self.waited == 0 && !matches!(self.ticket.mode(), Some(Mode::Capture | Mode::Peek)) {
             self.tell(EventKind::Miss(self.ticket.why));
         }

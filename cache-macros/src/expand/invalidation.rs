@@ -76,7 +76,6 @@ pub(crate) fn invalidation(model: &Invalidation) -> TokenStream {
         #(#early)*
         #before
         #lets
-        #[allow(clippy::let_unit_value, clippy::redundant_closure_call)]
         let __out: #output = #run;
         let __success = {
             use #private::probe::{Return as _, Value as _};
