@@ -53,7 +53,7 @@ pub(crate) struct Found {
 
 /// What a call is about.
 #[derive(Clone, Debug)]
-pub(crate) struct Target {
+pub struct Target {
     pub(crate) cache: Cache,
     pub(crate) digest: KeyDigest,
     /// Its own key and tags.

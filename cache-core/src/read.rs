@@ -32,6 +32,7 @@ pub use keep::{IntoTtl, Keep};
     note = "derive `serde::Serialize` for it, choose parts with `key(..)`, or leave it out with `skip(..)`"
 )]
 pub trait KeyPart: Serialize {}
+#[diagnostic::do_not_recommend]
 impl<T: Serialize + ?Sized> KeyPart for T {}
 
 /// One call of a cached function, on the caller's stack.

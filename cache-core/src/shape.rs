@@ -23,6 +23,7 @@ use crate::weight::{self, CacheWeight};
     note = "derive `Clone`, or return `Arc<{Self}>`"
 )]
 pub trait CacheValue: Clone + Send + Sync + 'static {}
+#[diagnostic::do_not_recommend]
 impl<T: Clone + Send + Sync + 'static> CacheValue for T {}
 
 macro_rules! zero_sized {
@@ -392,6 +393,7 @@ impl<T> MustBeOption for Optional<T> {}
     note = "remove `err_ttl`, or wrap the error in an `Arc`"
 )]
 pub trait MustKeepErrors {}
+#[diagnostic::do_not_recommend]
 impl<E: CacheValue> MustKeepErrors for Errors<E> {}
 
 /// The return type of what was returned, for a type that has no name.
