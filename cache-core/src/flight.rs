@@ -9,7 +9,7 @@ use std::hash::Hash;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use crate::index::Position;
+use crate::position::Position;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Arc, Mutex, lock};
 

@@ -11,8 +11,9 @@ use std::time::Duration;
 
 use crate::cache::{Cache, Token};
 use crate::error::Error;
-use crate::index::{Dep, Matcher, Position};
+use crate::index::{Dep, Matcher};
 use crate::key::KeyDigest;
+use crate::position::Position;
 use crate::scope::{self, Scope};
 use crate::stats::{MissReason, RefusalReason};
 use crate::sync::atomic::{AtomicBool, Ordering};
