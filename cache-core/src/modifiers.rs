@@ -86,10 +86,6 @@ impl Modifier {
         !self.taken.swap(true, Ordering::Relaxed)
     }
 
-    fn taken(&self) -> bool {
-        self.taken.load(Ordering::Relaxed)
-    }
-
     fn target(&self) -> Option<Target> {
         lock(&self.found).target.take()
     }
