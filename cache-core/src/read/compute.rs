@@ -41,14 +41,14 @@ trait Work {
 
 /// A body, and what became of it. Generic over the return type alone: functions that return the same share all of it.
 struct Job<'a, S: Split> {
-    body: &'a mut dyn FnMut(&mut Context<'_>) -> Poll<S::Return>,
+    body: Pin<&'a mut (dyn Future<Output = S::Return> + 'a)>,
     rules: &'a mut dyn FnMut(&S::Item, &mut Keep),
     out: Option<S::Return>,
 }
 
 impl<S: Split> Work for Job<'_, S> {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        (self.body)(cx).map(|out| self.out = Some(out))
+        self.body.as_mut().poll(cx).map(|out| self.out = Some(out))
     }
     fn class(&self) -> Option<Class> {
         self.out.as_ref().map(S::class)
@@ -72,7 +72,7 @@ impl Driver {
     fn poll_for<S: Split>(
         &mut self,
         cx: &mut Context<'_>,
-        body: &mut dyn FnMut(&mut Context<'_>) -> Poll<S::Return>,
+        body: Pin<&mut (dyn Future<Output = S::Return> + '_)>,
         rules: &mut dyn FnMut(&S::Item, &mut Keep),
     ) -> Poll<S::Return> {
         let mut job = Job::<S> {
@@ -89,7 +89,7 @@ impl Driver {
     /// To the end, in this thread, for all functions of one return type.
     fn block_for<S: Split>(
         &mut self,
-        body: &mut dyn FnMut(&mut Context<'_>) -> Poll<S::Return>,
+        body: Pin<&mut (dyn Future<Output = S::Return> + '_)>,
         rules: &mut dyn FnMut(&S::Item, &mut Keep),
     ) -> S::Return {
         let mut job = Job::<S> {
@@ -103,6 +103,21 @@ impl Driver {
             // Only a call that a modifier stops has no outcome.
             None => blocking::leave(),
         }
+    }
+}
+
+/// The body of a sync function as a future that is ready at its first poll.
+struct AtOnce<B>(Option<B>);
+
+/// Nothing in it is pinned.
+impl<B> Unpin for AtOnce<B> {}
+
+impl<R, B: FnOnce() -> R> Future for AtOnce<B> {
+    type Output = R;
+    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<R> {
+        self.0
+            .take()
+            .map_or(Poll::Pending, |body| Poll::Ready(body()))
     }
 }
 
@@ -161,14 +176,8 @@ impl Miss {
         mut rules: impl FnMut(&S::Item, &mut Keep),
     ) -> S::Return {
         let mut driver = Driver::new::<S>(self);
-        let mut body = Some(body);
-        driver.block_for::<S>(
-            &mut |_| {
-                body.take()
-                    .map_or(Poll::Pending, |body| Poll::Ready(body()))
-            },
-            &mut rules,
-        )
+        let body = std::pin::pin!(AtOnce(Some(body)));
+        driver.block_for::<S>(body, &mut rules)
     }
 }
 
@@ -194,9 +203,8 @@ where
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<S::Return> {
         let this = &mut *self;
-        let body = &mut this.body;
         this.driver
-            .poll_for::<S>(cx, &mut |cx| body.as_mut().poll(cx), &mut this.rules)
+            .poll_for::<S>(cx, this.body.as_mut(), &mut this.rules)
     }
 }
 
