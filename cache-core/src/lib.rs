@@ -1,5 +1,6 @@
 //! Coherent function caching.
 
+#[doc(hidden)]
 pub mod __private {
     pub use crate::private::*;
 }
