@@ -30,7 +30,7 @@ pub struct Fingerprint {
 /// the dummies, or that do not come to an end within a hundred thousand questions. Takes some microseconds: ask once.
 ///
 /// Runs the `Deserialize` of `T` several times. A panic in there is caught and makes the fingerprint incomplete.
-pub fn fingerprint<T: DeserializeOwned>() -> Fingerprint {
+pub(crate) fn fingerprint<T: DeserializeOwned>() -> Fingerprint {
     // The only generic code: everything else is compiled once.
     trace::trace(
         &mut |tracer| T::deserialize(tracer).map(drop),

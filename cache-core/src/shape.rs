@@ -36,7 +36,6 @@ macro_rules! zero_sized {
         impl<$($param),+> Copy for $name<$($param),+> {}
         impl<$($param),+> $name<$($param),+> {
             /// The only value of this type.
-            #[expect(clippy::new_without_default, reason = "written by generated code only")]
             #[inline(always)]
             #[must_use]
             pub const fn new() -> Self { Self(PhantomData) }
@@ -402,13 +401,13 @@ pub const fn returns<R>(_: &R) -> Returns<R> {
     Returns::new()
 }
 
-/// Compiles for a [`MustBeResult`] only.
+/// Compiles for a `Result` only.
 #[inline(always)]
 pub fn must_be_result<O: MustBeResult>(_: O) {}
-/// Compiles for a [`MustBeOption`] only.
+/// Compiles for an `Option` only.
 #[inline(always)]
 pub fn must_be_option<I: MustBeOption>(_: I) {}
-/// Compiles for [`MustKeepErrors`] only.
+/// Compiles for errors that can be kept only.
 #[inline(always)]
 pub fn must_keep_errors<E: MustKeepErrors>(_: E) {}
 

@@ -41,7 +41,6 @@ impl Cache {
     /// println!("{report}");
     /// # }
     /// ```
-    #[must_use]
     pub fn warmup(&self) -> Warmup<'_> {
         Warmup {
             cache: self,

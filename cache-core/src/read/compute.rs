@@ -15,8 +15,9 @@ use crate::cache::Started;
 use crate::entry::{Class, Head, Kept};
 use crate::events::EventKind;
 use crate::flight::{Leader, Role, Status, Waiter, Waiting};
-use crate::index::{Dep, Deps, Position};
+use crate::index::{Dep, Deps};
 use crate::modifiers::{Mode, Target, Trace, blocking};
+use crate::position::Position;
 use crate::scope::{self, Frame, Scope};
 use crate::shape::Split;
 use crate::stats::{MissReason, RefusalReason};
@@ -105,6 +106,9 @@ impl Driver {
     }
 }
 
+/// The rules of a function without any.
+type NoRules<S> = fn(&<S as Split>::Item, &mut Keep);
+
 /// A function without rules.
 #[inline(always)]
 fn no_rules<T>(_: &T, _: &mut Keep) {}
@@ -116,7 +120,7 @@ impl Miss {
         self,
         shape: &S,
         body: Pin<&'b mut F>,
-    ) -> Run<'b, S, F, fn(&S::Item, &mut Keep)> {
+    ) -> Run<'b, S, F, NoRules<S>> {
         let _ = shape;
         Run {
             driver: Driver::new::<S>(self),
@@ -209,7 +213,11 @@ struct Driver {
 
 enum Stage {
     Begin,
-    Waiting(Waiter<Arc<Kept>>, Option<Waiting<MemoryKey, Arc<Kept>>>),
+    Waiting {
+        waiter: Waiter<Arc<Kept>>,
+        /// Who waits for whom, for as long as this does.
+        _edges: Option<Waiting<MemoryKey, Arc<Kept>>>,
+    },
     Computing(Computation),
     /// A modifier has what it wanted.
     Parked,
@@ -273,7 +281,7 @@ impl Driver {
                     Some(stage) => self.stage = stage,
                     None => return Poll::Ready(()),
                 },
-                Stage::Waiting(waiter, _) => {
+                Stage::Waiting { waiter, .. } => {
                     let Poll::Ready(status) = waiter.poll(cx) else {
                         return Poll::Pending;
                     };
@@ -360,7 +368,10 @@ impl Driver {
                         None => return Some(self.compute(None, false)),
                     },
                 };
-                Some(Stage::Waiting(waiter, waiting))
+                Some(Stage::Waiting {
+                    waiter,
+                    _edges: waiting,
+                })
             }
         }
     }
