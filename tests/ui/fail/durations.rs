@@ -108,6 +108,12 @@ fn from_argument(seconds: u64) -> u64 {
     seconds
 }
 
+// case: an argument for a constant that is not a `ttl`
+#[cache(min_cost = seconds)]
+fn cost_from_argument(seconds: u64) -> u64 {
+    seconds
+}
+
 // case: `never` for something else
 #[cache_result(err_ttl = "never")]
 fn never_err(id: u64) -> Result<u64, String> {

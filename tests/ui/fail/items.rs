@@ -41,6 +41,26 @@ mod inside {}
 #[warmup_cache]
 pub const LIMIT: u64 = 5;
 
+// case: a static
+#[cache]
+pub static NAME: &str = "name";
+
+// case: a type
+#[cache]
+pub type Name = &'static str;
+
+// case: a `use`
+#[cache]
+pub use std::mem::swap;
+
+// case: foreign functions
+#[cache]
+unsafe extern "C" {}
+
+// case: what a macro writes
+#[cache]
+thread_local! {}
+
 // case: a `const fn`
 #[cache]
 const fn constant(id: u64) -> u64 {
@@ -62,5 +82,5 @@ fn torn(id: u64) -> u64 {
 }
 
 fn main() {
-    let _ = (Foo.load(1), Bar, Either::This, Either::That, LIMIT);
+    let _ = (Foo.load(1), Bar, Either::This, Either::That, LIMIT, NAME, Name::default());
 }

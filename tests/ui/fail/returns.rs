@@ -41,6 +41,12 @@ fn rows<'a>(table: &'a String, id: u64) -> &'a [u8] {
     &table.as_bytes()[id as usize..]
 }
 
+// case: a borrowed tuple
+#[cache]
+fn pair(of: &(u64, u64)) -> &(u64, u64) {
+    of
+}
+
 // case: a borrowed struct
 #[cache]
 fn table<'a>(tables: &'a Vec<Table>) -> Option<&'a Table> {

@@ -51,6 +51,13 @@ fn nameless(id: u64) -> u64 {
     id
 }
 
+// case: an argument without a name, where there are none
+#[warmup_cache(1)]
+#[cache]
+fn no_arguments() -> u64 {
+    1
+}
+
 // case: an argument that is taken apart
 #[warmup_cache(a = 1)]
 #[cache]
