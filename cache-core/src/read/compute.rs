@@ -429,6 +429,7 @@ impl Driver {
             modifier: None,
             transaction: outer.and_then(|scope| scope.transaction.clone()),
             counter: outer.and_then(|scope| scope.counter.clone()),
+            off: outer.is_some_and(|scope| scope.off),
         };
         Stage::Computing(Computation {
             leader,
@@ -470,6 +471,9 @@ impl Driver {
         let mut own = self.target.own.clone();
         own.extend(keep.tags.iter().map(|tag| Dep::tag(tag)));
         let deps: Deps = used.deps.behind(&own);
+        if deps.len() > own.len() {
+            self.ticket.seat.derives();
+        }
         let stamp = used.stamp.map_or(stamp, |inner| inner.min(stamp));
         self.report(stamp, &deps);
 
