@@ -37,6 +37,12 @@ pub fn judge<V: ?Sized, R>(value: &V, rule: impl FnOnce(&V) -> R) -> R {
     rule(value)
 }
 
+/// Applies a user's condition; its type is given, so that what is no condition is said of its last expression.
+#[inline(always)]
+pub fn holds<V: ?Sized>(value: &V, rule: impl FnOnce(&V) -> bool) -> bool {
+    rule(value)
+}
+
 /// The key of a typed target, whether its function is async or not.
 #[doc(hidden)]
 #[macro_export]

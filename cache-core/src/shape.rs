@@ -20,7 +20,7 @@ use crate::weight::{self, CacheWeight};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be cached",
     label = "this value would have to be `Clone + Send + Sync + 'static`",
-    note = "derive `Clone`, or return `Arc<{Self}>`"
+    note = "derive `Clone`, or return `Arc<{Self}>`; what is bound to its thread, as `Rc` and `Cell` are, cannot be cached"
 )]
 pub trait CacheValue: Clone + Send + Sync + 'static {}
 #[diagnostic::do_not_recommend]

@@ -92,10 +92,11 @@ impl Spec {
     /// `ttl = …`
     ///
     /// # Panics
-    /// At compile time, on zero.
+    /// At compile time, on zero, and on more milliseconds than 64 bits hold.
     #[must_use]
     pub const fn ttl(mut self, ttl: Duration) -> Self {
         assert!(!ttl.is_zero(), "a `ttl` of zero stores nothing");
+        assert!(fits(ttl), "this `ttl` is too long");
         self.policy.ttl = Ttl::For(ttl);
         self
     }
@@ -117,10 +118,11 @@ impl Spec {
     /// `none_ttl = …`
     ///
     /// # Panics
-    /// At compile time, on zero.
+    /// At compile time, on zero, and on more milliseconds than 64 bits hold.
     #[must_use]
     pub const fn none_ttl(mut self, ttl: Duration) -> Self {
         assert!(!ttl.is_zero(), "a `none_ttl` of zero stores nothing");
+        assert!(fits(ttl), "this `none_ttl` is too long");
         self.policy.none_ttl = Some(ttl);
         self
     }
@@ -135,10 +137,11 @@ impl Spec {
     /// `err_ttl = …`
     ///
     /// # Panics
-    /// At compile time, on zero.
+    /// At compile time, on zero, and on more milliseconds than 64 bits hold.
     #[must_use]
     pub const fn err_ttl(mut self, ttl: Duration) -> Self {
         assert!(!ttl.is_zero(), "an `err_ttl` of zero stores nothing");
+        assert!(fits(ttl), "this `err_ttl` is too long");
         self.policy.err_ttl = Some(ttl);
         self
     }
@@ -239,6 +242,11 @@ impl Spec {
     pub(crate) fn label(&self) -> &'static str {
         self.name.unwrap_or(self.function)
     }
+}
+
+/// The longest duration is the same whether it is written as a literal or as a constant.
+const fn fits(ttl: Duration) -> bool {
+    ttl.as_millis() <= u64::MAX as u128
 }
 
 /// A cached function, known to the linker.

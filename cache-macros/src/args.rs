@@ -42,7 +42,9 @@ pub(crate) fn split(tokens: TokenStream, diag: &mut Diag) -> Vec<Arg> {
         while !input.is_empty() {
             match argument(input) {
                 Ok(arg) if ends(input) => args.push(arg),
-                Ok(_) => drop(diag.error_at(input.span(), "expected `,`")),
+                Ok(_) => diag
+                    .error_at(input.span(), "expected `,`")
+                    .help("write a comma before this"),
                 Err(error) => diag.syntax(&error),
             }
             resume(input)?;
@@ -160,7 +162,11 @@ mod tests {
         assert_eq!(args, ["name=?", "capacity=7"]);
         assert_eq!(
             errors,
-            ["expected an expression @ +", "expected `,` @ 3"].map(String::from)
+            [
+                "expected an expression @ +",
+                "expected `,`\nhelp: write a comma before this @ 3"
+            ]
+            .map(String::from)
         );
     }
 }

@@ -96,7 +96,8 @@ fn function(by: Macro, item: TokenStream, diag: &mut Diag) -> Option<Function> {
             diag.error_at(
                 span,
                 format!("`#[{name}]` cannot read this function: {error}"),
-            );
+            )
+            .help("put it on a function with a body");
             None
         }
     }

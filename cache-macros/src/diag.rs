@@ -116,9 +116,16 @@ impl Problem {
     }
 
     // The path carries the first token's span and the braces the last one's: rustc reports from the one to the other.
+    // Both are the user's own spans, so that nothing is said of the macro that they went through.
     fn tokens(&self, krate: &Path) -> TokenStream {
         let text = self.text();
-        let path = respanned(quote::quote!(#krate::__private::compile_error!), self.start);
+        let path = quote::quote!(#krate::__private::compile_error!)
+            .into_iter()
+            .map(|mut token| {
+                token.set_span(self.start);
+                token
+            });
+        let path: TokenStream = path.collect();
         let braces = quote_spanned!(self.end=> { #text });
         quote::quote!(#path #braces)
     }

@@ -339,7 +339,7 @@ pub(crate) fn is_future(ty: &Type) -> bool {
 
 /// What an attribute was put on, where that is no function: the keyword to point at, and the kind of item.
 pub(crate) fn other_item(item: TokenStream) -> Option<(Ident, &'static str)> {
-    const KINDS: [(&str, &str); 11] = [
+    const KINDS: [(&str, &str); 12] = [
         ("impl", "an `impl`"),
         ("trait", "a trait"),
         ("struct", "a struct"),
@@ -351,6 +351,7 @@ pub(crate) fn other_item(item: TokenStream) -> Option<(Ident, &'static str)> {
         ("static", "a static"),
         ("let", "a variable"),
         ("const", "a constant"),
+        ("extern", "an `extern`"),
     ];
     let words: Vec<Ident> = item
         .into_iter()

@@ -57,9 +57,9 @@ const fn row(
 pub(crate) const TABLE: &[Row] = &[
     row("ttl", CACHES, "ttl = 300", "fresh for this long; seconds, `\"5m\"`, `\"never\"`, a constant, or `|value| …`", Value(|e, o, d| o.ttl = value::ttl(e, d))),
     row("key", CACHES, "key(a, b.id())", "what identifies an entry, where the arguments say too much", List(|l, o, _| o.key = Some(l))),
-    row("skip", CACHES, "skip(pool)", "arguments that are not part of the key", List(|l, o, d| o.skip = Some(idents(l, "an argument", d)))),
+    row("skip", CACHES, "skip(pool)", "arguments that are not part of the key", List(|l, o, d| o.skip = Some(idents(l, "an argument", "skip(pool)", d)))),
     row("tags", CACHES, "tags(\"tenant:{tenant}\")", "labels to invalidate by; may use `{return.x}`", List(|l, o, d| o.tags = templates(l, d))),
-    row("tables", &[Query], "tables(users, orders)", "shorthand for the tags `table:users`, `table:orders`", List(|l, o, d| o.tables = idents(l, "a table", d))),
+    row("tables", &[Query], "tables(users, orders)", "shorthand for the tags `table:users`, `table:orders`", List(|l, o, d| o.tables = idents(l, "a table", "tables(users)", d))),
     row("name", CACHES, "name = \"users.load\"", "a stable identity, whatever becomes of the function's name and module", Value(|e, o, d| o.name = value::string(e, d))),
     row("version", CACHES, "version = 2", "bump it to orphan the entries of older code", Value(|e, o, d| o.version = value::integer(e, d))),
     row("capacity", CACHES, "capacity = 1000", "at most this many entries of this function in memory", Value(|e, o, d| o.capacity = capacity(e, d))),
@@ -284,7 +284,7 @@ fn unknown(by: Macro, typed: &str, name: &Ident, diag: &mut Diag) {
         });
 }
 
-fn idents(list: Vec<Expr>, what: &str, diag: &mut Diag) -> Vec<Ident> {
+fn idents(list: Vec<Expr>, what: &str, example: &str, diag: &mut Diag) -> Vec<Ident> {
     let mut found: Vec<Ident> = Vec::new();
     for expr in list {
         match value::bare(expr) {
@@ -299,7 +299,9 @@ fn idents(list: Vec<Expr>, what: &str, diag: &mut Diag) -> Vec<Ident> {
                     found.push(ident.clone());
                 }
             }
-            other => drop(diag.error(&other, format!("not the name of {what}"))),
+            other => diag
+                .error(&other, format!("not the name of {what}"))
+                .help(format!("write it alone: `{example}`")),
         }
     }
     found
@@ -326,7 +328,7 @@ fn templates(list: Vec<Expr>, diag: &mut Diag) -> Vec<Template> {
 }
 
 fn tiers(list: Vec<Expr>, options: &mut Options, diag: &mut Diag) {
-    for tier in idents(list, "a tier", diag) {
+    for tier in idents(list, "a tier", "tiers(memory)", diag) {
         match tier.to_string().as_str() {
             "memory" => options.memory_only = true,
             name @ ("redis" | "postgres") => {

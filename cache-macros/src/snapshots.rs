@@ -177,7 +177,7 @@ fn a_sync_method_with_rules() {
                         move || -> Result<Option<Part>, Error> { Ok(None) },
                         |__value, __keep| {
                             __keep.ttl(§judge(__value, |v| v.ttl));
-                            __keep.when(§judge(__value, |v| v.ok));
+                            __keep.when(§holds(__value, |v| v.ok));
                             __keep
                                 .tag(
                                     &[

@@ -79,8 +79,14 @@ impl Template {
     ///
     /// Each text is checked on its own: what is filled in is escaped, so it can be neither inside a class nor escaped again.
     pub(crate) fn check_pattern(&self, diag: &mut Diag) {
+        let is_raw = self.literal.token().to_string().starts_with('r');
         for text in self.texts() {
             if let Some((message, help)) = pattern_fault(text) {
+                // What to type between quotes has a second backslash for each.
+                let help = match is_raw {
+                    true => help,
+                    false => help.replace('\\', "\\\\"),
+                };
                 diag.error(&self.literal, message).help(help);
             }
         }

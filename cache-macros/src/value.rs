@@ -1,10 +1,12 @@
 //! Values of options: spanned, checked, plain.
 
 use proc_macro2::Span;
+use quote::ToTokens as _;
 use syn::spanned::Spanned as _;
 use syn::{Expr, ExprClosure, Lit, LitStr, UnOp};
 
 use crate::diag::Diag;
+use crate::text::compact;
 
 /// A length of time.
 #[derive(Clone)]
@@ -99,6 +101,13 @@ pub(crate) fn length(expr: Expr, diag: &mut Diag) -> Option<Length> {
         Expr::Unary(unary) if matches!(unary.op, UnOp::Neg(_)) => {
             diag.error(&expr, "a duration cannot be negative")
                 .help(WRITE);
+            None
+        }
+        Expr::Binary(sum) if matches!(&*sum.left, Expr::Lit(_) | Expr::Binary(_)) => {
+            let seconds = compact(expr.to_token_stream());
+            diag.error(&expr, "not a duration").help(format!(
+                "write `\"5m\"`, or `Duration::from_secs({seconds})`"
+            ));
             None
         }
         Expr::Closure(_) => {
@@ -201,7 +210,8 @@ pub(crate) fn integer<N: std::str::FromStr<Err: std::fmt::Display>>(
     {
         let parsed = int.base10_parse().ok();
         if parsed.is_none() {
-            diag.error(&expr, "this number is too large");
+            diag.error(&expr, "this number is too large")
+                .help("write a smaller one");
         }
         return parsed;
     }

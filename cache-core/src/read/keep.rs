@@ -50,8 +50,9 @@ impl Keep {
 
 /// What `ttl = |value| …` may give: a `Duration`, or whole seconds.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a lifetime",
-    label = "expected a `Duration` or whole seconds as `u64`"
+    message = "`{Self}` is not a length of time",
+    label = "expected a `Duration`, or whole seconds as `u64`",
+    note = "write `Duration::from_secs(60)`, or `60_u64`"
 )]
 pub trait IntoTtl {
     /// As a duration.

@@ -202,8 +202,9 @@ fn check_unchanged(input: &FnArg, skipped: &dyn Fn(&str) -> bool, diag: &mut Dia
         diag.error(
             ty,
             format!(
-                "{} can be changed by the function, so it cannot be part of the key",
-                quoted(names.iter().copied())
+                "{} can be changed by the function, so {} cannot be part of the key",
+                quoted(names.iter().copied()),
+                if names.len() == 1 { "it" } else { "they" },
             ),
         )
         .help(format!("`skip({})`", names.join(", ")));

@@ -38,6 +38,8 @@ pub(crate) fn warmup(args: Vec<Arg>, function: Function, diag: &mut Diag) -> War
             Arg::Named(name, value) if is_option(&name) => {
                 options.read(Macro::Warmup, &name, value, diag)
             }
+            // Part of an argument that is taken apart, which is reported.
+            Arg::Named(name, _) if function.binding(&name.unraw().to_string()).is_some() => {}
             Arg::Named(name, _) => names::unknown_argument(&name, &function, diag),
             Arg::Positional(expr) => {
                 diag.error(&expr, "arguments are given by name")

@@ -181,7 +181,7 @@ impl Rules {
     // Output:
     //     |__value, __keep| {
     //         __keep.ttl(judge(__value, |value| …));
-    //         __keep.when(judge(__value, |value| …));
+    //         __keep.when(holds(__value, |value| …));
     //         __keep.tag(&[Piece::Text("owner:"), Piece::Arg(&__value.owner)]);
     //     }
     fn of(model: &Cached, runtime: &Runtime<'_>) -> Self {
@@ -196,7 +196,7 @@ impl Rules {
         if let Some(rule) = &model.when {
             let span = start(rule);
             let private = runtime.at(span);
-            rules.extend(quote_spanned!(span=> __keep.when(#private::judge(__value, #rule));));
+            rules.extend(quote_spanned!(span=> __keep.when(#private::holds(__value, #rule));));
         }
         for tag in late() {
             let pieces = pieces(runtime, tag, &model.function, &Args::Rendered(&texts));

@@ -90,7 +90,7 @@ fn options_as_they_are_written() {
         (Cache, "skip = pool", "`skip` takes a list\nhelp: write `skip(pool)`: arguments that are not part of the key @ skip"),
         (Cache, "skip()", "`skip()` is empty\nhelp: write `skip(pool)` @ skip"),
         (Cache, "skip(pool, pool)", "`pool` is given twice\nhelp: keep one of them @ pool"),
-        (Cache, "skip(pool.x)", "not the name of an argument @ pool.x"),
+        (Cache, "skip(pool.x)", "not the name of an argument\nhelp: write it alone: `skip(pool)` @ pool.x"),
         (Cache, "fingerprint = true", "`fingerprint` takes no value\nhelp: write `fingerprint`: new code, new entries: a hash of the body is part of the key @ fingerprint"),
         (Cache, "timeout = 5", "`timeout` is not in this version yet\nhelp: remove it; it will do this: longest wait for the function when an expired value may be served @ timeout"),
         (Query, "each = ids", "`each` is not in this version yet\nhelp: remove it; it will do this: caches the elements of a batch one by one @ each"),
@@ -111,7 +111,7 @@ fn options_as_they_are_written() {
         (Invalidate, "user(pool, id).await", "the call itself is the target, it does not run\nhelp: remove `.await` @ await"),
         (Invalidate, "user", "not a target\nhelp: write the call: `user(…)` @ user"),
         (Invalidate, "1 + 1", "not a target\nhelp: write a template, `tag = \"…\"`, or the call of a cached function @ 1 + 1"),
-        (Invalidate, "\"a[b\"", "`[` is not closed\nhelp: write `\\[` for a bracket @ \"a[b\""),
+        (Invalidate, "\"a[b\"", "`[` is not closed\nhelp: write `\\\\[` for a bracket @ \"a[b\""),
         (Invalidate, "\"a\", \"a\"", "this target is given twice\nhelp: keep one of them @ \"a\""),
         (Invalidate, "\"a:{return.id}\", before", "`before` has no effect: all targets need the returned value\nhelp: remove it @ before"),
     ];

@@ -69,6 +69,10 @@ fn refuses_what_is_no_duration() {
             "not a duration\nhelp: write milliseconds: `\"500ms\"` @ 0.5",
         ),
         (
+            "60 * 60",
+            "not a duration\nhelp: write `\"5m\"`, or `Duration::from_secs(60*60)` @ 60 * 60",
+        ),
+        (
             "-5",
             "a duration cannot be negative\nhelp: write seconds (`300`) or `\"5m\"` @ -5",
         ),
@@ -140,7 +144,7 @@ fn reads_the_rest() {
     assert_eq!(read("7", integer::<u32>), Ok(7));
     assert_eq!(
         read("4294967296", integer::<u32>),
-        Err("this number is too large @ 4294967296".into())
+        Err("this number is too large\nhelp: write a smaller one @ 4294967296".into())
     );
     assert_eq!(
         read("N", integer::<u32>),
