@@ -20,7 +20,7 @@ pub enum Piece<'a> {
 
 /// A part of the addresses that one template makes, whatever the arguments.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum TemplatePart<'a> {
+pub(crate) enum TemplatePart<'a> {
     /// Literal text.
     Text(&'a str),
     /// An argument's escaped text, which may be empty.
@@ -32,7 +32,7 @@ pub enum TemplatePart<'a> {
 /// # Errors
 ///
 /// What an argument's `Display` returns; `into` is then as long as it was. Half an address would name something else.
-pub fn render(pieces: &[Piece<'_>], into: &mut String) -> fmt::Result {
+pub(crate) fn render(pieces: &[Piece<'_>], into: &mut String) -> fmt::Result {
     let start = into.len();
     let written = pieces.iter().try_for_each(|piece| match piece {
         Piece::Text(text) => into.write_str(text),

@@ -172,9 +172,7 @@ impl Cache {
 
     fn describe(&self, site: &'static Site) -> SiteInfo {
         let spec = &site.spec;
-        let content = self
-            .known_seat(site)
-            .and_then(|seat| seat.content.get().copied());
+        let content = self.known_seat(site).and_then(|seat| seat.known_content());
         SiteInfo {
             function: spec.label(),
             module: spec.module,
@@ -230,10 +228,7 @@ impl Cache {
                     arguments: site.spec.omits.to_vec(),
                 });
             }
-            let Some(content) = self
-                .known_seat(site)
-                .and_then(|seat| seat.content.get().copied())
-            else {
+            let Some(content) = self.known_seat(site).and_then(|seat| seat.known_content()) else {
                 continue;
             };
             if !content.portable && !site.spec.policy.memory_only {

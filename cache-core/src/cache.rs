@@ -1,5 +1,6 @@
 //! The assembled stack.
 
+use std::any::TypeId;
 use std::future::Future;
 use std::num::NonZero;
 use std::time::{Duration, Instant};
@@ -8,8 +9,9 @@ use crate::config::{Builder, Config};
 use crate::entry::Kept;
 use crate::events::{EventKind, Events};
 use crate::flight::Flights;
-use crate::index::{Index, Matcher, Position};
+use crate::index::{Index, Matcher};
 use crate::policy::{Policy, Ttl};
+use crate::position::Position;
 use crate::scope::{self, Scope};
 use crate::site::Site;
 use crate::stats::{MissReason, SiteCounters, Stats};
@@ -45,8 +47,34 @@ pub(crate) struct Seat {
     pub(crate) name: Arc<str>,
     pub(crate) counters: Arc<SiteCounters>,
     pub(crate) ring: Option<Arc<CapacityRing>>,
-    /// What its values turned out to be, once one was computed.
-    pub(crate) content: std::sync::OnceLock<Content>,
+    /// What the values of each of its instances are, from the first miss of each on.
+    contents: RwLock<Vec<(TypeId, Content)>>,
+}
+
+impl Seat {
+    /// What the values of an instance are; `read_type` is asked once.
+    pub(crate) fn content(&self, instance: TypeId, read_type: impl FnOnce() -> Content) -> Content {
+        let known = |contents: &[(TypeId, Content)]| {
+            contents
+                .iter()
+                .find(|(id, _)| *id == instance)
+                .map(|(_, c)| *c)
+        };
+        if let Some(content) = known(&read(&self.contents)) {
+            return content;
+        }
+        let content = read_type();
+        let mut contents = write(&self.contents);
+        known(&contents).unwrap_or_else(|| {
+            contents.push((instance, content));
+            content
+        })
+    }
+
+    /// What the values of its first instance are, if it was called.
+    pub(crate) fn known_content(&self) -> Option<Content> {
+        read(&self.contents).first().map(|(_, content)| *content)
+    }
 }
 
 /// What is known about the values of a function.
@@ -176,7 +204,7 @@ impl Cache {
                     .capacity
                     .and_then(NonZero::new)
                     .map(|most| Arc::new(CapacityRing::new(most))),
-                content: std::sync::OnceLock::new(),
+                contents: RwLock::default(),
             })
         });
         Arc::clone(seat)

@@ -2,7 +2,8 @@
 
 use std::any::Any;
 
-use crate::index::{Dep, Deps, Index, Position};
+use crate::index::{Dep, Deps, Index};
+use crate::position::Position;
 use crate::stats::SiteCounters;
 use crate::sync::Arc;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};

@@ -73,9 +73,3 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
-
-impl From<crate::pattern::PatternError> for Error {
-    fn from(error: crate::pattern::PatternError) -> Self {
-        Self::new(ErrorKind::Pattern, error.to_string())
-    }
-}

@@ -9,7 +9,7 @@ use std::hash::Hash;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use crate::index::Position;
+use crate::position::Position;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Arc, Mutex, lock};
 
@@ -21,10 +21,12 @@ use waits::Waits;
 
 const SHARDS: usize = 16;
 
+type Shard<K, V> = HashMap<K, Arc<Flight<V>>, foldhash::fast::RandomState>;
+
 /// The flights of one cache: `K` tells them apart, `V` is what waiters are given.
 #[derive(Debug)]
 pub(crate) struct Flights<K, V> {
-    shards: [Mutex<HashMap<K, Arc<Flight<V>>, foldhash::fast::RandomState>>; SHARDS],
+    shards: [Mutex<Shard<K, V>>; SHARDS],
     waits: Mutex<Waits>,
     ids: AtomicU64,
 }

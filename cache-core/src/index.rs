@@ -15,28 +15,12 @@ use foldhash::fast::FixedState;
 
 use crate::key::KeyDigest;
 use crate::pattern::{Pattern, PatternShape};
+use crate::position::Position;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Arc, RwLock, read, write};
 
 mod deps;
 pub(crate) use deps::{Dep, DepSet, Deps};
-
-/// A place in the log: a generation, and a dense number inside it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
-pub struct Position {
-    /// The generation.
-    pub generation: u64,
-    /// The place in the generation.
-    pub sequence: u64,
-}
-
-impl Position {
-    /// Before everything; the stamp of a value that must not be kept.
-    pub const ZERO: Self = Self {
-        generation: 0,
-        sequence: 0,
-    };
-}
 
 /// What a record invalidates.
 #[derive(Clone, Debug)]

@@ -21,7 +21,6 @@
 //! The tags stand beside the values, not before them, because then a hit keeps them in a register and hashes values that
 //! were stored in the widths in which they are read back.
 
-mod bytes;
 mod compound;
 mod digest;
 mod encoder;
@@ -35,11 +34,9 @@ mod decoder;
 #[cfg(test)]
 mod tests;
 
-pub use digest::{Digest, Identity, KeyDigest};
-pub use encoder::Encoder;
-pub use error::KeyError;
-
-pub(crate) use bytes::KeyBytes;
+pub(crate) use digest::{Digest, Identity, KeyDigest};
+pub(crate) use encoder::Encoder;
+pub(crate) use error::KeyError;
 
 /// The tags of the data model. Written to remote tiers as part of every digest: never renumber.
 mod tag {

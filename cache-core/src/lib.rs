@@ -1,8 +1,29 @@
-//! Coherent function caching.
+#![doc = include_str!("../docs/overview.md")]
+#![forbid(unsafe_code)]
 
+/// How to use it, by topic; every page is tested.
+pub mod guide {
+    #[doc = include_str!("../docs/attributes.md")]
+    pub mod attributes {}
+    #[doc = include_str!("../docs/keys.md")]
+    pub mod keys {}
+    #[doc = include_str!("../docs/invalidation.md")]
+    pub mod invalidation {}
+    #[doc = include_str!("../docs/coherence.md")]
+    pub mod coherence {}
+    #[doc = include_str!("../docs/modifiers.md")]
+    pub mod modifiers {}
+    #[doc = include_str!("../docs/observing.md")]
+    pub mod observing {}
+    #[doc = include_str!("../docs/testing.md")]
+    pub mod testing {}
+}
+
+#[doc(hidden)]
 pub mod __private {
     pub use crate::private::*;
 }
+
 mod address;
 mod audit;
 mod cache;
@@ -18,6 +39,7 @@ mod key;
 mod modifiers;
 mod pattern;
 mod policy;
+mod position;
 mod private;
 mod read;
 mod schema;
@@ -39,16 +61,17 @@ pub use cache_macros::{
     warmup_cache,
 };
 
+pub use address::unescape;
 pub use audit::{Audit, Finding, SiteInfo};
 pub use cache::{Cache, Token};
 pub use config::{Builder, Memory};
 pub use error::{Error, ErrorKind};
 pub use events::{Event, EventKind};
 pub use global::current;
-pub use index::Position;
 pub use invalidate::{clear, invalidate_pattern, invalidate_tag};
 pub use modifiers::{Key, Trace, blocking, bypass, explain, invalidate, key_of, peek, refresh};
 pub use policy::{Policy, Preset, Ttl};
+pub use position::Position;
 pub use read::{IntoTtl, KeyPart};
 pub use scope::{ScopeHandle, scope_handle};
 pub use shape::CacheValue;

@@ -11,8 +11,9 @@ use std::time::Duration;
 
 use crate::cache::{Cache, Token};
 use crate::error::Error;
-use crate::index::{Dep, Matcher, Position};
+use crate::index::{Dep, Matcher};
 use crate::key::KeyDigest;
+use crate::position::Position;
 use crate::scope::{self, Scope};
 use crate::stats::{MissReason, RefusalReason};
 use crate::sync::atomic::{AtomicBool, Ordering};
@@ -53,7 +54,7 @@ pub(crate) struct Found {
 
 /// What a call is about.
 #[derive(Clone, Debug)]
-pub(crate) struct Target {
+pub struct Target {
     pub(crate) cache: Cache,
     pub(crate) digest: KeyDigest,
     /// Its own key and tags.
@@ -83,10 +84,6 @@ impl Modifier {
     /// Whether this call is the first.
     pub(crate) fn take(&self) -> bool {
         !self.taken.swap(true, Ordering::Relaxed)
-    }
-
-    fn taken(&self) -> bool {
-        self.taken.load(Ordering::Relaxed)
     }
 
     fn target(&self) -> Option<Target> {

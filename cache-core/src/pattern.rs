@@ -13,13 +13,13 @@ mod parse;
 #[cfg(test)]
 mod tests;
 
-pub use parse::PatternError;
+pub(crate) use parse::PatternError;
 
 /// A pattern that is well-formed.
 ///
 /// Matching takes at most as many steps as the product of the lengths of pattern and address, however many `*` there are.
 #[derive(Clone)]
-pub struct Pattern {
+pub(crate) struct Pattern {
     source: Box<str>,
     parts: Box<[Part]>,
     shape: PatternShape,
@@ -28,7 +28,7 @@ pub struct Pattern {
 /// What an index has to know about a pattern to find it quickly.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
-pub enum PatternShape {
+pub(crate) enum PatternShape {
     /// No wildcard: this address.
     Exact(String),
     /// `abc*`: every address that begins so.
@@ -84,7 +84,7 @@ impl Pattern {
     /// # Errors
     ///
     /// An empty pattern, a class that is not closed or holds nothing, a backslash at the end.
-    pub fn parse(source: &str) -> Result<Self, PatternError> {
+    pub(crate) fn parse(source: &str) -> Result<Self, PatternError> {
         let (parts, literal_prefix) = parse::parts(source)?;
         let shape = match parts.as_slice() {
             [Part::Run] => PatternShape::All,
@@ -102,7 +102,7 @@ impl Pattern {
     }
 
     /// Whether the whole of `address` fits.
-    pub fn matches(&self, address: &str) -> bool {
+    pub(crate) fn matches(&self, address: &str) -> bool {
         match &self.shape {
             PatternShape::Exact(exact) => address == exact,
             PatternShape::Prefix(prefix) => address.starts_with(prefix.as_str()),
@@ -114,19 +114,19 @@ impl Pattern {
     }
 
     /// What an index has to know about it.
-    pub fn shape(&self) -> &PatternShape {
+    pub(crate) fn shape(&self) -> &PatternShape {
         &self.shape
     }
 
     /// The pattern as it was written.
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.source
     }
 
     /// Whether some arguments give an address that the template makes and this pattern matches.
     ///
     /// Exact, except that an argument's bytes from 128 on are taken to come in any order, not only as UTF-8.
-    pub fn overlaps(&self, template: &[TemplatePart<'_>]) -> bool {
+    pub(crate) fn overlaps(&self, template: &[TemplatePart<'_>]) -> bool {
         overlap::overlaps(&self.parts, template)
     }
 

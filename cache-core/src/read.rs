@@ -32,6 +32,7 @@ pub use keep::{IntoTtl, Keep};
     note = "derive `serde::Serialize` for it, choose parts with `key(..)`, or leave it out with `skip(..)`"
 )]
 pub trait KeyPart: Serialize {}
+#[diagnostic::do_not_recommend]
 impl<T: Serialize + ?Sized> KeyPart for T {}
 
 /// One call of a cached function, on the caller's stack.
@@ -257,7 +258,7 @@ impl Ticket {
     }
 
     /// The key that leaves the process, and what the entry depends on by itself.
-    fn target(&mut self) -> Target {
+    fn target(&mut self, schema: u64) -> Target {
         let spec = &self.seat.site.spec;
         // A `name` stands for the whole identity, so that a function can be moved; type arguments stay apart.
         let path = function_path(self.instance);
@@ -269,12 +270,7 @@ impl Ticket {
             function: &function,
             type_arguments: spec.name.map_or("", |_| type_arguments(path)),
             version: u64::from(spec.version) ^ spec.fingerprint,
-            schema: self
-                .seat
-                .content
-                .get()
-                .and_then(|content| content.schema)
-                .map_or(0, |schema| schema.hash),
+            schema,
         };
         let digest: KeyDigest = Digest::new(None, &identity, self.key.bytes()).short();
         let address = match self.address.take() {
@@ -292,9 +288,9 @@ impl Ticket {
         }
     }
 
-    /// What the types of a function's values can do, learnt at its first miss.
-    fn learn<S: Split>(&self) {
-        self.seat.content.get_or_init(|| {
+    /// What the types of this instance's values can do, learnt at its first miss; the hash of their schema.
+    fn learn<S: Split>(&self) -> u64 {
+        let content = self.seat.content(self.key.identity(), || {
             let schema = S::schema();
             Content {
                 portable: schema.is_some(),
@@ -302,6 +298,7 @@ impl Ticket {
                 schema,
             }
         });
+        content.schema.map_or(0, |schema| schema.hash)
     }
 }
 

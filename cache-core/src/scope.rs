@@ -6,8 +6,9 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 
 use crate::cache::Cache;
-use crate::index::{Dep, DepSet, Position};
+use crate::index::{Dep, DepSet};
 use crate::modifiers::Modifier;
+use crate::position::Position;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Arc, Mutex, lock};
 use crate::transaction::Queue;

@@ -23,6 +23,7 @@ use crate::weight::{self, CacheWeight};
     note = "derive `Clone`, or return `Arc<{Self}>`"
 )]
 pub trait CacheValue: Clone + Send + Sync + 'static {}
+#[diagnostic::do_not_recommend]
 impl<T: Clone + Send + Sync + 'static> CacheValue for T {}
 
 macro_rules! zero_sized {
@@ -35,7 +36,6 @@ macro_rules! zero_sized {
         impl<$($param),+> Copy for $name<$($param),+> {}
         impl<$($param),+> $name<$($param),+> {
             /// The only value of this type.
-            #[expect(clippy::new_without_default, reason = "written by generated code only")]
             #[inline(always)]
             #[must_use]
             pub const fn new() -> Self { Self(PhantomData) }
@@ -392,6 +392,7 @@ impl<T> MustBeOption for Optional<T> {}
     note = "remove `err_ttl`, or wrap the error in an `Arc`"
 )]
 pub trait MustKeepErrors {}
+#[diagnostic::do_not_recommend]
 impl<E: CacheValue> MustKeepErrors for Errors<E> {}
 
 /// The return type of what was returned, for a type that has no name.
@@ -400,13 +401,13 @@ pub const fn returns<R>(_: &R) -> Returns<R> {
     Returns::new()
 }
 
-/// Compiles for a [`MustBeResult`] only.
+/// Compiles for a `Result` only.
 #[inline(always)]
 pub fn must_be_result<O: MustBeResult>(_: O) {}
-/// Compiles for a [`MustBeOption`] only.
+/// Compiles for an `Option` only.
 #[inline(always)]
 pub fn must_be_option<I: MustBeOption>(_: I) {}
-/// Compiles for [`MustKeepErrors`] only.
+/// Compiles for errors that can be kept only.
 #[inline(always)]
 pub fn must_keep_errors<E: MustKeepErrors>(_: E) {}
 

@@ -4,18 +4,17 @@
 //! `Weak` and its `Arc` knows neither slices nor trait objects, while a reference count is not what our models are about.
 
 #[cfg(not(loom))]
-pub(crate) use std::{
-    sync::{Condvar, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard, atomic},
-    thread,
-};
+pub(crate) use std::sync::{Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard, atomic};
+#[cfg(all(test, not(loom)))]
+pub(crate) use std::thread;
 
 #[cfg(loom)]
 pub(crate) use loom::{
-    sync::{Condvar, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard, atomic},
+    sync::{Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard, atomic},
     thread,
 };
 
-pub(crate) use std::sync::{Arc, PoisonError, Weak};
+pub(crate) use std::sync::{Arc, PoisonError};
 
 /// Locks a mutex, whether or not a thread panicked while it held it.
 ///

@@ -1,7 +1,7 @@
 //! The clock that entries expire by. It is monotonic: setting the machine's wall clock changes nothing about validity.
 //!
 //! Points in time are `u64` milliseconds since an origin that is the same for the whole process and means nothing outside it;
-//! [`NEVER`] is later than all of them.
+//! `u64::MAX` is later than all of them.
 
 use crate::sync::{
     Arc,
@@ -13,6 +13,7 @@ use std::{
 };
 
 /// The point in time that no clock reaches.
+#[cfg(test)]
 pub(crate) const NEVER: u64 = u64::MAX;
 
 const NANOS_PER_MILLI: u64 = 1_000_000;
@@ -100,7 +101,7 @@ pub(crate) fn millis(duration: Duration) -> u64 {
     u64::try_from(whole).unwrap_or(u64::MAX)
 }
 
-/// The point in time `after` from `now`; [`NEVER`] if that is further than a `u64` goes (`Duration::MAX` is).
+/// The point in time `after` from `now`; `u64::MAX`, which is never, if that is further than a `u64` goes (`Duration::MAX` is).
 #[inline]
 pub(crate) fn deadline(now: u64, after: Duration) -> u64 {
     now.saturating_add(millis(after))

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
-use futures_util::stream::{self, StreamExt};
+use futures_util::stream::{FuturesUnordered, StreamExt};
 
 use crate::cache::Cache;
 use crate::scope::{self, Scope};
@@ -41,7 +41,6 @@ impl Cache {
     /// println!("{report}");
     /// # }
     /// ```
-    #[must_use]
     pub fn warmup(&self) -> Warmup<'_> {
         Warmup {
             cache: self,
@@ -87,15 +86,19 @@ impl<'a> Warmup<'a> {
     /// Cancel safe: what was stored stays.
     pub async fn run(self) -> WarmupReport {
         let started = Instant::now();
-        let jobs: Vec<_> = inventory::iter::<WarmupJob>.into_iter().collect();
-        let total = jobs.len();
+        let mut waiting: Vec<_> = inventory::iter::<WarmupJob>.into_iter().collect();
+        let total = waiting.len();
         let mut report = WarmupReport::default();
-        let mut results = stream::iter(jobs)
-            .map(|job| async move { (job, self.cache.warm(job).await) })
-            .buffer_unordered(self.concurrency);
-        let mut through = 0;
-        while let Some((job, result)) = results.next().await {
-            through += 1;
+        let mut under_way = FuturesUnordered::new();
+        loop {
+            while under_way.len() < self.concurrency
+                && let Some(job) = waiting.pop()
+            {
+                under_way.push(self.cache.warm(job));
+            }
+            let Some((job, result)) = under_way.next().await else {
+                break;
+            };
             let name = format!("{}::{}", job.module, job.call);
             match result {
                 Ok(0) => report.untouched.push(name),
@@ -103,18 +106,18 @@ impl<'a> Warmup<'a> {
                 Err(why) => report.failed.push((name, why)),
             }
             if let Some(progress) = &self.progress {
-                progress(through, total);
+                progress(total - waiting.len() - under_way.len(), total);
             }
         }
-        drop(results);
+        drop(under_way);
         report.took = started.elapsed();
         report
     }
 }
 
 impl Cache {
-    /// How many cached calls a job reached.
-    async fn warm(&self, job: &WarmupJob) -> Result<u64, String> {
+    /// Makes one call; how many cached calls it reached.
+    async fn warm(&self, job: &'static WarmupJob) -> (&'static WarmupJob, Result<u64, String>) {
         let counter = Arc::new(AtomicU64::new(0));
         let scope = Scope {
             cache: Some(self.clone()),
@@ -123,10 +126,11 @@ impl Cache {
         };
         let call =
             AssertUnwindSafe(scope::within(scope, async { (job.run)().await })).catch_unwind();
-        match call.await {
+        let result = match call.await {
             Ok(outcome) => outcome.map(|()| counter.load(Ordering::Relaxed)),
             Err(payload) => Err(format!("panicked: {}", message(&*payload))),
-        }
+        };
+        (job, result)
     }
 }
 

@@ -1,7 +1,6 @@
 //! The annotated function: its signature, what it binds, and its body as raw tokens.
 
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
-use quote::ToTokens as _;
 use syn::ext::IdentExt as _;
 use syn::parse::{Parse, ParseStream};
 use syn::visit::Visit;
@@ -18,6 +17,8 @@ pub(crate) struct Function {
     pub(crate) sig: Signature,
     /// The tokens between the braces; of the innermost `async move` where the function returns a future.
     pub(crate) body: Group,
+    /// The braces around all of it.
+    pub(crate) braces: Span,
     pub(crate) form: Form,
     /// What the function gives; of the future, where it returns one. Nothing is `()`.
     pub(crate) output: Option<Type>,
@@ -63,18 +64,6 @@ impl Binding {
         self.ident.unraw().to_string()
     }
 
-    /// Where the type stands; that of `self` is `self`.
-    pub(crate) fn place(&self) -> Span {
-        match &self.ty {
-            Some(ty) if !matches!(self.kind, Kind::SelfReference) => ty
-                .to_token_stream()
-                .into_iter()
-                .next()
-                .map_or_else(|| self.ident.span(), |token| token.span()),
-            _ => self.ident.span(),
-        }
-    }
-
     /// Whether the argument is moved into the function.
     pub(crate) fn by_value(&self) -> bool {
         self.kind != Kind::SelfReference && !matches!(self.ty, Some(Type::Reference(_)))
@@ -102,6 +91,7 @@ impl Parse for Function {
             TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => group,
             other => return Err(syn::Error::new(other.span(), "expected a body")),
         };
+        let braces = body.span();
         let (inner, body) = split_attributes(body)?;
         attrs.extend(inner);
         let bindings = bindings(&sig);
@@ -119,6 +109,7 @@ impl Parse for Function {
             vis,
             sig,
             body,
+            braces,
             form,
             output,
             bindings,
@@ -390,98 +381,4 @@ pub(crate) fn is_declaration(item: TokenStream) -> Option<Signature> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn function(text: &str) -> Function {
-        syn::parse_str(text).unwrap()
-    }
-
-    #[test]
-    fn finds_every_binding() {
-        let found = function(
-            "fn f(&self, a: u8, mut b: &str, (c, Page { d, e: ref g, .. }): (u8, Page), _: u8, [x, rest @ ..]: [u8; 3]) {}",
-        );
-        let names: Vec<_> = found
-            .bindings
-            .iter()
-            .map(|each| (each.name(), each.kind, each.by_value()))
-            .collect();
-        let expected = [
-            ("self", Kind::SelfReference, false),
-            ("a", Kind::Whole, true),
-            ("b", Kind::Whole, false),
-            ("c", Kind::Part, true),
-            ("d", Kind::Part, true),
-            ("g", Kind::Part, true),
-            ("x", Kind::Part, true),
-            ("rest", Kind::Part, true),
-        ];
-        assert_eq!(
-            names,
-            expected.map(|(name, kind, by_value)| (name.to_owned(), kind, by_value))
-        );
-    }
-
-    #[test]
-    fn sees_how_the_body_runs() {
-        let shown = |text: &str| {
-            let found = function(text);
-            let output = found.output.map(|ty| ty.to_token_stream().to_string());
-            (
-                format!("{:?}", found.form)
-                    .split('(')
-                    .next()
-                    .unwrap()
-                    .to_owned(),
-                found.body.to_string(),
-                output,
-            )
-        };
-        let expect = |form: &str, body: &str, output: &str| {
-            (form.to_owned(), body.to_owned(), Some(output.to_owned()))
-        };
-        assert_eq!(shown("fn f() -> u8 { 1 }"), expect("Sync", "{ 1 }", "u8"));
-        assert_eq!(
-            shown("async fn f() -> u8 { 1 }"),
-            expect("Async", "{ 1 }", "u8")
-        );
-        for text in [
-            "fn f<'a>(&'a self) -> Pin<Box<dyn Future<Output = u8> + Send + 'a>> { Box::pin(async move { 1 }) }",
-            "fn f() -> ::core::pin::Pin<Box<dyn ::core::future::Future<Output = u8>>> { ::std::boxed::Box::pin(async move { 1 }) }",
-            "fn f() -> impl Future<Output = u8> + Send { async move { 1 } }",
-        ] {
-            assert_eq!(shown(text), expect("Future", "{ 1 }", "u8"), "{text}");
-        }
-        for text in [
-            "fn f() -> impl Future<Output = u8> { g() }",
-            "fn f() -> impl Future<Output = u8> { let x = 1; async move { x } }",
-            "fn f() -> Pin<Box<dyn Future<Output = u8>>> { Box::pin(async { 1 }) }",
-            "fn f() -> Pin<Box<dyn Future<Output = u8>>> { Box::pin(g()) }",
-            "fn f() -> Pin<Box<dyn Stream<Item = u8>>> { Box::pin(async move { 1 }) }",
-        ] {
-            assert_eq!(shown(text).0, "Sync", "{text}");
-        }
-    }
-
-    #[test]
-    fn inner_attributes_move_out() {
-        let found = function("fn f() { #![allow(dead_code)] let x = 1; }");
-        assert_eq!(
-            found.attrs[0].to_token_stream().to_string(),
-            "# [allow (dead_code)]"
-        );
-        assert_eq!(found.body.to_string(), "{ let x = 1 ; }");
-    }
-
-    #[test]
-    fn knows_other_items() {
-        let kind = |text: &str| other_item(text.parse().unwrap()).map(|(_, kind)| kind);
-        assert_eq!(kind("impl Foo { fn f() {} }"), Some("an `impl`"));
-        assert_eq!(kind("pub(crate) struct S;"), Some("a struct"));
-        assert_eq!(kind("const X: u8 = 1;"), Some("a constant"));
-        assert_eq!(kind("pub const unsafe fn f() {}"), None);
-        assert!(is_declaration("#[x] fn f(&self) -> u8;".parse().unwrap()).is_some());
-        assert!(is_declaration("fn f(&self) -> u8 {}".parse().unwrap()).is_none());
-    }
-}
+mod tests;

@@ -63,7 +63,7 @@ pub(crate) const TABLE: &[Row] = &[
     row("name", CACHES, "name = \"users.load\"", "a stable identity, whatever becomes of the function's name and module", Value(|e, o, d| o.name = value::string(e, d))),
     row("version", CACHES, "version = 2", "bump it to orphan the entries of older code", Value(|e, o, d| o.version = value::integer(e, d))),
     row("capacity", CACHES, "capacity = 1000", "at most this many entries of this function in memory", Value(|e, o, d| o.capacity = capacity(e, d))),
-    row("tiers", CACHES, "tiers(memory)", "where values may be kept", List(|l, o, d| tiers(l, o, d))),
+    row("tiers", CACHES, "tiers(memory)", "where values may be kept", List(tiers)),
     row("jitter", CACHES, "jitter = \"10%\"", "spreads expiry", Value(|e, o, d| o.jitter = value::permille(e, d))),
     row("none_ttl", CACHES, "none_ttl = 10", "keep `None` for this long", Value(|e, o, d| o.none_ttl = value::length(e, d))),
     row("err_ttl", CACHES, "err_ttl = 10", "keep an `Err` for this long", Value(|e, o, d| o.err_ttl = value::length(e, d))),

@@ -1,6 +1,7 @@
 //! What an annotated function must go on being: its types, names, attributes, lifetimes, and its future.
 
 #![forbid(unsafe_code)]
+#![deny(unused, clippy::all)]
 
 #[path = "expansion/calls.rs"]
 mod calls;
@@ -11,7 +12,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use cache_core::__private::block_on;
-use cache_core::{cache, cache_query, cache_resource, cache_result, invalidate_cache};
+use cache_core::{
+    cache, cache_query, cache_resource, cache_result, invalidate_cache, warmup_cache,
+};
 use calls::Calls;
 use serde::Serialize;
 
@@ -131,6 +134,10 @@ impl Named for One {
     }
 
     #[cache(skip(self))]
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "as traits spell `async fn … + Send`"
+    )]
     fn desugared(&self, id: u8) -> impl Future<Output = String> + Send {
         async move { format!("one {id}") }
     }
@@ -146,6 +153,10 @@ impl Named for Two {
     }
 
     #[cache(skip(self))]
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "as traits spell `async fn … + Send`"
+    )]
     fn desugared(&self, id: u8) -> impl Future<Output = String> + Send {
         async move { format!("two {id}") }
     }
@@ -363,6 +374,35 @@ fn early_sync(calls: &Calls, id: u8) -> Option<Arc<dyn Fn(u8) -> u8 + Send + Syn
     Some(Arc::new(move |x| x + found))
 }
 
+#[cache]
+async fn coerced(
+    calls: &Calls,
+    id: u8,
+) -> Result<Arc<dyn Fn(u8) -> u8 + Send + Sync>, Box<dyn Fn()>> {
+    calls.count();
+    if id == 0 {
+        return Err(Box::new(|| ()));
+    }
+    Ok(Arc::new(move |x| x + id))
+}
+
+#[cache]
+async fn inferred(calls: &Calls) -> Vec<u16> {
+    calls.count();
+    [1_u8, 2].into_iter().map(Into::into).collect()
+}
+
+#[test]
+fn the_return_type_is_known_in_the_body() {
+    let calls = Calls::new();
+    for _ in 0..2 {
+        assert_eq!(block_on(coerced(&calls, 2)).ok().unwrap()(1), 3);
+        assert_eq!(block_on(inferred(&calls)), [1, 2]);
+    }
+    assert_eq!(calls.taken(), 2);
+    assert!(block_on(coerced(&calls, 0)).is_err());
+}
+
 #[test]
 fn early_returns_are_stored_too() {
     let calls = Calls::new();
@@ -450,9 +490,9 @@ fn the_future_is_not_much_larger_than_the_body() {
 #[must_use]
 #[cache]
 #[doc(alias = "documented")]
-#[allow(unused_variables)]
-fn attributed(calls: &Calls, #[cfg(any())] absent: NoSuchType, #[cfg(all())] present: u8) -> u8 {
-    #![allow(unused_mut)]
+#[expect(unused_variables, reason = "an attribute to keep")]
+fn attributed(calls: &Calls, #[cfg(not(test))] absent: NoSuchType, #[cfg(test)] present: u8) -> u8 {
+    #![expect(unused_mut, reason = "an attribute to keep")]
     calls.count();
     let mut unused = 1;
     2
@@ -522,4 +562,140 @@ fn a_macro_may_write_the_function() {
         assert_eq!(made_by_macro(&calls, 3), 3);
     }
     assert_eq!(calls.taken(), 1);
+}
+
+#[cache("of_group:{group}:{id}")]
+async fn member(group: String, id: u64, calls: &Calls) -> Option<u64> {
+    calls.count();
+    Some(id)
+}
+
+#[cache(tags("group:{group}", "member:{return}"))]
+fn member_sync(group: &str, id: u64, calls: &Calls) -> Result<u64, String> {
+    calls.count();
+    Ok(id)
+}
+
+#[invalidate_cache(member(group, id, calls), member_sync(&group, id, calls))]
+async fn rename(group: String, id: u64, calls: &Calls) -> Result<impl std::fmt::Debug, String> {
+    if id == 0 {
+        return Err(group);
+    }
+    let parsed: u64 = "1".parse().map_err(|_| String::new())?;
+    Ok(vec![(parsed, group)])
+}
+
+#[invalidate_cache("of_group:{group}:*", tag = "group:{group}")]
+fn dissolve(group: String) {
+    drop(group);
+}
+
+#[invalidate_cache(
+    "of_group:{group}:before",
+    tag = "member:{return.id}",
+    "of_group:{group}:{return.id}",
+    before,
+    on = always
+)]
+fn replace((group, id): (String, u64)) -> Result<Option<Member>, String> {
+    if id == 0 {
+        Err(group)
+    } else {
+        Ok(Some(Member { id }))
+    }
+}
+
+struct Member {
+    id: u64,
+}
+
+/// How many of the two functions ran again.
+fn reloaded(group: &str, id: u64, calls: &Calls) -> u64 {
+    assert_eq!(block_on(member(group.to_owned(), id, calls)), Some(id));
+    assert_eq!(member_sync(group, id, calls), Ok(id));
+    calls.taken()
+}
+
+#[test]
+fn invalidations_name_their_targets_before_the_body() {
+    let calls = Calls::new();
+    assert_eq!(reloaded("a", 1, &calls), 2);
+    assert_eq!(reloaded("a", 0, &calls), 2);
+    assert!(block_on(is_send(rename("a".to_owned(), 1, &calls))).is_ok());
+    assert_eq!(
+        reloaded("a", 1, &calls),
+        2,
+        "typed targets, of an async and of a sync function"
+    );
+    assert_eq!(reloaded("a", 0, &calls), 0, "another key");
+    assert!(block_on(rename("a".to_owned(), 0, &calls)).is_err());
+    assert_eq!(reloaded("a", 0, &calls), 0, "a failure invalidates nothing");
+
+    assert_eq!(reloaded("*", 1, &calls), 2);
+    dissolve("*".to_owned());
+    assert_eq!(reloaded("a", 1, &calls), 0, "an argument is no pattern");
+    assert_eq!(reloaded("*", 1, &calls), 2, "a pattern and a tag");
+
+    assert!(replace(("a".to_owned(), 0)).is_err());
+    assert_eq!(reloaded("a", 1, &calls), 0, "no value, so no target");
+    assert!(replace(("a".to_owned(), 1)).is_ok());
+    assert_eq!(reloaded("a", 1, &calls), 2, "targets from the value");
+}
+
+#[invalidate_cache("of_group:always:*", on = always)]
+async fn fails_always() -> Result<(), String> {
+    Err("always".to_owned())
+}
+
+#[test]
+fn always_is_also_after_a_failure() {
+    let calls = Calls::new();
+    assert_eq!(block_on(member("always".to_owned(), 1, &calls)), Some(1));
+    assert!(block_on(fails_always()).is_err());
+    assert_eq!(block_on(member("always".to_owned(), 1, &calls)), Some(1));
+    assert_eq!(calls.taken(), 2);
+}
+
+static WARMED: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
+
+#[warmup_cache(by = 2, name = "x")]
+#[cache]
+#[warmup_cache(name = "y", by = 30)]
+async fn warmed(name: &str, by: u64) -> Result<u64, String> {
+    WARMED.fetch_add(by, std::sync::atomic::Ordering::Relaxed);
+    if name == "y" {
+        Err("y".to_owned())
+    } else {
+        Ok(by)
+    }
+}
+
+#[warmup_cache]
+#[cfg(not(test))]
+fn warmed_but_absent() -> u8 {
+    NO_SUCH_THING
+}
+
+#[warmup_cache]
+#[cache]
+fn warmed_sync() -> u8 {
+    WARMED.fetch_add(400, std::sync::atomic::Ordering::Relaxed);
+    1
+}
+
+#[test]
+fn start_up_calls_are_made() {
+    let report = block_on(cache_core::current().warmup().run());
+    assert_eq!(WARMED.load(std::sync::atomic::Ordering::Relaxed), 432);
+    let mut warmed = report.warmed;
+    warmed.sort();
+    assert_eq!(
+        warmed,
+        ["expansion::warmed(\"x\",2)", "expansion::warmed_sync()"]
+    );
+    assert_eq!(
+        report.failed,
+        [("expansion::warmed(\"y\",30)".to_owned(), "y".to_owned())]
+    );
+    assert_eq!(report.untouched, [""; 0]);
 }

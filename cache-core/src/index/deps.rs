@@ -11,7 +11,6 @@ use crate::sync::Arc;
 pub(crate) enum Dep {
     /// One entry, which may be named by its key or by its address.
     Entry {
-        key: KeyDigest,
         key_hash: u64,
         address_hash: u64,
         address: Arc<str>,
@@ -27,7 +26,6 @@ impl Dep {
         Self::Entry {
             key_hash: key_hash(&key),
             address_hash: hash(ADDRESS, address.as_bytes()),
-            key,
             address,
         }
     }
@@ -118,9 +116,5 @@ impl DepSet {
     /// The dependencies so far, behind `own`.
     pub(crate) fn behind(&self, own: &[Dep]) -> Deps {
         own.iter().chain(&self.deps).cloned().collect()
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.deps.is_empty()
     }
 }

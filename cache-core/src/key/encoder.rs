@@ -23,7 +23,7 @@ const INLINE_WORDS: usize = 8;
 ///
 /// After an error from `push` the encoder holds half an argument: drop it.
 #[derive(Debug)]
-pub struct Encoder {
+pub(crate) struct Encoder {
     tags: Tags,
     out: Buffer,
 }
@@ -31,7 +31,7 @@ pub struct Encoder {
 impl Encoder {
     /// An encoder that holds no argument yet.
     #[inline(always)]
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             tags: Tags { word: 0, shift: 0 },
             out: Buffer::new(),
@@ -47,7 +47,7 @@ impl Encoder {
     ///
     /// What the argument's `Serialize` refuses, and lengths from 2³² on.
     #[inline(always)]
-    pub fn push<T: Serialize + ?Sized>(&mut self, argument: &T) -> Result<(), KeyError> {
+    pub(crate) fn push<T: Serialize + ?Sized>(&mut self, argument: &T) -> Result<(), KeyError> {
         self.tags = argument.serialize(Writer::of_argument(
             &mut self.out,
             self.tags,
@@ -64,7 +64,7 @@ impl Encoder {
 
     /// The canonical bytes of what was pushed so far.
     #[inline]
-    pub fn finish(&mut self) -> &[u8] {
+    pub(crate) fn finish(&mut self) -> &[u8] {
         self.out.finish(self.tags)
     }
 

@@ -6,7 +6,7 @@ use std::fmt;
 ///
 /// The message says what to do about it and keeps what the argument's `Serialize` said.
 #[derive(Debug)]
-pub struct KeyError(Box<Fault>); // one pointer: it is part of the return value of every step of an encoding
+pub(crate) struct KeyError(Box<Fault>); // one pointer: it is part of the return value of every step of an encoding
 
 #[derive(Debug)]
 enum Fault {

@@ -63,6 +63,12 @@ impl fmt::Display for PatternError {
     }
 }
 
+impl From<PatternError> for crate::error::Error {
+    fn from(error: PatternError) -> Self {
+        Self::new(crate::error::ErrorKind::Pattern, error.to_string())
+    }
+}
+
 impl std::error::Error for PatternError {}
 
 /// The parts of a pattern, and the text before its first wildcard.

@@ -57,6 +57,7 @@ fn shapes() {
     assert_eq!(shape("ab[c]d*"), glob("ab"));
     assert_eq!(shape("*a"), glob(""));
     assert_eq!(shape("?*"), glob(""));
+    assert_eq!(Pattern::parse("a**").unwrap().as_str(), "a**");
 }
 
 #[test]

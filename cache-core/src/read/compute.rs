@@ -15,8 +15,9 @@ use crate::cache::Started;
 use crate::entry::{Class, Head, Kept};
 use crate::events::EventKind;
 use crate::flight::{Leader, Role, Status, Waiter, Waiting};
-use crate::index::{Dep, Deps, Position};
+use crate::index::{Dep, Deps};
 use crate::modifiers::{Mode, Target, Trace, blocking};
+use crate::position::Position;
 use crate::scope::{self, Frame, Scope};
 use crate::shape::Split;
 use crate::stats::{MissReason, RefusalReason};
@@ -36,23 +37,16 @@ trait Work {
     fn judge(&mut self, keep: &mut Keep);
     /// Takes another's value; whether it fits.
     fn accept(&mut self, payload: &(dyn Any + Send + Sync), class: Class) -> bool;
-    /// Learns about the types.
-    fn learn(&self, ticket: &Ticket);
 }
 
-struct Job<'a, S: Split, B, J> {
-    body: B,
-    rules: &'a mut J,
+/// A body, and what became of it. Generic over the return type alone: functions that return the same share all of it.
+struct Job<'a, S: Split> {
+    body: &'a mut dyn FnMut(&mut Context<'_>) -> Poll<S::Return>,
+    rules: &'a mut dyn FnMut(&S::Item, &mut Keep),
     out: Option<S::Return>,
-    shape: PhantomData<S>,
 }
 
-impl<S, B, J> Work for Job<'_, S, B, J>
-where
-    S: Split,
-    B: FnMut(&mut Context<'_>) -> Poll<S::Return>,
-    J: FnMut(&S::Item, &mut Keep),
-{
+impl<S: Split> Work for Job<'_, S> {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         (self.body)(cx).map(|out| self.out = Some(out))
     }
@@ -71,10 +65,49 @@ where
         self.out = S::unpack(payload, class);
         self.out.is_some()
     }
-    fn learn(&self, ticket: &Ticket) {
-        ticket.learn::<S>();
+}
+
+impl Driver {
+    /// One poll, for all functions of one return type.
+    fn poll_for<S: Split>(
+        &mut self,
+        cx: &mut Context<'_>,
+        body: &mut dyn FnMut(&mut Context<'_>) -> Poll<S::Return>,
+        rules: &mut dyn FnMut(&S::Item, &mut Keep),
+    ) -> Poll<S::Return> {
+        let mut job = Job::<S> {
+            body,
+            rules,
+            out: None,
+        };
+        match self.poll(cx, &mut job) {
+            Poll::Ready(()) => job.out.map_or(Poll::Pending, Poll::Ready),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    /// To the end, in this thread, for all functions of one return type.
+    fn block_for<S: Split>(
+        &mut self,
+        body: &mut dyn FnMut(&mut Context<'_>) -> Poll<S::Return>,
+        rules: &mut dyn FnMut(&S::Item, &mut Keep),
+    ) -> S::Return {
+        let mut job = Job::<S> {
+            body,
+            rules,
+            out: None,
+        };
+        self.block(&mut job);
+        match job.out {
+            Some(out) => out,
+            // Only a call that a modifier stops has no outcome.
+            None => blocking::leave(),
+        }
     }
 }
+
+/// The rules of a function without any.
+type NoRules<S> = fn(&<S as Split>::Item, &mut Keep);
 
 /// A function without rules.
 #[inline(always)]
@@ -87,10 +120,10 @@ impl Miss {
         self,
         shape: &S,
         body: Pin<&'b mut F>,
-    ) -> Run<'b, S, F, fn(&S::Item, &mut Keep)> {
+    ) -> Run<'b, S, F, NoRules<S>> {
         let _ = shape;
         Run {
-            driver: Driver::new(self),
+            driver: Driver::new::<S>(self),
             body,
             rules: no_rules,
             shape: PhantomData,
@@ -107,7 +140,7 @@ impl Miss {
     ) -> Run<'b, S, F, J> {
         let _ = shape;
         Run {
-            driver: Driver::new(self),
+            driver: Driver::new::<S>(self),
             body,
             rules,
             shape: PhantomData,
@@ -127,23 +160,15 @@ impl Miss {
         body: impl FnOnce() -> S::Return,
         mut rules: impl FnMut(&S::Item, &mut Keep),
     ) -> S::Return {
-        let mut driver = Driver::new(self);
+        let mut driver = Driver::new::<S>(self);
         let mut body = Some(body);
-        let mut job = Job::<S, _, _> {
-            body: |_: &mut Context<'_>| match body.take() {
-                Some(body) => Poll::Ready(body()),
-                None => Poll::Pending,
+        driver.block_for::<S>(
+            &mut |_| {
+                body.take()
+                    .map_or(Poll::Pending, |body| Poll::Ready(body()))
             },
-            rules: &mut rules,
-            out: None,
-            shape: PhantomData,
-        };
-        driver.block(&mut job);
-        match job.out.take() {
-            Some(out) => out,
-            // Only a call that a modifier stops has no outcome.
-            None => blocking::leave(),
-        }
+            &mut rules,
+        )
     }
 }
 
@@ -169,16 +194,9 @@ where
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<S::Return> {
         let this = &mut *self;
-        let mut job = Job::<S, _, _> {
-            body: |cx: &mut Context<'_>| this.body.as_mut().poll(cx),
-            rules: &mut this.rules,
-            out: None,
-            shape: PhantomData,
-        };
-        match this.driver.poll(cx, &mut job) {
-            Poll::Ready(()) => job.out.take().map_or(Poll::Pending, Poll::Ready),
-            Poll::Pending => Poll::Pending,
-        }
+        let body = &mut this.body;
+        this.driver
+            .poll_for::<S>(cx, &mut |cx| body.as_mut().poll(cx), &mut this.rules)
     }
 }
 
@@ -195,7 +213,11 @@ struct Driver {
 
 enum Stage {
     Begin,
-    Waiting(Waiter<Arc<Kept>>, Option<Waiting<MemoryKey, Arc<Kept>>>),
+    Waiting {
+        waiter: Waiter<Arc<Kept>>,
+        /// Who waits for whom, for as long as this does.
+        _edges: Option<Waiting<MemoryKey, Arc<Kept>>>,
+    },
     Computing(Computation),
     /// A modifier has what it wanted.
     Parked,
@@ -212,9 +234,14 @@ struct Computation {
 }
 
 impl Driver {
-    fn new(miss: Miss) -> Box<Self> {
-        let mut ticket = *miss.0;
-        let target = ticket.target();
+    fn new<S: Split>(miss: Miss) -> Box<Self> {
+        // Before the digest is made, which covers the schema.
+        let schema = miss.0.learn::<S>();
+        Self::of(*miss.0, schema)
+    }
+
+    fn of(mut ticket: Ticket, schema: u64) -> Box<Self> {
+        let target = ticket.target(schema);
         Box::new(Self {
             ticket,
             target,
@@ -254,7 +281,7 @@ impl Driver {
                     Some(stage) => self.stage = stage,
                     None => return Poll::Ready(()),
                 },
-                Stage::Waiting(waiter, _) => {
+                Stage::Waiting { waiter, .. } => {
                     let Poll::Ready(status) = waiter.poll(cx) else {
                         return Poll::Pending;
                     };
@@ -284,7 +311,6 @@ impl Driver {
 
     /// What this call becomes; nothing if it has its value.
     fn begin(&mut self, work: &mut dyn Work) -> Option<Stage> {
-        work.learn(&self.ticket);
         if self.waited == 0 && !matches!(self.ticket.mode(), Some(Mode::Capture | Mode::Peek)) {
             self.tell(EventKind::Miss(self.ticket.why));
         }
@@ -342,7 +368,10 @@ impl Driver {
                         None => return Some(self.compute(None, false)),
                     },
                 };
-                Some(Stage::Waiting(waiter, waiting))
+                Some(Stage::Waiting {
+                    waiter,
+                    _edges: waiting,
+                })
             }
         }
     }

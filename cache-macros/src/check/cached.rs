@@ -75,8 +75,8 @@ fn output(function: &Function, diag: &mut Diag) -> Type {
         _ => None,
     };
     match &function.output {
-        None => drop(nothing(&function.sig.ident, function, diag)),
-        Some(ty) if types::is_nothing(ty) => drop(nothing(&function.sig.ident, function, diag)),
+        None => nothing(function, diag),
+        Some(ty) if types::is_nothing(ty) => nothing(function, diag),
         Some(ty) if declared.is_some_and(input::is_future) => {
             diag.error(ty, "a future cannot be stored")
                 .help("write `async fn`, or let the whole body be `async move { … }` or `Box::pin(async move { … })`");
@@ -106,9 +106,9 @@ fn output(function: &Function, diag: &mut Diag) -> Type {
         .unwrap_or_else(|| syn::parse_quote!(()))
 }
 
-fn nothing(ident: &Ident, function: &Function, diag: &mut Diag) {
+fn nothing(function: &Function, diag: &mut Diag) {
     diag.error(
-        ident,
+        &function.sig.ident,
         format!("`{}` returns nothing to cache", function.name()),
     )
     .help("return a value, or remove the attribute");
@@ -330,7 +330,7 @@ fn check_lengths(by: Macro, options: &Options, function: &Function, diag: &mut D
     let mut refuse = |name: &str, is_zero: bool, effect: &str| {
         if is_zero {
             let at = options.valued(name).unwrap_or_else(Span::call_site);
-            diag.error_at(at, format!("{effect}")).help("remove it");
+            diag.error_at(at, effect).help("remove it");
         }
     };
     refuse(

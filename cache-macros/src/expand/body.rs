@@ -1,10 +1,11 @@
 //! The user's body, in place.
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::{Delimiter, Group, Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::visit_mut::{self, VisitMut};
 use syn::{Type, TypeInfer};
 
+use super::{Runtime, anchor};
 use crate::input::{Form, Function};
 
 /// The function with another body: `prologue` runs wherever the body would have.
@@ -21,10 +22,10 @@ pub(super) fn function(function: &Function, prologue: TokenStream) -> TokenStrea
         Form::Future(before) if before.is_empty() => quote!(async move { #prologue }),
         Form::Future(before) => quote!(#before(async move { #prologue })),
     };
-    quote! {
-        #(#attrs)*
-        #vis #sig { #whole }
-    }
+    // The user's braces, or the compiler takes the whole function for one that a macro wrote.
+    let mut braced = Group::new(Delimiter::Brace, whole);
+    braced.set_span(function.braces);
+    quote!(#(#attrs)* #vis #sig #braced)
 }
 
 // Input:
@@ -33,24 +34,22 @@ pub(super) fn function(function: &Function, prologue: TokenStream) -> TokenStrea
 // Output:
 //     async move {
 //         if false { return never::<R>(); }
-//         let __out: R = { stmts };
-//         __out
+//         stmts
 //     }
 //
-// The first line tells `return` and `?` the type, the second the last expression.
+// The first `return` tells the compiler the type of all others, of `?`, and of the last expression.
 /// The body as a future of `output`.
-pub(super) fn future(private: &TokenStream, function: &Function, output: &Type) -> TokenStream {
-    let body = &function.body;
-    let span = Span::mixed_site();
-    quote_spanned! {span=>
+pub(super) fn future(runtime: &Runtime<'_>, function: &Function, output: &Type) -> TokenStream {
+    let body = function.body.stream();
+    let span = anchor(output);
+    let private = runtime.at(span);
+    let never = quote_spanned!(span=> return #private::never::<#output>(););
+    quote_spanned! {Span::mixed_site()=>
         async move {
             if false {
-                return #private::never::<#output>();
+                #never
             }
-            #[allow(unreachable_code, clippy::diverging_sub_expression, clippy::let_unit_value)]
-            let __out: #output = #body;
-            #[allow(unreachable_code)]
-            __out
+            #body
         }
     }
 }

@@ -1,13 +1,14 @@
 //! A cached function.
 
-use proc_macro2::{Span, TokenStream};
-use quote::{ToTokens as _, quote, quote_spanned};
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{quote, quote_spanned};
 
 use super::pieces::{Args, Texts, pieces};
-use super::{at, body, private, spec};
+use super::{Runtime, anchor, at, body, spec, start};
 use crate::check::types;
 use crate::input::{Binding, Form, Kind};
 use crate::model::{Cached, KeyPart};
+use crate::template::Template;
 use crate::value::Ttl;
 
 // Input:
@@ -31,29 +32,33 @@ use crate::value::Ttl;
 // The look-up comes before the body's future exists: a hit moves no argument and builds nothing.
 /// The function with a look-up before its body.
 pub(crate) fn cached(model: &Cached) -> TokenStream {
-    let private = private(&model.krate);
-    let shape = shape(model, &private);
-    let miss = miss(model, &private);
-    let rules = Rules::of(model, &private);
-    let (lets, closure) = (&rules.lets, &rules.closure);
-    let run = match (&model.function.form, closure.is_some()) {
-        (Form::Sync, false) => quote!(run_blocking),
-        (Form::Sync, true) => quote!(run_blocking_with),
-        (_, false) => quote!(run),
-        (_, true) => quote!(run_with),
-    };
-    let rules = closure.as_ref().map(|closure| quote!(, #closure));
+    let runtime = Runtime(&model.krate);
+    let shape = shape(model, &runtime);
+    let miss = miss(model, &runtime);
+    let Rules { lets, closure } = Rules::of(model, &runtime);
+    let rest = closure.as_ref().map(|closure| quote!(, #closure));
+    // At the return type, as everything else that needs it to be a value: the compiler reports one place once.
+    let span = anchor(&model.output);
     let work = match model.function.form {
         Form::Sync => {
+            let run = Ident::new(
+                if closure.is_some() {
+                    "run_blocking_with"
+                } else {
+                    "run_blocking"
+                },
+                span,
+            );
             let body = body::closure(&model.function, &model.output);
-            quote_spanned!(Span::mixed_site()=> __miss.#run(&__shape, #body #rules))
+            quote_spanned!(span=> __miss.#run(&__shape, #body #rest))
         }
         Form::Async | Form::Future(_) => {
-            let body = body::future(&private, &model.function, &model.output);
-            quote_spanned! {Span::mixed_site()=>
-                let __body = #private::pin!(#body);
-                __miss.#run(&__shape, __body #rules).await
-            }
+            let run = Ident::new(if closure.is_some() { "run_with" } else { "run" }, span);
+            let body = body::future(&runtime, &model.function, &model.output);
+            let private = runtime.at(Span::mixed_site());
+            let body = quote_spanned!(Span::mixed_site()=> let __body = #private::pin!(#body););
+            let run = quote_spanned!(span=> __miss.#run(&__shape, __body #rest).await);
+            quote!(#body #run)
         }
     };
     let whole = quote_spanned! {Span::mixed_site()=>
@@ -73,15 +78,11 @@ pub(crate) fn cached(model: &Cached) -> TokenStream {
 //         __r.shape(__v.inner(), (&&&__v).weigh(), (&&__v).content(), (&&__r.error()).share())
 //     }
 /// What the runtime learns of the return type, at the return type.
-fn shape(model: &Cached, private: &TokenStream) -> TokenStream {
+fn shape(model: &Cached, runtime: &Runtime<'_>) -> TokenStream {
     let output = &model.output;
-    let place = output
-        .to_token_stream()
-        .into_iter()
-        .next()
-        .map_or_else(Span::mixed_site, |token| token.span());
-    let span = at(place);
-    // A borrowed 'static is `Deserialize` for 'static input only, which the compiler says instead of "no".
+    let span = anchor(output);
+    let private = runtime.at(span);
+    // What borrows for ever is `Deserialize` for input that lives for ever only, and the compiler would insist on such.
     let portable = !model.memory_only && !types::holds_static(output);
     let content = portable.then(|| quote_spanned!(span=> ContentSerde as _,));
     let fallible = model.preset.result || model.err_ttl.is_some();
@@ -109,43 +110,37 @@ fn shape(model: &Cached, private: &TokenStream) -> TokenStream {
 }
 
 /// The look-up: returns on a hit, gives the miss otherwise.
-fn miss(model: &Cached, private: &TokenStream) -> TokenStream {
-    let site = spec::site(model);
+fn miss(model: &Cached, runtime: &Runtime<'_>) -> TokenStream {
+    let span = Span::mixed_site();
+    let private = runtime.at(span);
+    let site = spec::site(model, runtime);
     let args = model.key.iter().filter_map(|part| match part {
         KeyPart::Binding(place) => model.binding(*place).map(argument),
-        KeyPart::Expr(expr) => {
-            let span = expr
-                .to_token_stream()
-                .into_iter()
-                .next()
-                .map_or_else(Span::mixed_site, |token| token.span());
-            Some(quote_spanned!(at(span)=> __call.arg(&(#expr));))
-        }
+        KeyPart::Expr(expr) => Some(quote_spanned!(start(expr)=> __call.arg(&(#expr));)),
     });
-    let fill = |method: TokenStream, template| {
-        let pieces = pieces(private, template, &model.function, &Args::Direct);
-        quote_spanned!(at(template.literal.span())=> __miss.#method(#pieces);)
+    let fill = |method: &str, template: &Template| {
+        let span = at(template.literal.span());
+        let method = Ident::new(method, span);
+        let pieces = pieces(runtime, template, &model.function, &Args::Direct);
+        quote_spanned!(span=> __miss.#method(#pieces);)
     };
-    let mut names = TokenStream::new();
-    if let Some(template) = &model.template {
-        names.extend(fill(quote!(address), template));
-    }
-    for tag in model.tags.iter().filter(|tag| !tag.returns()) {
-        names.extend(fill(quote!(tag), tag));
-    }
+    let address = model
+        .template
+        .iter()
+        .map(|template| fill("address", template));
+    let tags = model
+        .tags
+        .iter()
+        .filter(|tag| !tag.returns())
+        .map(|tag| fill("tag", tag));
+    let names: TokenStream = address.chain(tags).collect();
     let missed = if names.is_empty() {
-        quote_spanned!(Span::mixed_site()=> #private::Err(__miss) => __miss,)
+        quote_spanned!(span=> #private::Err(__miss) => __miss,)
     } else {
-        quote_spanned!(Span::mixed_site()=> #private::Err(mut __miss) => { #names __miss })
+        quote_spanned!(span=> #private::Err(mut __miss) => { #names __miss })
     };
-    let anchor = model
-        .output
-        .to_token_stream()
-        .into_iter()
-        .next()
-        .map_or_else(Span::mixed_site, |token| token.span());
-    let start = quote_spanned!(at(anchor)=> __call.start(&__shape));
-    quote_spanned! {Span::mixed_site()=> {
+    let start = quote_spanned!(anchor(&model.output)=> __call.start(&__shape));
+    quote_spanned! {span=> {
         let mut __call = #private::Call::new(#site, &|| ());
         #(#args)*
         match #start {
@@ -157,9 +152,12 @@ fn miss(model: &Cached, private: &TokenStream) -> TokenStream {
 
 /// `__call.arg::<i64>(&id);`, all of it at the type.
 fn argument(binding: &Binding) -> TokenStream {
-    let span = at(binding.place());
+    let span = match (&binding.kind, &binding.ty) {
+        (Kind::Whole | Kind::Part, Some(ty)) => anchor(ty),
+        _ => at(binding.ident.span()),
+    };
     let mut ident = binding.ident.clone();
-    ident.set_span(ident.span().located_at(binding.place()));
+    ident.set_span(ident.span().located_at(span));
     let cfgs = &binding.cfgs;
     let call = match (&binding.kind, &binding.ty) {
         (Kind::SelfReference, _) => quote_spanned!(span=> __call.arg::<Self>(#ident);),
@@ -186,30 +184,28 @@ impl Rules {
     //         __keep.when(judge(__value, |value| …));
     //         __keep.tag(&[Piece::Text("owner:"), Piece::Arg(&__value.owner)]);
     //     }
-    fn of(model: &Cached, private: &TokenStream) -> Self {
+    fn of(model: &Cached, runtime: &Runtime<'_>) -> Self {
         let late = || model.tags.iter().filter(|tag| tag.returns());
         let texts = Texts::of(late());
         let mut rules = TokenStream::new();
-        if let Some(Ttl::ByValue(closure)) = &model.ttl {
-            let span = at(closure.inputs_begin.span);
-            rules.extend(quote_spanned!(span=> __keep.ttl(#private::judge(__value, #closure));));
+        if let Some(Ttl::ByValue(rule)) = &model.ttl {
+            let span = start(rule);
+            let private = runtime.at(span);
+            rules.extend(quote_spanned!(span=> __keep.ttl(#private::judge(__value, #rule));));
         }
         if let Some(rule) = &model.when {
-            let span = at(rule
-                .to_token_stream()
-                .into_iter()
-                .next()
-                .map_or_else(Span::mixed_site, |token| token.span()));
+            let span = start(rule);
+            let private = runtime.at(span);
             rules.extend(quote_spanned!(span=> __keep.when(#private::judge(__value, #rule));));
         }
         for tag in late() {
-            let pieces = pieces(private, tag, &model.function, &Args::Rendered(&texts));
+            let pieces = pieces(runtime, tag, &model.function, &Args::Rendered(&texts));
             rules.extend(quote_spanned!(at(tag.literal.span())=> __keep.tag(#pieces);));
         }
         let closure = (!rules.is_empty())
             .then(|| quote_spanned!(Span::mixed_site()=> |__value, __keep| { #rules }));
         Self {
-            lets: texts.lets(private, &model.function),
+            lets: texts.lets(runtime, &model.function),
             closure,
         }
     }

@@ -1,11 +1,11 @@
 //! A function that invalidates.
 
-use proc_macro2::{Span, TokenStream};
-use quote::{ToTokens as _, quote, quote_spanned};
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{quote, quote_spanned};
 use syn::{Expr, parse_quote};
 
 use super::pieces::{Args, Texts, pieces};
-use super::{at, body, private};
+use super::{Runtime, at, body, start};
 use crate::input::{Form, Function};
 use crate::model::Invalidation;
 use crate::options::Target;
@@ -27,26 +27,22 @@ use crate::template::Template;
 // Targets are named before the body takes the arguments.
 /// The function with an invalidation after its body.
 pub(crate) fn invalidation(model: &Invalidation) -> TokenStream {
-    let private = private(&model.krate);
+    let span = Span::mixed_site();
+    let runtime = Runtime(&model.krate);
+    let private = runtime.at(span);
     let function = &model.function;
     let name = function.name();
-    let span = Span::mixed_site();
-    let always = model
-        .always
-        .then(|| quote_spanned!(span=> __targets.always();));
-    let registered: TokenStream = model
+    let registered = model
         .targets
         .iter()
-        .filter_map(|target| registered(target, &name, &private))
-        .collect();
-    let early: TokenStream = model
+        .filter_map(|target| registered(target, &name, &runtime));
+    let early = model
         .targets
         .iter()
-        .filter_map(|target| early(target, function, &private))
-        .collect();
+        .filter_map(|target| early(target, function, &runtime));
     let texts = Texts::of(late(model).map(|(_, template)| template));
-    let lets = texts.lets(&private, function);
-    let late = after(model, &texts, &private);
+    let lets = texts.lets(&runtime, function);
+    let late = after(model, &texts, &runtime);
     let output = function
         .output
         .clone()
@@ -61,7 +57,7 @@ pub(crate) fn invalidation(model: &Invalidation) -> TokenStream {
             )
         }
         Form::Async | Form::Future(_) => {
-            let body = body::future(&private, function, &output);
+            let body = body::future(&runtime, function, &output);
             (
                 quote!(now().await),
                 quote!(#body.await),
@@ -69,15 +65,17 @@ pub(crate) fn invalidation(model: &Invalidation) -> TokenStream {
             )
         }
     };
+    let always = model
+        .always
+        .then(|| quote_spanned!(span=> __targets.always();));
     let before = model.before.then(|| quote_spanned!(span=> __targets.#now;));
     let whole = quote_spanned! {span=>
-        #registered
+        #(#registered)*
         let mut __targets = #private::Targets::new(#name);
         #always
-        #early
+        #(#early)*
         #before
         #lets
-        #[allow(clippy::let_unit_value, clippy::redundant_closure_call)]
         let __out: #output = #run;
         let __success = {
             use #private::probe::{Return as _, Value as _};
@@ -92,13 +90,15 @@ pub(crate) fn invalidation(model: &Invalidation) -> TokenStream {
 }
 
 /// A target's template for the link-time list, so that an audit can tell which ones match no function.
-fn registered(target: &Target, function: &str, private: &TokenStream) -> Option<TokenStream> {
+fn registered(target: &Target, function: &str, runtime: &Runtime<'_>) -> Option<TokenStream> {
+    let span = Span::mixed_site();
+    let private = runtime.at(span);
     let (tag, template) = match target {
         Target::Pattern(template) => (false, template.source()),
         Target::Tag(template) => (true, template.source()),
         Target::Call(_) => return None,
     };
-    Some(quote_spanned! {Span::mixed_site()=>
+    Some(quote_spanned! {span=>
         #private::inventory::submit! {
             #private::TargetRef {
                 function: #function,
@@ -111,27 +111,32 @@ fn registered(target: &Target, function: &str, private: &TokenStream) -> Option<
 }
 
 /// A target that needs no value.
-fn early(target: &Target, function: &Function, private: &TokenStream) -> Option<TokenStream> {
+fn early(target: &Target, function: &Function, runtime: &Runtime<'_>) -> Option<TokenStream> {
     let (method, template) = match target {
-        Target::Pattern(template) => (quote!(pattern), template),
-        Target::Tag(template) => (quote!(tag), template),
+        Target::Pattern(template) => ("pattern", template),
+        Target::Tag(template) => ("tag", template),
         Target::Call(call) => {
-            let call = cloning((**call).clone(), function, private);
-            let place = call
-                .to_token_stream()
-                .into_iter()
-                .next()
-                .map_or_else(Span::mixed_site, |token| token.span());
-            return Some(
-                quote_spanned!(at(place)=> __targets.call(#private::capture_call!(#call));),
-            );
+            let span = start(call);
+            let private = runtime.at(span);
+            let call = cloning((**call).clone(), function, runtime);
+            return Some(quote_spanned!(span=> __targets.call(#private::capture_call!(#call));));
         }
     };
-    if template.returns() {
-        return None;
-    }
-    let pieces = pieces(private, template, function, &Args::Direct);
-    Some(quote_spanned!(at(template.literal.span())=> __targets.#method(#pieces);))
+    (!template.returns()).then(|| named(method, template, function, &Args::Direct, runtime))
+}
+
+/// `__targets.pattern(&[Piece::Text("users:"), Piece::Arg(&id)]);`
+fn named(
+    method: &str,
+    template: &Template,
+    function: &Function,
+    args: &Args<'_>,
+    runtime: &Runtime<'_>,
+) -> TokenStream {
+    let span = at(template.literal.span());
+    let method = Ident::new(method, span);
+    let pieces = pieces(runtime, template, function, args);
+    quote_spanned!(span=> __targets.#method(#pieces);)
 }
 
 /// The targets that need the value.
@@ -143,17 +148,22 @@ fn late(model: &Invalidation) -> impl Iterator<Item = (&'static str, &Template)>
     })
 }
 
-fn after(model: &Invalidation, texts: &Texts, private: &TokenStream) -> Option<TokenStream> {
+fn after(model: &Invalidation, texts: &Texts, runtime: &Runtime<'_>) -> Option<TokenStream> {
+    let span = Span::mixed_site();
+    let private = runtime.at(span);
     let each: TokenStream = late(model)
         .map(|(method, template)| {
-            let span = at(template.literal.span());
-            let method = syn::Ident::new(method, span);
-            let pieces = pieces(private, template, &model.function, &Args::Rendered(texts));
-            quote_spanned!(span=> __targets.#method(#pieces);)
+            named(
+                method,
+                template,
+                &model.function,
+                &Args::Rendered(texts),
+                runtime,
+            )
         })
         .collect();
     (!each.is_empty()).then(|| {
-        quote_spanned! {Span::mixed_site()=>
+        quote_spanned! {span=>
             if let #private::Some(__value) = __r.item(__r.value().inner(), &__out) {
                 #each
             }
@@ -168,7 +178,7 @@ fn after(model: &Invalidation, texts: &Texts, private: &TokenStream) -> Option<T
 //     user(pool, Clone::clone(&id))
 //
 // The body still needs what this call would take.
-fn cloning(mut call: Expr, function: &Function, private: &TokenStream) -> Expr {
+fn cloning(mut call: Expr, function: &Function, runtime: &Runtime<'_>) -> Expr {
     let args = match &mut call {
         Expr::Call(call) => &mut call.args,
         Expr::MethodCall(call) => &mut call.args,
@@ -185,6 +195,7 @@ fn cloning(mut call: Expr, function: &Function, private: &TokenStream) -> Expr {
             .any(|binding| binding.ident == *ident && binding.by_value())
         {
             let span = at(ident.span());
+            let private = runtime.at(span);
             *arg = Expr::Verbatim(quote_spanned!(span=> #private::Clone::clone(&#ident)));
         }
     }

@@ -4,7 +4,7 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote_spanned};
 use syn::Index;
 
-use super::at;
+use super::{Runtime, at};
 use crate::input::Function;
 use crate::template::{Part, Path, Template};
 
@@ -33,7 +33,8 @@ impl Texts {
     }
 
     /// `let __text0 = text(&a.b);`
-    pub(super) fn lets(&self, private: &TokenStream, function: &Function) -> TokenStream {
+    pub(super) fn lets(&self, runtime: &Runtime<'_>, function: &Function) -> TokenStream {
+        let private = runtime.at(Span::mixed_site());
         let each = self.0.iter().enumerate().map(|(at, path)| {
             let text = name(at);
             let place = argument(path, function, Span::mixed_site());
@@ -49,12 +50,13 @@ fn name(at: usize) -> Ident {
 
 /// `&[Piece::Text("users:"), Piece::Arg(&id)]`
 pub(super) fn pieces(
-    private: &TokenStream,
+    runtime: &Runtime<'_>,
     template: &Template,
     function: &Function,
     args: &Args<'_>,
 ) -> TokenStream {
     let span = at(template.literal.span());
+    let private = runtime.at(span);
     let each = template.parts.iter().map(|part| match part {
         Part::Text(text) => quote_spanned!(span=> #private::Piece::Text(#text)),
         Part::Path(path) => match args {

@@ -3,7 +3,7 @@
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens as _, quote, quote_spanned};
 
-use super::{at, private};
+use super::{Runtime, at, start};
 use crate::input::Form;
 use crate::model::{Cached, KeyPart};
 use crate::template::Template;
@@ -12,23 +12,21 @@ use crate::value::{Length, Ttl};
 
 // Output:
 //     {
-//         static __CACHE_SITE: Site = Site::new(Spec::new(…).ttl(…)…);
+//         static __CACHE_SITE: Site = Site::new({
+//             let __spec = Spec::new(Preset::Query, "user", module_path!(), &["id"]);
+//             let __spec = __spec.ttl(Duration::from_millis(300000));
+//             __spec
+//         });
 //         inventory::submit! { SiteRef(&__CACHE_SITE) }
 //         &__CACHE_SITE
 //     }
+//
+// One statement for each option, so that what the compiler has to say of a constant is said at the constant.
 /// The site, as an expression.
-pub(super) fn site(model: &Cached) -> TokenStream {
-    let private = private(&model.krate);
-    let spec = spec(model, &private);
-    quote_spanned! {Span::mixed_site()=> {
-        static __CACHE_SITE: #private::Site = #private::Site::new(#spec);
-        #private::inventory::submit! { #private::SiteRef(&__CACHE_SITE) }
-        &__CACHE_SITE
-    }}
-}
-
-fn spec(model: &Cached, private: &TokenStream) -> TokenStream {
-    let preset = Ident::new(model.preset.variant, Span::mixed_site());
+pub(super) fn site(model: &Cached, runtime: &Runtime<'_>) -> TokenStream {
+    let span = Span::mixed_site();
+    let private = runtime.at(span);
+    let preset = Ident::new(model.preset.variant, span);
     let function = model.function.name();
     let args = model.key.iter().filter_map(|part| match part {
         KeyPart::Binding(place) => {
@@ -38,81 +36,98 @@ fn spec(model: &Cached, private: &TokenStream) -> TokenStream {
         }
         KeyPart::Expr(expr) => Some(text::compact(expr.to_token_stream()).to_token_stream()),
     });
-    let mut spec = quote! {
-        #private::Spec::new(#private::Preset::#preset, #function, #private::module_path!(), &[#(#args),*])
-            .at(#private::file!(), #private::line!())
+    let options = options(model, runtime);
+    quote_spanned! {span=> {
+        static __CACHE_SITE: #private::Site = #private::Site::new({
+            let __spec = #private::Spec::new(
+                #private::Preset::#preset,
+                #function,
+                #private::module_path!(),
+                &[#(#args),*],
+            );
+            let __spec = __spec.at(#private::file!(), #private::line!());
+            #(#options)*
+            __spec
+        });
+        #private::inventory::submit! { #private::SiteRef(&__CACHE_SITE) }
+        &__CACHE_SITE
+    }}
+}
+
+/// `let __spec = __spec.capacity(100);`
+fn options(model: &Cached, runtime: &Runtime<'_>) -> Vec<TokenStream> {
+    let mut options = Vec::new();
+    let span = Span::mixed_site();
+    let mut set = |name: &str, value: Option<TokenStream>| {
+        let method = Ident::new(name, span);
+        options.push(quote_spanned!(span=> let __spec = __spec.#method(#value);));
     };
-    let mut push = |tokens: TokenStream| spec.extend(tokens);
-    match &model.ttl {
-        None => {}
-        Some(Ttl::For(length)) => push(timed("ttl", length, private)),
-        Some(Ttl::Never) => push(quote!(.ttl_never())),
-        Some(Ttl::ByValue(_)) => push(quote!(.ttl_by_value())),
-    }
-    match &model.none_ttl {
-        None => {}
-        Some(length) if length.is_zero() => push(quote!(.none_ttl_off())),
-        Some(length) => push(timed("none_ttl", length, private)),
-    }
-    for (name, length) in [("err_ttl", &model.err_ttl), ("min_cost", &model.min_cost)] {
-        if let Some(length) = length {
-            push(timed(name, length, private));
-        }
-    }
     if let Some(permille) = model.jitter {
-        push(quote!(.jitter(#permille)));
+        set("jitter", Some(quote!(#permille)));
     }
     if let Some(entries) = model.capacity {
-        push(quote!(.capacity(#entries)));
+        set("capacity", Some(quote!(#entries)));
     }
     if let Some(version) = model.version {
-        push(quote!(.version(#version)));
+        set("version", Some(quote!(#version)));
     }
     if let Some(name) = &model.name {
-        push(quote!(.name(#name)));
+        set("name", Some(quote!(#name)));
     }
     if let Some(template) = &model.template {
-        let source = template.source();
-        push(quote!(.template(#source)));
+        set("template", Some(template.source().to_token_stream()));
     }
     let omits = &model.omits;
     if !omits.is_empty() {
-        push(quote!(.omits(&[#(#omits),*])));
+        set("omits", Some(quote!(&[#(#omits),*])));
     }
     if !model.tags.is_empty() {
         let tags = model.tags.iter().map(Template::source);
-        push(quote!(.tags(&[#(#tags),*])));
-    }
-    if model.when.is_some() {
-        push(quote!(.when()));
+        set("tags", Some(quote!(&[#(#tags),*])));
     }
     if let Some(hash) = model.fingerprint {
-        push(quote!(.fingerprint(#hash)));
+        set("fingerprint", Some(quote!(#hash)));
     }
-    if model.memory_only {
-        push(quote!(.memory_only()));
+    let flags = [
+        ("ttl_never", matches!(model.ttl, Some(Ttl::Never))),
+        ("ttl_by_value", matches!(model.ttl, Some(Ttl::ByValue(_)))),
+        (
+            "none_ttl_off",
+            model.none_ttl.as_ref().is_some_and(Length::is_zero),
+        ),
+        ("when", model.when.is_some()),
+        ("memory_only", model.memory_only),
+        ("blocking", matches!(model.function.form, Form::Sync)),
+    ];
+    for (name, _) in flags.into_iter().filter(|(_, is_on)| *is_on) {
+        set(name, None);
     }
-    if matches!(model.function.form, Form::Sync) {
-        push(quote!(.blocking()));
+    let ttl = match &model.ttl {
+        Some(Ttl::For(length)) => Some(length),
+        _ => None,
+    };
+    let none_ttl = model.none_ttl.as_ref().filter(|length| !length.is_zero());
+    let lengths = [
+        ("ttl", ttl),
+        ("none_ttl", none_ttl),
+        ("err_ttl", model.err_ttl.as_ref()),
+        ("min_cost", model.min_cost.as_ref()),
+    ];
+    for (name, length) in lengths {
+        options.extend(length.map(|length| timed(name, length, runtime)));
     }
-    spec
+    options
 }
 
-/// `.ttl(Duration::from_millis(300000))`
-fn timed(name: &str, length: &Length, private: &TokenStream) -> TokenStream {
-    match length {
-        Length::Millis(millis, span) => {
-            let method = Ident::new(name, at(*span));
-            quote!(.#method(#private::Duration::from_millis(#millis)))
+/// `let __spec = __spec.ttl(Duration::from_millis(300000));`, all of it at the constant.
+fn timed(name: &str, length: &Length, runtime: &Runtime<'_>) -> TokenStream {
+    let (span, value) = match length {
+        Length::Millis(millis, place) => {
+            let private = runtime.at(at(*place));
+            (at(*place), quote!(#private::Duration::from_millis(#millis)))
         }
-        Length::Const(expr) => {
-            let span = expr
-                .to_token_stream()
-                .into_iter()
-                .next()
-                .map_or_else(Span::mixed_site, |token| token.span());
-            let method = Ident::new(name, at(span));
-            quote_spanned!(at(span)=> .#method(#expr))
-        }
-    }
+        Length::Const(expr) => (start(expr), expr.to_token_stream()),
+    };
+    let method = Ident::new(name, span);
+    quote_spanned!(span=> let __spec = __spec.#method(#value);)
 }

@@ -4,7 +4,7 @@ use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens as _, quote, quote_spanned};
 use syn::FnArg;
 
-use super::{body, private};
+use super::{Runtime, body};
 use crate::input;
 use crate::model::Warmup;
 use crate::text;
@@ -19,7 +19,7 @@ use crate::text;
 //     };
 /// The function as it is, and a registered call of it.
 pub(crate) fn warmup(model: &Warmup) -> TokenStream {
-    let private = private(&model.krate);
+    let private = Runtime(&model.krate).at(Span::mixed_site());
     let function = &model.function;
     let name = &function.sig.ident;
     let cfgs = input::cfgs(&function.attrs);

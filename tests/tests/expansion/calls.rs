@@ -6,14 +6,14 @@ use serde::{Serialize, Serializer};
 
 /// Counts the runs of a body; one key for all of one test, another for every other test.
 #[derive(Debug)]
-pub struct Calls {
+pub(crate) struct Calls {
     count: AtomicU64,
     test: u64,
 }
 
 impl Calls {
     /// A counter for one test.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         static TESTS: AtomicU64 = AtomicU64::new(0);
         Self {
             count: AtomicU64::new(0),
@@ -22,12 +22,12 @@ impl Calls {
     }
 
     /// The body runs.
-    pub fn count(&self) {
+    pub(crate) fn count(&self) {
         self.count.fetch_add(1, Ordering::Relaxed);
     }
 
     /// How often since this was last asked.
-    pub fn taken(&self) -> u64 {
+    pub(crate) fn taken(&self) -> u64 {
         self.count.swap(0, Ordering::Relaxed)
     }
 }

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use serde::{Serialize, Serializer};
 
 use super::super::encoder::length;
-use super::super::{Encoder, KeyBytes, KeyError, name_hash};
+use super::super::{Encoder, KeyError, name_hash};
 use super::{bytes, events, try_bytes};
 
 #[test]
@@ -247,19 +247,4 @@ fn names_are_hashed_with_fnv_1a() {
     assert_eq!(name_hash(""), 0x811c_9dc5);
     assert_eq!(name_hash("a"), 0xe40c_292c);
     assert_eq!(name_hash("foobar"), 0xbf9c_f968);
-}
-
-#[test]
-fn kept_bytes_are_the_bytes() {
-    assert_eq!(size_of::<KeyBytes>(), 40);
-    for len in 0..100 {
-        let key = (0..len).collect::<Vec<u8>>();
-        let kept = KeyBytes::new(&key);
-        assert_eq!(kept.as_slice(), key);
-        assert_eq!(kept.clone(), kept);
-        assert_eq!(kept.heap_bytes() > 0, len > 38);
-        let mut other = key.clone();
-        other.push(0);
-        assert_ne!(KeyBytes::new(&other), kept);
-    }
 }

@@ -116,6 +116,11 @@ impl MemoryKey {
         self.hash
     }
 
+    /// The function's instance.
+    pub(crate) fn identity(&self) -> TypeId {
+        self.identity
+    }
+
     /// The canonical bytes of the arguments.
     pub(crate) fn bytes(&self) -> &[u8] {
         self.bytes.as_slice()
