@@ -20,7 +20,10 @@ fn a_process_has_one_cache() {
     assert_eq!((square(1), square(1)), (1, 1));
     assert_eq!(stored_here(), 1);
 
-    let error = Cache::builder().ttl("[", Duration::MAX).install_blocking().unwrap_err();
+    let error = Cache::builder()
+        .ttl("[", Duration::MAX)
+        .install_blocking()
+        .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Config);
 
     let installed = block_on(Cache::builder().namespace("shop").install()).unwrap();
@@ -39,5 +42,11 @@ fn a_process_has_one_cache() {
 
     let test = TestCache::new();
     test.enter(|| square(1));
-    assert_eq!((installed.stats().total.hits, test.cache().stats().total.stores), (2, 1));
+    assert_eq!(
+        (
+            installed.stats().total.hits,
+            test.cache().stats().total.stores
+        ),
+        (2, 1)
+    );
 }

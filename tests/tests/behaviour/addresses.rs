@@ -41,7 +41,24 @@ fn the_user_called_star_is_not_everybody() {
 #[test]
 fn what_is_written_and_what_is_invalidated_are_escaped_alike() {
     start().enter(|| {
-        let odd = ["a:b", "a%3Ab", "*", "?", "[x]", "\\", "{", "}", "%", "%%", "\n", "\0", "ß", "", " ", "\u{1f980}"];
+        let odd = [
+            "a:b",
+            "a%3Ab",
+            "*",
+            "?",
+            "[x]",
+            "\\",
+            "{",
+            "}",
+            "%",
+            "%%",
+            "\n",
+            "\0",
+            "ß",
+            "",
+            " ",
+            "\u{1f980}",
+        ];
         for id in odd {
             let before = user(id);
             assert_eq!(user(id), before, "{id:?}");
@@ -52,8 +69,10 @@ fn what_is_written_and_what_is_invalidated_are_escaped_alike() {
             assert!(user(id) > after, "{id:?}");
         }
         // Each of them has a name of its own.
-        let addresses: std::collections::BTreeSet<_> =
-            odd.iter().map(|id| blocking::key_of(|| user(id)).unwrap().address).collect();
+        let addresses: std::collections::BTreeSet<_> = odd
+            .iter()
+            .map(|id| blocking::key_of(|| user(id)).unwrap().address)
+            .collect();
         assert_eq!(addresses.len(), odd.len());
     });
 }
@@ -62,7 +81,10 @@ fn what_is_written_and_what_is_invalidated_are_escaped_alike() {
 fn the_escapes_are_those_of_the_guide() {
     start().enter(|| {
         let address = |id: &str| blocking::key_of(|| user(id)).unwrap().address;
-        assert_eq!(address("a:b*c?d[e]f\\g{h}i%j\nk"), "resource:users:a%3Ab%2Ac%3Fd%5Be%5Df%5Cg%7Bh%7Di%25j%0Ak");
+        assert_eq!(
+            address("a:b*c?d[e]f\\g{h}i%j\nk"),
+            "resource:users:a%3Ab%2Ac%3Fd%5Be%5Df%5Cg%7Bh%7Di%25j%0Ak"
+        );
         assert_eq!(address("Zürich, ß/~.-_"), "resource:users:Zürich, ß/~.-_");
     });
 }

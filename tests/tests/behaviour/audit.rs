@@ -56,7 +56,12 @@ const SHOP: &str = "behaviour::audit::shop";
 #[test]
 fn functions_that_were_never_called_are_known() {
     let sites = start().cache().sites();
-    let site = |name: &str| sites.iter().find(|s| s.module == SHOP && s.function == name).unwrap();
+    let site = |name: &str| {
+        sites
+            .iter()
+            .find(|s| s.module == SHOP && s.function == name)
+            .unwrap()
+    };
 
     let never = site("never_called");
     assert_eq!((never.preset, never.key), (Preset::Query, &["tenant"][..]));
@@ -66,25 +71,50 @@ fn functions_that_were_never_called_are_known() {
     assert!(never.file.ends_with("behaviour/audit.rs") && never.line > 0);
     let policy = &never.policy;
     assert_eq!(policy.ttl, Ttl::For(Duration::from_secs(20)));
-    assert_eq!((policy.none_ttl, policy.err_ttl), (Some(Duration::from_secs(3)), None));
+    assert_eq!(
+        (policy.none_ttl, policy.err_ttl),
+        (Some(Duration::from_secs(3)), None)
+    );
     assert_eq!((policy.jitter, policy.capacity), (25, Some(7)));
-    assert_eq!((policy.min_cost, policy.when, policy.memory_only), (Duration::from_millis(5), true, false));
-    assert_eq!(never.to_string(), format!("#[cache_query] {SHOP}::never_called  query:{{tenant}}:never"));
+    assert_eq!(
+        (policy.min_cost, policy.when, policy.memory_only),
+        (Duration::from_millis(5), true, false)
+    );
+    assert_eq!(
+        never.to_string(),
+        format!("#[cache_query] {SHOP}::never_called  query:{{tenant}}:never")
+    );
 
     let renamed = site("renamed");
-    assert_eq!((renamed.preset, renamed.key), (Preset::Cache, &["a + 1"][..]));
-    assert_eq!((renamed.policy.ttl, renamed.policy.memory_only, renamed.blocking), (Ttl::Never, true, true));
+    assert_eq!((renamed.preset, renamed.key), (Preset::Cache, &["a+1"][..]));
+    assert_eq!(
+        (
+            renamed.policy.ttl,
+            renamed.policy.memory_only,
+            renamed.blocking
+        ),
+        (Ttl::Never, true, true)
+    );
     assert_eq!(renamed.address, "renamed:{…}");
 
     let failing = site("failing");
-    assert_eq!((failing.policy.ttl, failing.policy.err_ttl), (Ttl::ByValue, Some(Duration::from_secs(4))));
+    assert_eq!(
+        (failing.policy.ttl, failing.policy.err_ttl),
+        (Ttl::ByValue, Some(Duration::from_secs(4)))
+    );
     let resource = site("resource");
-    assert_eq!((resource.policy.ttl, resource.policy.none_ttl), (Ttl::Configured, Some(Duration::from_secs(10))));
+    assert_eq!(
+        (resource.policy.ttl, resource.policy.none_ttl),
+        (Ttl::Configured, Some(Duration::from_secs(10)))
+    );
     assert_eq!(site("analysis").preset, Preset::Analysis);
 
     assert!(sites.is_sorted_by_key(|site| (site.module, site.function)));
     let json = serde_json::to_value(never).unwrap();
-    assert_eq!((&json["preset"], &json["function"]), (&"query".into(), &"never_called".into()));
+    assert_eq!(
+        (&json["preset"], &json["function"]),
+        (&"query".into(), &"never_called".into())
+    );
 }
 
 mod gaps {
@@ -100,7 +130,7 @@ mod gaps {
         tenant
     }
 
-    #[cache_query]
+    #[cache_query("gap-forgotten:{id}:whole")]
     pub(super) fn forgotten(id: u64) -> u64 {
         id
     }
@@ -201,13 +231,16 @@ fn a_function_that_nothing_invalidates_is_found() {
         Finding::NeverInvalidated { function, address } => Some((function, format!(" {address}"))),
         _ => None,
     });
-    assert_eq!(found, ["::forgotten query:forgotten:{…}"]);
+    assert_eq!(found, ["::forgotten query:gap-forgotten:{id}:whole"]);
 }
 
 #[test]
 fn a_template_that_omits_an_argument_is_found() {
     let found = findings(|finding| match finding {
-        Finding::TemplateOmits { function, arguments } => Some((function, format!(" {arguments:?}"))),
+        Finding::TemplateOmits {
+            function,
+            arguments,
+        } => Some((function, format!(" {arguments:?}"))),
         _ => None,
     });
     assert_eq!(found, ["::user [\"locale\"]"]);
@@ -234,8 +267,17 @@ fn what_cannot_be_weighed_is_found() {
 #[test]
 fn what_concerns_values_is_known_after_a_call() {
     let audit = start().cache().audit();
-    let known = |finding: &Finding| matches!(finding, Finding::MemoryOnly { .. } | Finding::Unweighed { .. });
+    let known = |finding: &Finding| {
+        matches!(
+            finding,
+            Finding::MemoryOnly { .. } | Finding::Unweighed { .. }
+        )
+    };
     assert!(!audit.findings.iter().any(known));
-    assert_eq!(audit.to_string().lines().count(), audit.findings.len(), "one line for each");
+    assert_eq!(
+        audit.to_string().lines().count(),
+        audit.findings.len(),
+        "one line for each"
+    );
     assert_eq!(cache_core::Audit::default().to_string(), "nothing found");
 }

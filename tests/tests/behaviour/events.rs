@@ -15,7 +15,11 @@ use crate::runs::{pause, run, runs, start};
 async fn told(id: u64) -> Result<u64, String> {
     run();
     pause().await;
-    if id == 0 { Err("zero".to_owned()) } else { Ok(id) }
+    if id == 0 {
+        Err("zero".to_owned())
+    } else {
+        Ok(id)
+    }
 }
 
 #[invalidate_cache("resource:told:{id}")]
@@ -29,7 +33,10 @@ fn texts(events: &[Event]) -> Vec<String> {
         .map(|event| {
             let text = event.to_string();
             // The clock stands still, so that every computation takes no time.
-            assert!(!text.contains("computed in") || text.contains("computed in 0.0ns"), "{text}");
+            assert!(
+                !text.contains("computed in") || text.contains("computed in 0.0ns"),
+                "{text}"
+            );
             text
         })
         .collect()
@@ -66,8 +73,16 @@ fn events_come_in_order() {
             "stored resource:told:2",
         ]
     );
-    let functions: Vec<_> = test.events().iter().map(|event| event.function.to_string()).collect();
-    assert!(functions.iter().all(|f| f.is_empty() || f == "behaviour::events::told"));
+    let functions: Vec<_> = test
+        .events()
+        .iter()
+        .map(|event| event.function.to_string())
+        .collect();
+    assert!(
+        functions
+            .iter()
+            .all(|f| f.is_empty() || f == "behaviour::events::told")
+    );
     test.forget_events();
     assert!(test.events().is_empty());
 }
@@ -103,17 +118,24 @@ fn values_are_told_too() {
     });
     assert_eq!(
         texts(&test.events()),
-        ["miss (absent) n", "stored n", "hit n", "miss (type) n", "not stored (too large) n", "invalidated n"]
+        [
+            "miss (absent) n",
+            "stored n",
+            "hit n",
+            "miss (type) n",
+            "not stored (too large) n",
+            "invalidated n"
+        ]
     );
 }
 
-#[cache("{id}")]
+#[cache("event:{id}")]
 fn plain(id: u64) -> u64 {
     let _ = id;
     run()
 }
 
-#[invalidate_cache("{id}", on = always)]
+#[invalidate_cache("event:{id}", on = always)]
 fn write_always(id: u64, well: bool) {
     let _ = id;
     assert!(well, "on purpose");
@@ -155,7 +177,7 @@ fn a_listener_may_call_the_cache() {
         let own = Arc::clone(&own);
         Cache::builder()
             .on_event(move |event| {
-                if &*event.address == "1" {
+                if &*event.address == "event:1" {
                     let cache = own.lock().unwrap().clone().unwrap();
                     cache.enter(|| plain(2));
                 }

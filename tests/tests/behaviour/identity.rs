@@ -56,12 +56,26 @@ fn skipping(pool: &Pool, user: &User, page: u32) -> u64 {
 #[test]
 fn key_and_skip_choose_what_identifies_an_entry() {
     start().enter(|| {
-        let (ada, bob, other) = (User::new(1, "Ada"), User::new(1, "Bob"), User::new(2, "Ada"));
+        let (ada, bob, other) = (
+            User::new(1, "Ada"),
+            User::new(1, "Bob"),
+            User::new(2, "Ada"),
+        );
         assert_eq!((keyed(&Pool, &ada, 1), keyed(&Pool, &bob, 1)), (1, 1));
         assert_eq!((keyed(&Pool, &ada, 2), keyed(&Pool, &other, 1)), (2, 3));
-        assert_eq!((keyed_short(&ada, 1), keyed_short(&bob, 2), keyed_short(&other, 1)), (4, 4, 5));
+        assert_eq!(
+            (
+                keyed_short(&ada, 1),
+                keyed_short(&bob, 2),
+                keyed_short(&other, 1)
+            ),
+            (4, 4, 5)
+        );
         assert_eq!((skipping(&Pool, &ada, 1), skipping(&Pool, &ada, 2)), (6, 6));
-        assert_eq!((skipping(&Pool, &bob, 1), skipping(&Pool, &other, 1)), (7, 8));
+        assert_eq!(
+            (skipping(&Pool, &bob, 1), skipping(&Pool, &other, 1)),
+            (7, 8)
+        );
     });
 }
 
@@ -92,8 +106,8 @@ mod old_place {
         id
     }
     #[cache(name = "users.load")]
-    pub(super) fn load_of<T: 'static>(id: u64) -> u64 {
-        id
+    pub(super) fn load_of<T: Default + Into<u64> + 'static>(id: u64) -> u64 {
+        id + T::default().into()
     }
     #[cache]
     pub(super) fn unnamed(id: u64) -> u64 {
@@ -120,12 +134,24 @@ mod new_place {
 #[test]
 fn a_name_survives_moving_and_a_version_does_not() {
     start().enter(|| {
-        assert_eq!(digest(|| old_place::load(1)), digest(|| new_place::fetch(1)));
-        assert_eq!(address(|| old_place::load(1)), address(|| new_place::fetch(1)));
+        assert_eq!(
+            digest(|| old_place::load(1)),
+            digest(|| new_place::fetch(1))
+        );
+        assert_eq!(
+            address(|| old_place::load(1)),
+            address(|| new_place::fetch(1))
+        );
         assert!(address(|| old_place::load(1)).starts_with("users.load:"));
         assert_ne!(digest(|| old_place::load(1)), digest(|| old_place::load(2)));
-        assert_ne!(digest(|| new_place::fetch(1)), digest(|| new_place::fetch_newer(1)));
-        assert_ne!(digest(|| old_place::unnamed(1)), digest(|| new_place::unnamed(1)));
+        assert_ne!(
+            digest(|| new_place::fetch(1)),
+            digest(|| new_place::fetch_newer(1))
+        );
+        assert_ne!(
+            digest(|| old_place::unnamed(1)),
+            digest(|| new_place::unnamed(1))
+        );
         assert_ne!(
             digest(|| old_place::load_of::<u8>(1)),
             digest(|| old_place::load_of::<u16>(1)),
@@ -155,8 +181,7 @@ mod same {
     #[cache(name = "code", fingerprint)]
     pub(super) fn code(x: u64) -> u64 {
         // Another layout is not another body.
-        x
-            + 1
+        x + 1
     }
 }
 
@@ -181,8 +206,16 @@ fn a_fingerprint_makes_new_code_new_entries() {
     start().enter(|| {
         assert_eq!(digest(|| first::code(1)), digest(|| same::code(1)));
         assert_ne!(digest(|| first::code(1)), digest(|| changed::code(1)));
-        assert_ne!(digest(|| first::analysed(1)), digest(|| changed::analysed(1)), "by itself");
-        assert_eq!(digest(|| first::plain(1)), digest(|| changed::plain(1)), "not otherwise");
+        assert_ne!(
+            digest(|| first::analysed(1)),
+            digest(|| changed::analysed(1)),
+            "by itself"
+        );
+        assert_eq!(
+            digest(|| first::plain(1)),
+            digest(|| changed::plain(1)),
+            "not otherwise"
+        );
     });
 }
 
@@ -215,7 +248,10 @@ fn addresses_begin_with_their_preset() {
         assert!(address(|| query(1)).starts_with("query:query:"));
         assert!(address(|| result(1)).starts_with("result:result:"));
         assert_eq!(address(|| resource(1)), "resource:users:1");
-        assert_eq!(address(|| analysis(true, &User::new(4, ""))), "analysis:true-4:{x}");
+        assert_eq!(
+            address(|| analysis(true, &User::new(4, ""))),
+            "analysis:true-4:{x}"
+        );
     });
 }
 
@@ -243,7 +279,10 @@ fn the_runtime_may_have_another_path() {
     let test = start();
     test.enter(|| assert_eq!((through_a_facade(1), through_a_facade(1)), (1, 1)));
     let sites = test.cache().sites();
-    let site = sites.iter().find(|site| site.function == "through_a_facade").unwrap();
+    let site = sites
+        .iter()
+        .find(|site| site.function == "through_a_facade")
+        .unwrap();
     assert_eq!(site.module, "by way of the facade");
 }
 

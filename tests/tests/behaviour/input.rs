@@ -6,12 +6,12 @@ use std::time::Duration;
 use cache_core::__private::block_on;
 use cache_core::{
     Cache, ErrorKind, EventKind, Memory, MissReason, RefusalReason, blocking, cache,
-    cache_resource, current, explain, invalidate_cache, key_of,
+    cache_resource, invalidate_cache, key_of,
 };
 use serde::ser::Error as _;
 use serde::{Serialize, Serializer};
 
-use crate::runs::{Gate, Hand, run, runs, start};
+use crate::runs::{run, runs, start};
 
 /// Fails to be written if it is 0.
 #[derive(Clone, Copy)]
@@ -56,7 +56,13 @@ fn an_argument_that_cannot_be_a_key_runs_the_body_and_stores_nothing() {
     let stats = test.cache().stats();
     let f = stats.function("unkeyable").unwrap();
     assert_eq!((f.stores, f.entries, f.hits), (1, 1, 1));
-    assert_eq!((f.misses.of(MissReason::Bypass), f.refusals.of(RefusalReason::Bypass)), (4, 4));
+    assert_eq!(
+        (
+            f.misses.of(MissReason::Bypass),
+            f.refusals.of(RefusalReason::Bypass)
+        ),
+        (4, 4)
+    );
 }
 
 #[test]
@@ -97,25 +103,6 @@ fn around(n: u64, fragile: Fragile) -> u64 {
     run()
 }
 
-#[test]
-fn what_was_computed_from_a_call_without_a_key_is_as_right_as_any() {
-    start().enter(|| {
-        let outer = |n| around(n, Fragile(5));
-        assert_eq!((outer(1), outer(1)), (2, 2));
-    });
-    #[cache]
-    fn hides(n: u64) -> u64 {
-        let _ = n;
-        unkeyable(7, Fragile(0));
-        run()
-    }
-    start().enter(|| {
-        let before = hides(1);
-        blocking::invalidate_pattern("fragile:7").unwrap();
-        assert!(hides(1) > before, "an invalidation of the inner address reaches it, stored or not");
-    });
-}
-
 /// Cannot be displayed if it is 0, and begins all the same.
 #[derive(Clone, Copy, Serialize)]
 struct Silent(u64);
@@ -123,7 +110,11 @@ struct Silent(u64);
 impl fmt::Display for Silent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("silent-")?;
-        if self.0 == 0 { Err(fmt::Error) } else { write!(f, "{}", self.0) }
+        if self.0 == 0 {
+            Err(fmt::Error)
+        } else {
+            write!(f, "{}", self.0)
+        }
     }
 }
 
@@ -158,13 +149,28 @@ fn what_cannot_be_named_is_not_stored() {
         assert_eq!((unnamed(zero), unnamed(zero)), (1, 2));
         assert_eq!((untagged(zero), untagged(zero)), (3, 4));
         assert_eq!((untagged_late(zero), untagged_late(zero)), (5, 6));
-        assert_eq!((untagged_by_value(zero).1, untagged_by_value(zero).1), (7, 8));
+        assert_eq!(
+            (untagged_by_value(zero).1, untagged_by_value(zero).1),
+            (7, 8)
+        );
         assert_eq!((unnamed(Silent(1)), unnamed(Silent(1))), (9, 9));
         assert_eq!((untagged(Silent(1)), untagged(Silent(1))), (10, 10));
-        assert_eq!((untagged_late(Silent(1)), untagged_late(Silent(1))), (11, 11));
-        assert_eq!((untagged_by_value(Silent(1)).1, untagged_by_value(Silent(1)).1), (12, 12));
+        assert_eq!(
+            (untagged_late(Silent(1)), untagged_late(Silent(1))),
+            (11, 11)
+        );
+        assert_eq!(
+            (
+                untagged_by_value(Silent(1)).1,
+                untagged_by_value(Silent(1)).1
+            ),
+            (12, 12)
+        );
     });
-    assert_eq!(test.count("*Display*", |kind| kind == EventKind::Unkeyable), 4);
+    assert_eq!(
+        test.count("*Display*", |kind| kind == EventKind::Unkeyable),
+        4
+    );
     assert_eq!(test.cache().stats().total.stores, 4);
 }
 
@@ -180,12 +186,20 @@ fn around_untagged_late(n: u64) -> u64 {
     run()
 }
 
+#[cache]
+fn around_keyless(n: u64) -> u64 {
+    let _ = n;
+    block_on(unkeyable_async(Fragile(0))).unwrap_or_default();
+    run()
+}
+
 #[test]
 fn what_was_computed_from_what_cannot_be_named_is_not_stored() {
     start().enter(|| {
         assert_eq!((around_unnamed(0), around_unnamed(0)), (2, 4));
         assert_eq!((around_untagged_late(0), around_untagged_late(0)), (6, 8));
         assert_eq!((around_unnamed(1), around_unnamed(1)), (10, 10));
+        assert_eq!((around_keyless(1), around_keyless(1)), (12, 14));
     });
 }
 
@@ -235,7 +249,11 @@ fn an_invalidation_that_cannot_be_written_reaches_more_and_never_less() {
         };
         ask();
         write_unnamed(Silent(0));
-        assert_eq!(ask(), (true, false), "what is before the argument still counts");
+        assert_eq!(
+            ask(),
+            (true, false),
+            "what is before the argument still counts"
+        );
         write_unnamed_late(Silent(0));
         assert!(ask().0, "whenever the text is made");
         write_unnamed_at_once(Silent(0));
@@ -258,19 +276,38 @@ fn a_set_up_that_cannot_work_is_an_error() {
         (error.kind(), error.to_string())
     };
     let (found, text) = kind(Cache::builder().ttl("[", Duration::from_secs(1)));
-    assert!(found == ErrorKind::Config && text.contains("help:"), "{text}");
+    assert!(
+        found == ErrorKind::Config && text.contains("help:"),
+        "{text}"
+    );
     let (found, text) = kind(Cache::builder().ttl("", Duration::from_secs(1)));
     assert!(found == ErrorKind::Config && text.contains("`*`"), "{text}");
     let (found, text) = kind(Cache::builder().ttl("a:*", Duration::ZERO));
-    assert!(found == ErrorKind::Config && text.contains("`a:*`"), "{text}");
+    assert!(
+        found == ErrorKind::Config && text.contains("`a:*`"),
+        "{text}"
+    );
     let (found, text) = kind(Cache::builder().memory(Memory::new().max_bytes(0)));
-    assert!(found == ErrorKind::Config && text.contains("max_bytes"), "{text}");
+    assert!(
+        found == ErrorKind::Config && text.contains("max_bytes"),
+        "{text}"
+    );
     let (found, text) = kind(Cache::builder().memory(Memory::new().max_entry_bytes(0)));
-    assert!(found == ErrorKind::Config && text.contains("max_entry_bytes"), "{text}");
+    assert!(
+        found == ErrorKind::Config && text.contains("max_entry_bytes"),
+        "{text}"
+    );
     let error = block_on(Cache::builder().ttl("[", Duration::MAX).build()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Config);
-    let (_, text) = kind(Cache::builder().ttl("\\", Duration::MAX).ttl("[", Duration::MAX));
-    assert!(text.contains("backslash"), "the first mistake is told: {text}");
+    let (_, text) = kind(
+        Cache::builder()
+            .ttl("\\", Duration::MAX)
+            .ttl("[", Duration::MAX),
+    );
+    assert!(
+        text.contains("backslash"),
+        "the first mistake is told: {text}"
+    );
 }
 
 #[test]
@@ -307,7 +344,10 @@ fn a_long_key_is_a_key() {
         blocking::invalidate_pattern("*y").unwrap();
         assert_eq!((by_text(&a, vec![]), by_text(&b, vec![])), (1, 4));
     });
-    assert!(test.cache().stats().total.bytes > 30_000, "keys take room, too");
+    assert!(
+        test.cache().stats().total.bytes > 30_000,
+        "keys take room, too"
+    );
 }
 
 #[test]
@@ -319,45 +359,4 @@ fn a_key_larger_than_an_entry_may_be_is_computed_for() {
     });
     let stats = test.cache().stats();
     assert_eq!(stats.total.refusals.of(RefusalReason::TooLarge), 2);
-}
-
-#[cache(skip(gate))]
-async fn waits(gate: &Gate) -> u64 {
-    let n = run();
-    gate.pass().await;
-    n
-}
-
-#[test]
-fn a_future_that_is_cancelled_in_a_scope_leaves_nothing_behind() {
-    let (test, outer) = (start(), cache_core::TestCache::new());
-    let gate = Gate::default();
-    outer.enter(|| {
-        for polls in 0..3 {
-            let mut call = Hand::new(test.run(explain(waits(&gate))));
-            for _ in 0..polls {
-                assert!(call.poll().is_pending());
-            }
-            drop(call);
-            assert_eq!(current().stats().total.calls(), 0, "the scope around is back");
-        }
-        gate.open();
-        let value = block_on(test.run(waits(&gate)));
-        assert_eq!(value, runs());
-        assert_eq!(block_on(test.run(waits(&gate))), value);
-    });
-    assert_eq!(outer.cache().stats().total.calls(), 0);
-    assert_eq!(test.cache().stats().total.stores, 1);
-}
-
-#[test]
-fn a_panic_in_a_scope_leaves_it() {
-    let (test, outer) = (start(), cache_core::TestCache::new());
-    outer.enter(|| {
-        let panics = || test.enter(|| -> u64 { panic!("on purpose") });
-        assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(panics)).is_err());
-        loud(1);
-    });
-    assert_eq!(outer.cache().stats().total.calls(), 1);
-    assert_eq!(test.cache().stats().total.calls(), 0);
 }

@@ -146,7 +146,11 @@ fn forgotten_records_cost_hits_and_never_the_truth() {
             // In use, hence found valid again and again.
             assert_eq!(item(1, 2), 2);
         }
-        assert_eq!(item(1, 1), 3, "its record is forgotten, and it is not served");
+        assert_eq!(
+            item(1, 1),
+            3,
+            "its record is forgotten, and it is not served"
+        );
     });
 }
 
@@ -207,7 +211,10 @@ fn typed_targets_reach_exactly_their_call() {
             let mut again = Vec::new();
             for (label, value) in [
                 ("async", block_on(owned_by(&Pool, "ada".into(), vec![1, 2]))),
-                ("async other", block_on(owned_by(&Pool, "ada".into(), vec![1]))),
+                (
+                    "async other",
+                    block_on(owned_by(&Pool, "ada".into(), vec![1])),
+                ),
                 ("sync", owned_sync("ada!".into())),
                 ("sync other", owned_sync("ada".into())),
             ] {
@@ -239,8 +246,16 @@ fn typed_targets_do_not_run_the_bodies_they_name() {
         assert_eq!(runs(), 1, "the writer's own");
     });
     let total = test.cache().stats().total;
-    assert_eq!((total.computed, total.misses.total(), total.hits), (0, 0, 0), "nor count as calls");
-    assert_eq!(test.cache().stats().invalidations, 1, "one record for all of them");
+    assert_eq!(
+        (total.computed, total.misses.total(), total.hits),
+        (0, 0, 0),
+        "nor count as calls"
+    );
+    assert_eq!(
+        test.cache().stats().invalidations,
+        1,
+        "one record for all of them"
+    );
 }
 
 #[derive(Serialize)]
@@ -276,7 +291,12 @@ fn typed_targets_may_be_methods() {
     start().enter(|| {
         let mut shop = Shop(1);
         let ask = |shop: &Shop| {
-            (shop.stock(1), block_on(shop.price(1)), shop.stock(2), Shop(2).stock(1))
+            (
+                shop.stock(1),
+                block_on(shop.price(1)),
+                shop.stock(2),
+                Shop(2).stock(1),
+            )
         };
         assert_eq!(ask(&shop), (1, 2, 3, 4));
         block_on(shop.sell(1)).unwrap();

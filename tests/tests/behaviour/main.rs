@@ -1,6 +1,11 @@
 //! What a program that annotates functions sees: one module per concept, every test in a cache of its own.
 
 #![forbid(unsafe_code)]
+#![expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "all of it is tests, the functions beside them too"
+)]
 
 mod addresses;
 mod audit;
@@ -14,6 +19,7 @@ mod patterns;
 mod regression;
 mod rules;
 mod runs;
+mod scopes;
 mod values;
 mod warmup;
 mod weights;

@@ -59,32 +59,73 @@ fn the_numbers_are_exact() {
     let f = stats.function("counted").unwrap();
     assert_eq!(f.name, "behaviour::observing::counted");
     assert_eq!(f.hits, 5);
-    let misses: Vec<_> = MissReason::ALL.iter().map(|why| (why.as_str(), f.misses.of(*why))).collect();
+    let misses: Vec<_> = MissReason::ALL
+        .iter()
+        .map(|why| (why.as_str(), f.misses.of(*why)))
+        .collect();
     assert_eq!(
         misses,
-        [("absent", 7), ("expired", 1), ("invalidated", 1), ("evicted", 0), ("type", 0), ("bypass", 1)]
+        [
+            ("absent", 7),
+            ("expired", 1),
+            ("invalidated", 1),
+            ("evicted", 0),
+            ("type", 0),
+            ("bypass", 1)
+        ]
     );
     assert_eq!((f.misses.total(), f.calls(), f.coalesced), (10, 15, 2));
     assert!((f.hit_rate() - 5.0 / 15.0).abs() < 1e-9);
     let refusals: Vec<_> = f.refusals.iter().filter(|(_, count)| *count > 0).collect();
     assert_eq!(
         refusals,
-        [(RefusalReason::Failed, 2), (RefusalReason::Absent, 2), (RefusalReason::Bypass, 1)]
+        [
+            (RefusalReason::Failed, 2),
+            (RefusalReason::Absent, 2),
+            (RefusalReason::Bypass, 1)
+        ]
     );
-    assert_eq!((f.computed, f.failed, f.stores, f.evictions, f.entries), (8, 2, 3, 0, 1));
+    assert_eq!(
+        (f.computed, f.failed, f.stores, f.evictions, f.entries),
+        (8, 2, 3, 0, 1)
+    );
     assert_eq!(f.compute_time, Duration::from_millis(16));
-    assert_eq!(f.time_saved, Duration::from_millis(14), "seven times two milliseconds");
+    assert_eq!(
+        f.time_saved,
+        Duration::from_millis(14),
+        "seven times two milliseconds"
+    );
     assert!((64..2_000).contains(&f.bytes), "{}", f.bytes);
 
     let f = stats.function("observing::narrow").unwrap();
     assert_eq!((f.hits, f.stores, f.evictions, f.entries), (1, 3, 2, 1));
-    assert_eq!((f.misses.of(MissReason::Absent), f.misses.of(MissReason::Evicted)), (2, 1));
+    assert_eq!(
+        (
+            f.misses.of(MissReason::Absent),
+            f.misses.of(MissReason::Evicted)
+        ),
+        (2, 1)
+    );
 
     assert_eq!(stats.functions.len(), 2);
-    assert!(stats.functions[0].name.ends_with("counted"), "the busiest comes first");
+    assert!(
+        stats.functions[0].name.ends_with("counted"),
+        "the busiest comes first"
+    );
     let total = &stats.total;
-    assert_eq!((total.hits, total.misses.total(), total.coalesced, total.entries), (6, 13, 2, 2));
-    assert_eq!(total.bytes, stats.functions.iter().map(|f| f.bytes).sum::<u64>());
+    assert_eq!(
+        (
+            total.hits,
+            total.misses.total(),
+            total.coalesced,
+            total.entries
+        ),
+        (6, 13, 2, 2)
+    );
+    assert_eq!(
+        total.bytes,
+        stats.functions.iter().map(|f| f.bytes).sum::<u64>()
+    );
     assert_eq!((stats.invalidations, stats.max_bytes), (1, 128 << 20));
     assert!(stats.function("ounted").is_none() && stats.function("nobody").is_none());
 }
@@ -104,21 +145,60 @@ fn statistics_are_a_table() {
     let table = test.cache().stats().to_string();
     let lines: Vec<_> = table.lines().collect();
     assert_eq!(lines.len(), 5, "{table}");
-    let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    let words = |line: &str| {
+        line.split_whitespace()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
     assert_eq!(
         words(lines[0]),
-        ["function", "calls", "hit", "coalesced", "stores", "mean", "saved", "entries", "bytes", "misses"]
+        [
+            "function",
+            "calls",
+            "hit",
+            "coalesced",
+            "stores",
+            "mean",
+            "saved",
+            "entries",
+            "bytes",
+            "misses"
+        ]
     );
     let counted = words(lines[1]);
-    assert_eq!(counted[..8], ["behaviour::observing::counted", "15", "33.3%", "2", "3", "2.0ms", "14.0ms", "1"]);
-    assert!(lines[1].ends_with("7 absent, 1 expired, 1 invalidated, 1 bypass"), "{table}");
+    assert_eq!(
+        counted[..8],
+        [
+            "behaviour::observing::counted",
+            "15",
+            "33.3%",
+            "2",
+            "3",
+            "2.0ms",
+            "14.0ms",
+            "1"
+        ]
+    );
+    assert!(
+        lines[1].ends_with("7 absent, 1 expired, 1 invalidated, 1 bypass"),
+        "{table}"
+    );
     assert!(words(lines[3])[0] == "total");
     let aligned = lines[0].find("  misses").unwrap();
     for line in &lines[1..4] {
         assert_eq!(&line[aligned..aligned + 2], "  ", "{table}");
     }
-    assert!(lines[4].starts_with("1 invalidations, ") && lines[4].ends_with("128.0 MiB in use"), "{table}");
-    assert!(TestCache::new().cache().stats().to_string().contains("total"));
+    assert!(
+        lines[4].starts_with("1 invalidations, ") && lines[4].ends_with("128.0 MiB in use"),
+        "{table}"
+    );
+    assert!(
+        TestCache::new()
+            .cache()
+            .stats()
+            .to_string()
+            .contains("total")
+    );
 }
 
 #[test]
@@ -128,12 +208,18 @@ fn statistics_are_data() {
     let json = serde_json::to_value(test.cache().stats()).unwrap();
     let counted = &json["functions"][0];
     assert_eq!(counted["name"], "behaviour::observing::counted");
-    assert_eq!((&counted["hits"], &counted["coalesced"]), (&5.into(), &2.into()));
+    assert_eq!(
+        (&counted["hits"], &counted["coalesced"]),
+        (&5.into(), &2.into())
+    );
     assert_eq!(counted["misses"]["invalidated"], 1);
     assert_eq!(counted["misses"]["type"], 0);
     assert_eq!(counted["refusals"]["failed"], 2);
     assert_eq!(json["total"]["hits"], 6);
-    assert_eq!((&json["invalidations"], &json["max_bytes"]), (&1.into(), &(128 << 20).into()));
+    assert_eq!(
+        (&json["invalidations"], &json["max_bytes"]),
+        (&1.into(), &(128 << 20).into())
+    );
 }
 
 #[test]
@@ -141,14 +227,26 @@ fn a_call_is_explained() {
     let test = start();
     block_on(test.run(async {
         let (_, trace) = explain(counted(&test, 2)).await;
-        assert_eq!((trace.miss, trace.stored, trace.tier), (Some(MissReason::Absent), true, None));
-        assert_eq!((trace.cost, trace.refused), (Some(Duration::from_millis(2)), None));
-        assert_eq!(trace.to_string(), "query:counted:2: miss (absent), computed in 2.0ms, stored");
+        assert_eq!(
+            (trace.miss, trace.stored, trace.tier),
+            (Some(MissReason::Absent), true, None)
+        );
+        assert_eq!(
+            (trace.cost, trace.refused),
+            (Some(Duration::from_millis(2)), None)
+        );
+        assert_eq!(
+            trace.to_string(),
+            "query:counted:2: miss (absent), computed in 2.0ms, stored"
+        );
         test.advance(Duration::from_secs(3));
         let (_, trace) = explain(counted(&test, 2)).await;
         assert_eq!((trace.tier, trace.miss), (Some("memory"), None));
         assert_eq!(trace.age, Some(Duration::from_millis(3_002)));
-        assert_eq!(trace.to_string(), "query:counted:2: hit in memory, 3.0s old");
+        assert_eq!(
+            trace.to_string(),
+            "query:counted:2: hit in memory, 3.0s old"
+        );
         let (_, trace) = explain(counted(&test, 0)).await;
         assert_eq!(trace.refused, Some(RefusalReason::Failed));
         let (_, trace) = explain(async { 1 }).await;

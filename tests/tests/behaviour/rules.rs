@@ -42,8 +42,21 @@ fn when_sees_the_value_and_only_the_value() {
     let stats = test.cache().stats();
     let refusals = stats.function("not_empty").unwrap().refusals;
     assert_eq!(refusals.of(RefusalReason::When), 2);
-    assert_eq!((refusals.of(RefusalReason::Absent), refusals.of(RefusalReason::Failed)), (2, 2));
-    assert_eq!(stats.function("nonzero").unwrap().refusals.of(RefusalReason::When), 2);
+    assert_eq!(
+        (
+            refusals.of(RefusalReason::Absent),
+            refusals.of(RefusalReason::Failed)
+        ),
+        (2, 2)
+    );
+    assert_eq!(
+        stats
+            .function("nonzero")
+            .unwrap()
+            .refusals
+            .of(RefusalReason::When),
+        2
+    );
 }
 
 #[cache(min_cost = "5ms", skip(test))]
@@ -57,11 +70,18 @@ fn min_cost_keeps_what_took_at_least_that_long() {
     let test = start();
     test.enter(|| {
         assert_eq!((costly(&test, 4_999), costly(&test, 4_999)), (1, 2));
-        assert_eq!((costly(&test, 5_000), costly(&test, 5_000)), (3, 3), "exactly that long is enough");
+        assert_eq!(
+            (costly(&test, 5_000), costly(&test, 5_000)),
+            (3, 3),
+            "exactly that long is enough"
+        );
     });
     let stats = test.cache().stats();
     assert_eq!(stats.total.refusals.of(RefusalReason::Cheap), 2);
-    assert_eq!(stats.total.compute_time, Duration::from_micros(4_999 * 2 + 5_000));
+    assert_eq!(
+        stats.total.compute_time,
+        Duration::from_micros(4_999 * 2 + 5_000)
+    );
 }
 
 #[cache(capacity = 3)]
@@ -94,9 +114,13 @@ fn a_capacity_is_exact_and_concerns_one_function() {
             assert_eq!(entries("few"), (n + 1).min(3));
             assert_eq!(entries("one"), 1);
         }
-        let kept = (0..10).filter(|n| blocking::peek(|| few(*n)).unwrap().is_some()).count();
+        let kept = (0..10)
+            .filter(|n| blocking::peek(|| few(*n)).unwrap().is_some())
+            .count();
         assert_eq!(kept, 3);
-        let kept = (0..10).filter(|n| blocking::peek(|| many(*n)).unwrap().is_some()).count();
+        let kept = (0..10)
+            .filter(|n| blocking::peek(|| many(*n)).unwrap().is_some())
+            .count();
         assert_eq!(kept, 10, "the others stay");
 
         let last = blocking::peek(|| few(9)).unwrap();
@@ -105,7 +129,11 @@ fn a_capacity_is_exact_and_concerns_one_function() {
         blocking::refresh(|| few(9));
         block_on(refresh(one(9)));
         assert_eq!(runs(), before + 2);
-        assert_eq!((entries("few"), entries("one")), (3, 1), "a new value takes the place of its old one");
+        assert_eq!(
+            (entries("few"), entries("one")),
+            (3, 1),
+            "a new value takes the place of its old one"
+        );
     });
     let stats = test.cache().stats();
     let few = stats.function("few").unwrap();
@@ -146,10 +174,16 @@ fn what_stays_in_memory_need_not_leave_it() {
         assert_eq!((holiday(12).is_some(), runs()), (true, 1));
     });
     let sites = test.cache().sites();
-    let site = sites.iter().find(|site| site.function == "holiday").unwrap();
+    let site = sites
+        .iter()
+        .find(|site| site.function == "holiday")
+        .unwrap();
     assert!(site.policy.memory_only && site.portable == Some(false));
     let complaint = |finding: &Finding| matches!(finding, Finding::MemoryOnly { function } if function.ends_with("::holiday"));
-    assert!(!test.cache().audit().findings.iter().any(complaint), "it is meant so");
+    assert!(
+        !test.cache().audit().findings.iter().any(complaint),
+        "it is meant so"
+    );
 }
 
 #[derive(Clone, Serialize, serde::Deserialize)]
@@ -158,10 +192,18 @@ struct Order {
     place: (u8, String),
 }
 
-#[cache(tags("tenant:{tenant}", "owner:{return.owner}", "place:{tenant}:{return.place.1}", "fixed"))]
+#[cache(tags(
+    "tenant:{tenant}",
+    "owner:{return.owner}",
+    "place:{tenant}:{return.place.1}",
+    "fixed"
+))]
 async fn order(tenant: u32, owner: u64) -> Result<Option<Order>, String> {
     run();
-    Ok((owner > 0).then(|| Order { owner, place: (1, "a:b".to_owned()) }))
+    Ok((owner > 0).then(|| Order {
+        owner,
+        place: (1, "a:b".to_owned()),
+    }))
 }
 
 #[cache_query(tables(users, orders), tags("extra"))]
@@ -174,7 +216,11 @@ fn tags_reach_what_carries_them() {
     start().enter(|| {
         let all = || {
             let before = runs();
-            let _ = (block_on(order(1, 5)), block_on(order(1, 6)), block_on(order(2, 5)));
+            let _ = (
+                block_on(order(1, 5)),
+                block_on(order(1, 6)),
+                block_on(order(2, 5)),
+            );
             runs() - before
         };
         assert_eq!((all(), all()), (3, 0));
@@ -218,6 +264,9 @@ fn oddly_tagged(id: u64) -> u64 {
 #[test]
 fn a_tag_is_told_as_it_was_written() {
     start().enter(|| {
-        assert_eq!(blocking::key_of(|| oddly_tagged(1)).unwrap().tags, ["tag:1"]);
+        assert_eq!(
+            blocking::key_of(|| oddly_tagged(1)).unwrap().tags,
+            ["tag:1"]
+        );
     });
 }

@@ -16,40 +16,40 @@ thread_local! {
 }
 
 /// A body runs: its number in this test, from 1. Returned as the value, it tells a hit from a new computation.
-pub fn run() -> u64 {
+pub(crate) fn run() -> u64 {
     RUNS.set(RUNS.get() + 1);
     RUNS.get()
 }
 
 /// How many bodies ran in this test.
-pub fn runs() -> u64 {
+pub(crate) fn runs() -> u64 {
     RUNS.get()
 }
 
 /// A test begins, with a cache as it is without set-up.
-pub fn start() -> TestCache {
+pub(crate) fn start() -> TestCache {
     RUNS.set(0);
     TestCache::new()
 }
 
 /// A test begins, with a cache as the builder has it.
-pub fn start_with(builder: Builder) -> TestCache {
+pub(crate) fn start_with(builder: Builder) -> TestCache {
     RUNS.set(0);
     TestCache::with(builder).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// Closed until it is opened; clones are the same gate.
 #[derive(Clone, Default)]
-pub struct Gate(Rc<Cell<bool>>);
+pub(crate) struct Gate(Rc<Cell<bool>>);
 
 impl Gate {
     /// Lets everybody through. Nobody is woken: the tests poll by hand.
-    pub fn open(&self) {
+    pub(crate) fn open(&self) {
         self.0.set(true);
     }
 
     /// Waits for the gate to be open.
-    pub async fn pass(&self) {
+    pub(crate) async fn pass(&self) {
         poll_fn(|_| {
             if self.0.get() {
                 Poll::Ready(())
@@ -62,7 +62,7 @@ impl Gate {
 }
 
 /// Lets others run once.
-pub async fn pause() {
+pub(crate) async fn pause() {
     let mut paused = false;
     poll_fn(|cx| {
         if std::mem::replace(&mut paused, true) {
@@ -75,7 +75,7 @@ pub async fn pause() {
 }
 
 /// A future that is polled by hand, and how often it was woken.
-pub struct Hand<'a, T> {
+pub(crate) struct Hand<'a, T> {
     future: Pin<Box<dyn Future<Output = T> + 'a>>,
     wakes: Arc<Wakes>,
 }
@@ -91,7 +91,7 @@ impl Wake for Wakes {
 
 impl<'a, T> Hand<'a, T> {
     /// Not polled yet.
-    pub fn new(future: impl Future<Output = T> + 'a) -> Self {
+    pub(crate) fn new(future: impl Future<Output = T> + 'a) -> Self {
         Self {
             future: Box::pin(future),
             wakes: Arc::default(),
@@ -99,13 +99,13 @@ impl<'a, T> Hand<'a, T> {
     }
 
     /// Polls once.
-    pub fn poll(&mut self) -> Poll<T> {
+    pub(crate) fn poll(&mut self) -> Poll<T> {
         let waker = Waker::from(Arc::clone(&self.wakes));
         self.future.as_mut().poll(&mut Context::from_waker(&waker))
     }
 
     /// How often it was woken.
-    pub fn wakes(&self) -> u64 {
+    pub(crate) fn wakes(&self) -> u64 {
         self.wakes.0.load(Ordering::Relaxed)
     }
 }

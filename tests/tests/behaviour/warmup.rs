@@ -89,7 +89,10 @@ const JOBS: usize = 13;
 fn names(list: &[String]) -> Vec<&str> {
     let mut names: Vec<_> = list
         .iter()
-        .map(|name| name.strip_prefix("behaviour::warmup::").unwrap_or_else(|| panic!("{name}")))
+        .map(|name| {
+            name.strip_prefix("behaviour::warmup::")
+                .unwrap_or_else(|| panic!("{name}"))
+        })
         .collect();
     names.sort_unstable();
     names
@@ -106,29 +109,53 @@ fn a_warm_up_reports_what_came_of_each_call() {
     assert_eq!(
         names(&report.warmed),
         [
-            "cities(\"DE\")", "cities(\"ES\")", "cities(\"FR\")", "cities(\"IT\")", "cities(\"PL\")",
-            "cities(\"PT\")", "several(&[1, 2])", "sync()"
+            "cities(\"DE\")",
+            "cities(\"ES\")",
+            "cities(\"FR\")",
+            "cities(\"IT\")",
+            "cities(\"PL\")",
+            "cities(\"PT\")",
+            "several(&[1,2])",
+            "sync()"
         ]
     );
     assert_eq!(names(&report.untouched), ["untouched()"]);
     let mut failed = report.failed.clone();
     failed.sort();
-    let failed: Vec<_> = failed.iter().map(|(name, why)| (name.as_str(), why.as_str())).collect();
+    let failed: Vec<_> = failed
+        .iter()
+        .map(|(name, why)| (name.as_str(), why.as_str()))
+        .collect();
     assert_eq!(
         failed,
         [
             ("behaviour::warmup::failing()", "no such table"),
             ("behaviour::warmup::failing_for_debug()", "Undisplayable"),
-            ("behaviour::warmup::panicking(3)", "panicked: job 3 panics on purpose"),
-            ("behaviour::warmup::untouched_and_failing()", "not even cached"),
+            (
+                "behaviour::warmup::panicking(3)",
+                "panicked: job 3 panics on purpose"
+            ),
+            (
+                "behaviour::warmup::untouched_and_failing()",
+                "not even cached"
+            ),
         ]
     );
-    assert_eq!(report.warmed.len() + report.untouched.len() + report.failed.len(), JOBS);
+    assert_eq!(
+        report.warmed.len() + report.untouched.len() + report.failed.len(),
+        JOBS
+    );
 
     let text = report.to_string();
     assert!(text.starts_with("8 warmed, 4 failed in "), "{text}");
-    assert!(text.contains("\n  failed: behaviour::warmup::failing(): no such table"), "{text}");
-    assert!(text.contains("\n  touched no cache: behaviour::warmup::untouched()"), "{text}");
+    assert!(
+        text.contains("\n  failed: behaviour::warmup::failing(): no such table"),
+        "{text}"
+    );
+    assert!(
+        text.contains("\n  touched no cache: behaviour::warmup::untouched()"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -161,7 +188,13 @@ fn what_is_there_already_is_warm() {
 
 #[test]
 fn as_many_calls_at_a_time_as_was_said() {
-    for (asked, most) in [(None, 4), (Some(0), 1), (Some(1), 1), (Some(2), 2), (Some(100), 6)] {
+    for (asked, most) in [
+        (None, 4),
+        (Some(0), 1),
+        (Some(1), 1),
+        (Some(2), 2),
+        (Some(100), 6),
+    ] {
         let test = start();
         MOST.set(0);
         let warmup = test.cache().warmup();
@@ -184,7 +217,10 @@ fn progress_is_told_after_each_call() {
             .progress(|through, of| told.lock().unwrap().push((through, of)))
             .run(),
     );
-    assert_eq!(told.into_inner().unwrap(), (1..=JOBS).map(|n| (n, JOBS)).collect::<Vec<_>>());
+    assert_eq!(
+        told.into_inner().unwrap(),
+        (1..=JOBS).map(|n| (n, JOBS)).collect::<Vec<_>>()
+    );
     assert_eq!(report.warmed.len(), 8);
 }
 

@@ -175,7 +175,9 @@ fn before_invalidates_before_the_body_as_well() {
         assert!(block_on(before(&gate, End::Badly)).is_err());
         assert_eq!((row(1), row(1)), (4, 4), "before, whatever comes of it");
         let mut seen = 0;
-        let _ = catch_unwind(AssertUnwindSafe(|| before_and_always(&mut seen, End::Panic)));
+        let _ = catch_unwind(AssertUnwindSafe(|| {
+            before_and_always(&mut seen, End::Panic)
+        }));
         assert_eq!((seen, row(1)), (5, 6));
     });
 }
@@ -186,7 +188,11 @@ struct Created {
     place: (u8, u64),
 }
 
-#[invalidate_cache("resource:rows:{return.id}", "resource:rows:2", tag = "row:{return.place.1}")]
+#[invalidate_cache(
+    "resource:rows:{return.id}",
+    "resource:rows:2",
+    tag = "row:{return.place.1}"
+)]
 async fn create(id: u64, there: bool) -> Result<Option<Created>, String> {
     if id == 0 {
         return Err("none".to_owned());
@@ -216,7 +222,10 @@ fn what_a_write_returns_names_what_it_invalidates() {
     start().enter(|| {
         let ask = || {
             let before = crate::runs::runs();
-            [1, 2, 3, 11, 13].into_iter().filter(|id| row(*id) > before).collect::<Vec<_>>()
+            [1, 2, 3, 11, 13]
+                .into_iter()
+                .filter(|id| row(*id) > before)
+                .collect::<Vec<_>>()
         };
         assert_eq!(ask().len(), 5);
         block_on(create(3, true)).unwrap();
