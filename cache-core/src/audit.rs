@@ -6,7 +6,7 @@ use crate::address::TemplatePart;
 use crate::cache::Cache;
 use crate::pattern::Pattern;
 use crate::policy::{Policy, Preset};
-use crate::site::{self, Site, TargetRef};
+use crate::site::{self, Site, TargetKind, TargetRef};
 
 /// One annotated function, called or not.
 #[derive(Clone, Debug, serde::Serialize)]
@@ -70,8 +70,8 @@ pub enum Finding {
         /// What it invalidates.
         target: String,
     },
-    /// A cached function that nothing ever invalidates: it is stale after a write, until its `ttl` is over. Typed
-    /// targets are not seen.
+    /// A cached function that nothing ever invalidates: it is stale after a write, until its `ttl` is over. A function
+    /// that was seen to depend on other cached functions is not meant; it dies with them.
     NeverInvalidated {
         /// The cached function.
         function: String,
@@ -205,16 +205,23 @@ impl Cache {
         let targets: Vec<_> = site::targets().collect();
         let mut findings = Vec::new();
         for target in &targets {
-            if !sites.iter().any(|site| reaches(target, site)) {
-                let tag = if target.tag { "tag:" } else { "" };
+            // A call may go by another name here; whether it is one of a cached function shows when it is made.
+            let known = target.kind == TargetKind::Call;
+            if !known && !sites.iter().any(|site| reaches(target, site)) {
+                let tag = if target.kind == TargetKind::Tag {
+                    "tag:"
+                } else {
+                    ""
+                };
                 findings.push(Finding::MatchesNothing {
                     function: format!("{}::{}", target.module, target.function),
-                    target: format!("{tag}{}", target.template),
+                    target: format!("{tag}{}", target.text),
                 });
             }
         }
         for site in &sites {
-            if !targets.iter().any(|target| reaches(target, site)) {
+            let derived = self.known_seat(site).is_some_and(|seat| seat.is_derived());
+            if !derived && !targets.iter().any(|target| reaches(target, site)) {
                 findings.push(Finding::NeverInvalidated {
                     function: path(site),
                     address: address(site),
@@ -248,7 +255,11 @@ impl Cache {
 
 /// Whether an invalidation can match an entry of a function.
 fn reaches(target: &TargetRef, site: &Site) -> bool {
-    let pattern = as_pattern(&parts(target.template), target.tag);
+    if target.kind == TargetKind::Call {
+        // By name alone: a call that is not of a cached function is found when it is made.
+        return site.spec.function == target.text;
+    }
+    let pattern = as_pattern(&parts(target.text), target.kind == TargetKind::Tag);
     // What does not parse invalidates everything.
     let Ok(pattern) = Pattern::parse(&pattern) else {
         return true;
@@ -257,7 +268,7 @@ fn reaches(target: &TargetRef, site: &Site) -> bool {
         let parts = parts(template);
         pattern.overlaps(&parts.iter().map(Part::borrowed).collect::<Vec<_>>())
     };
-    if target.tag {
+    if target.kind == TargetKind::Tag {
         return site.spec.tags.iter().any(|tag| meets(tag));
     }
     meets(&address(site))

@@ -15,6 +15,7 @@ use crate::position::Position;
 use crate::scope::{self, Scope};
 use crate::site::Site;
 use crate::stats::{MissReason, SiteCounters, Stats};
+use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Arc, RwLock, read, write};
 use crate::tier::memory::{CapacityRing, Departure, MemoryKey, MemoryTier, Resident};
 
@@ -49,6 +50,8 @@ pub(crate) struct Seat {
     pub(crate) ring: Option<Arc<CapacityRing>>,
     /// What the values of each of its instances are, from the first miss of each on.
     contents: RwLock<Vec<(TypeId, Content)>>,
+    /// Whether a value of it was seen to depend on other cached calls.
+    derived: AtomicBool,
 }
 
 impl Seat {
@@ -69,6 +72,14 @@ impl Seat {
             contents.push((instance, content));
             content
         })
+    }
+
+    pub(crate) fn is_derived(&self) -> bool {
+        self.derived.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn derives(&self) {
+        self.derived.store(true, Ordering::Relaxed);
     }
 
     /// What the values of its first instance are, if it was called.
@@ -141,7 +152,7 @@ impl Cache {
 
     /// Runs a future with this cache in place of the global one. Tests in parallel share nothing this way.
     ///
-    /// Tasks that the future spawns are outside; see [`scope_handle`](crate::scope_handle).
+    /// Invalidations inside reach this cache only. Tasks that the future spawns are outside; see [`scope_handle`](crate::scope_handle).
     pub async fn scope<F: Future>(&self, future: F) -> F::Output {
         scope::within(
             Scope {
@@ -205,6 +216,7 @@ impl Cache {
                     .and_then(NonZero::new)
                     .map(|most| Arc::new(CapacityRing::new(most))),
                 contents: RwLock::default(),
+                derived: AtomicBool::new(false),
             })
         });
         Arc::clone(seat)

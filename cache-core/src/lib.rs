@@ -69,7 +69,9 @@ pub use error::{Error, ErrorKind};
 pub use events::{Event, EventKind};
 pub use global::current;
 pub use invalidate::{clear, invalidate_pattern, invalidate_tag};
-pub use modifiers::{Key, Trace, blocking, bypass, explain, invalidate, key_of, peek, refresh};
+pub use modifiers::{
+    Key, Trace, blocking, bypass, explain, invalidate, key_of, peek, refresh, uncached,
+};
 pub use policy::{Policy, Preset, Ttl};
 pub use position::Position;
 pub use read::{IntoTtl, KeyPart};

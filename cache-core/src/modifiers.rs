@@ -208,6 +208,21 @@ pub async fn bypass<F: Future>(call: F) -> F::Output {
     scope::within(Modifier::new(Mode::Bypass).scope(), call).await
 }
 
+/// Runs a future as if nothing were cached: every cached call inside, at any depth, runs its body, and nothing is
+/// stored. For comparing with and without, and for the moment when the cache is under suspicion.
+///
+/// [`bypass`] is for one call; invalidations inside take effect as usual.
+pub async fn uncached<F: Future>(future: F) -> F::Output {
+    scope::within(
+        Scope {
+            off: true,
+            ..scope::copy()
+        },
+        future,
+    )
+    .await
+}
+
 /// What is cached, without ever running the body: `None` for a miss.
 ///
 /// Where the future reaches no cached call it runs to its end, and `Some` is what it gave.

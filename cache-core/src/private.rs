@@ -22,7 +22,7 @@ pub use crate::read::{Call, IntoTtl, Keep, Miss, Run, text};
 pub use crate::shape::{
     Returns, Shape, Split, must_be_option, must_be_result, must_keep_errors, probe, returns,
 };
-pub use crate::site::{Site, SiteRef, Spec, TargetRef};
+pub use crate::site::{Site, SiteRef, Spec, TargetKind, TargetRef};
 pub use crate::warmup::{JobFuture, Outcome, WarmupJob, outcome};
 
 /// A value of any type that is never made: it tells the compiler the type of a body before it reads it.

@@ -123,7 +123,7 @@ impl Call {
         self.modifier = scope.modifier.clone().filter(|modifier| modifier.take());
         let mode = self.modifier.as_ref().map(|modifier| modifier.mode);
         let looks = matches!(mode, None | Some(Mode::Peek | Mode::Explain));
-        if self.broken.is_some() || scope.transaction.is_some() || !looks {
+        if self.broken.is_some() || scope.holds_back() || !looks {
             self.why = MissReason::Bypass;
             return None;
         }

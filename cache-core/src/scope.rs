@@ -26,6 +26,8 @@ pub(crate) struct Scope {
     pub(crate) transaction: Option<Arc<Queue>>,
     /// Counts cached calls.
     pub(crate) counter: Option<Arc<AtomicU64>>,
+    /// Nothing is looked up or stored.
+    pub(crate) off: bool,
 }
 
 thread_local! {
@@ -179,6 +181,11 @@ impl ScopeHandle {
 }
 
 impl Scope {
+    /// Whether nothing may be looked up or stored here.
+    pub(crate) fn holds_back(&self) -> bool {
+        self.off || self.transaction.is_some()
+    }
+
     /// Counts one cached call.
     pub(crate) fn count(&self) {
         if let Some(counter) = &self.counter {

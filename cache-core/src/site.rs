@@ -253,10 +253,21 @@ pub struct TargetRef {
     pub function: &'static str,
     /// Its module.
     pub module: &'static str,
-    /// `tag = …` rather than a template.
-    pub tag: bool,
-    /// The template, as written.
-    pub template: &'static str,
+    /// How the target is written.
+    pub kind: TargetKind,
+    /// The template as written, or the name of the function that is called.
+    pub text: &'static str,
+}
+
+/// How a target of an `#[invalidate_cache]` is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TargetKind {
+    /// A template: `"resource:users:{id}"`.
+    Pattern,
+    /// A tag: `tag = "tenant:{tenant}"`.
+    Tag,
+    /// A call: `user(id)`.
+    Call,
 }
 inventory::collect!(TargetRef);
 

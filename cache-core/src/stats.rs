@@ -301,7 +301,8 @@ pub struct FunctionStats {
     pub evictions: u64,
     /// Time spent in bodies.
     pub compute_time: Duration,
-    /// Hits and coalesced calls, at the mean time of a body.
+    /// Hits and coalesced calls, at the mean time of a body. A body's time includes that of cached calls inside it, so
+    /// that functions that call each other share some of it.
     pub time_saved: Duration,
     /// Entries in memory now.
     pub entries: u64,

@@ -117,10 +117,7 @@ impl Cache {
     pub(crate) fn look<T: CacheValue>(&self, address: &str) -> Result<Option<T>, Error> {
         let seat = self.seat(&SITE);
         let scope = scope::current();
-        if scope
-            .as_ref()
-            .is_some_and(|scope| scope.transaction.is_some())
-        {
+        if scope.as_ref().is_some_and(|scope| scope.holds_back()) {
             seat.counters.miss(MissReason::Bypass);
             return Ok(None);
         }
@@ -179,7 +176,7 @@ impl Cache {
                 "a `ttl` of zero stores nothing; use `remove`",
             ));
         }
-        if scope::current().is_some_and(|scope| scope.transaction.is_some()) {
+        if scope::current().is_some_and(|scope| scope.holds_back()) {
             seat.counters.refusal(RefusalReason::Bypass);
             self.drop_addresses(&[address]);
             return Ok(());

@@ -343,13 +343,18 @@ fn an_async_invalidation() {
             async fn save(pool: &PgPool, id: i64) -> Result<impl Debug, Error> {
                 §inventory::submit! {
                     §TargetRef { function : "save", module :
-                    §module_path!(), tag : false, template : "users:{id}:*",
-                    }
+                    §module_path!(), kind :
+                    §TargetKind::Pattern, text : "users:{id}:*", }
                 }
                 §inventory::submit! {
                     §TargetRef { function : "save", module :
-                    §module_path!(), tag : true, template :
-                    "t:{return.tenant}:{id}", }
+                    §module_path!(), kind :
+                    §TargetKind::Tag, text : "t:{return.tenant}:{id}", }
+                }
+                §inventory::submit! {
+                    §TargetRef { function : "save", module :
+                    §module_path!(), kind :
+                    §TargetKind::Call, text : "user", }
                 }
                 let mut __targets = §Targets::new("save");
                 __targets.always();
@@ -408,23 +413,24 @@ fn a_sync_invalidation() {
         r#"tag = "all""#,
         "fn reset() { write() }",
         expect![[r#"
-        fn reset() {
-            §inventory::submit! {
-                §TargetRef { function : "reset", module :
-                §module_path!(), tag : true, template : "all", }
+            fn reset() {
+                §inventory::submit! {
+                    §TargetRef { function : "reset", module :
+                    §module_path!(), kind :
+                    §TargetKind::Tag, text : "all", }
+                }
+                let mut __targets = §Targets::new("reset");
+                __targets.tag(&[§Piece::Text("all")]);
+                let __out: () = (move || -> () { write() })();
+                let __success = {
+                    use §probe::{Return as _, Value as _};
+                    let __r = §returns(&__out).outer();
+                    __r.succeeded(&__out)
+                };
+                __targets.finish_blocking(__success);
+                __out
             }
-            let mut __targets = §Targets::new("reset");
-            __targets.tag(&[§Piece::Text("all")]);
-            let __out: () = (move || -> () { write() })();
-            let __success = {
-                use §probe::{Return as _, Value as _};
-                let __r = §returns(&__out).outer();
-                __r.succeeded(&__out)
-            };
-            __targets.finish_blocking(__success);
-            __out
-        }
-    "#]],
+        "#]],
     );
 }
 

@@ -10,7 +10,7 @@ use super::{Key, Mode, Modifier, Target, Trace};
 use crate::cache::Token;
 use crate::error::Error;
 use crate::global;
-use crate::scope;
+use crate::scope::{self, Scope};
 use crate::shape::CacheValue;
 use crate::sync::{Arc, lock};
 
@@ -42,6 +42,15 @@ pub fn refresh<R>(call: impl FnOnce() -> R) -> R {
 /// Runs the body, neither looking nor storing; see [`bypass`](crate::bypass).
 pub fn bypass<R>(call: impl FnOnce() -> R) -> R {
     scope::enter(Some(Arc::new(Modifier::new(Mode::Bypass).scope())), call)
+}
+
+/// Runs a closure as if nothing were cached; see [`uncached`](crate::uncached).
+pub fn uncached<R>(f: impl FnOnce() -> R) -> R {
+    let scope = Scope {
+        off: true,
+        ..scope::copy()
+    };
+    scope::enter(Some(Arc::new(scope)), f)
 }
 
 /// The value, and what happened to the call; see [`explain`](crate::explain).

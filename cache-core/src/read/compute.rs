@@ -438,6 +438,7 @@ impl Driver {
             modifier: None,
             transaction: outer.and_then(|scope| scope.transaction.clone()),
             counter: outer.and_then(|scope| scope.counter.clone()),
+            off: outer.is_some_and(|scope| scope.off),
         };
         Stage::Computing(Computation {
             leader,
@@ -479,6 +480,9 @@ impl Driver {
         let mut own = self.target.own.clone();
         own.extend(keep.tags.iter().map(|tag| Dep::tag(tag)));
         let deps: Deps = used.deps.behind(&own);
+        if deps.len() > own.len() {
+            self.ticket.seat.derives();
+        }
         let stamp = if keep.unnamed || self.ticket.broken.is_some() {
             // What has no name could not be invalidated, and neither could what is computed from it.
             Position::ZERO

@@ -89,25 +89,37 @@ pub(crate) fn invalidation(model: &Invalidation) -> TokenStream {
     body::function(function, whole)
 }
 
-/// A target's template for the link-time list, so that an audit can tell which ones match no function.
+/// A target for the link-time list, so that an audit can tell which ones match no function.
 fn registered(target: &Target, function: &str, runtime: &Runtime<'_>) -> Option<TokenStream> {
     let span = Span::mixed_site();
     let private = runtime.at(span);
-    let (tag, template) = match target {
-        Target::Pattern(template) => (false, template.source()),
-        Target::Tag(template) => (true, template.source()),
-        Target::Call(_) => return None,
+    let (kind, text) = match target {
+        Target::Pattern(template) => (quote!(Pattern), template.source()),
+        Target::Tag(template) => (quote!(Tag), template.source()),
+        Target::Call(call) => (quote!(Call), called(call)?),
     };
     Some(quote_spanned! {span=>
         #private::inventory::submit! {
             #private::TargetRef {
                 function: #function,
                 module: #private::module_path!(),
-                tag: #tag,
-                template: #template,
+                kind: #private::TargetKind::#kind,
+                text: #text,
             }
         }
     })
+}
+
+/// The name of the function that a typed target calls.
+fn called(call: &Expr) -> Option<String> {
+    match call {
+        Expr::Call(call) => match &*call.func {
+            Expr::Path(path) => path.path.segments.last().map(|name| name.ident.to_string()),
+            _ => None,
+        },
+        Expr::MethodCall(call) => Some(call.method.to_string()),
+        _ => None,
+    }
 }
 
 /// A target that needs no value.

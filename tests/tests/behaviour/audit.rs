@@ -135,6 +135,21 @@ mod gaps {
         id
     }
 
+    #[cache_query("gap-derived:{id}:whole")]
+    pub(super) fn derived(id: u64) -> u64 {
+        gap_typed(id)
+    }
+
+    #[cache_query("gap-typed:{id}:whole")]
+    pub(super) fn gap_typed(id: u64) -> u64 {
+        id
+    }
+
+    #[invalidate_cache(gap_typed(id))]
+    pub(super) fn right_by_call(id: u64) {
+        let _ = id;
+    }
+
     /// Neither `Serialize` nor `CacheWeight`, and with something on the heap.
     #[derive(Clone)]
     pub(super) struct Opaque(pub(super) String);
@@ -187,6 +202,8 @@ fn findings(pick: impl Fn(&Finding) -> Option<(&String, String)>) -> Vec<String>
         gaps::user(1, "de");
         gaps::tagged(1);
         gaps::forgotten(1);
+        gaps::derived(1);
+        gaps::right_by_call(1);
         let _ = gaps::opaque(1).0;
         gaps::kept(1);
         gaps::mistyped(1);
@@ -232,6 +249,18 @@ fn a_function_that_nothing_invalidates_is_found() {
         _ => None,
     });
     assert_eq!(found, ["::forgotten query:gap-forgotten:{id}:whole"]);
+}
+
+#[test]
+fn a_function_that_dies_with_others_is_known_after_a_call() {
+    let test = start();
+    let found = || {
+        let derived = |finding: &Finding| matches!(finding, Finding::NeverInvalidated { function, .. } if function.ends_with("gaps::derived"));
+        test.cache().audit().findings.iter().any(derived)
+    };
+    assert!(found());
+    test.enter(|| gaps::derived(1));
+    assert!(!found());
 }
 
 #[test]

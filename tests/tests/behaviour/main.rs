@@ -20,6 +20,7 @@ mod regression;
 mod rules;
 mod runs;
 mod scopes;
+mod transactions;
 mod values;
 mod warmup;
 mod weights;
