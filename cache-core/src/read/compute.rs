@@ -328,7 +328,9 @@ impl Driver {
                 return Some(Stage::Parked);
             }
             Some(Mode::Refresh) if self.ticket.broken.is_none() => {
-                return Some(self.compute(None, true));
+                // What a transaction has not committed must not be stored, whoever asks for it.
+                let held = self.ticket.scope.as_deref().is_some_and(Scope::holds_back);
+                return Some(self.compute(None, !held));
             }
             Some(Mode::Bypass | Mode::Refresh) => return Some(self.compute(None, false)),
             Some(Mode::Explain) | None => {}
