@@ -9,6 +9,10 @@ use std::fmt::{self, Display, Write};
 #[cfg(test)]
 mod tests;
 
+/// Stands for an argument whose `Display` failed, where text is made before it is used; escaped text has no control
+/// characters.
+pub(crate) const UNWRITABLE: char = '\0';
+
 /// A part of an address that is to be written.
 #[derive(Clone, Copy)]
 pub enum Piece<'a> {

@@ -144,6 +144,7 @@ impl Builder {
     }
 
     /// Is told of every event, in the thread and at the moment that it happens: be quick, and do not call the cache.
+    /// If it panics, the call goes on as if it had not.
     pub fn on_event(mut self, listener: impl Fn(&Event) + Send + Sync + 'static) -> Self {
         self.config.events = Events(Some(Arc::new(listener)));
         self
@@ -158,6 +159,12 @@ impl Builder {
     fn finish(self) -> Result<Cache, Error> {
         if let Some(error) = self.error {
             return Err(Error::new(ErrorKind::Config, error));
+        }
+        if self.config.memory.max_entry_bytes == Some(0) {
+            return Err(Error::new(
+                ErrorKind::Config,
+                "`max_entry_bytes` is 0: nothing could be stored; leave it out, or give it at least a few KiB",
+            ));
         }
         if self.config.memory.max_bytes == 0 {
             return Err(Error::new(

@@ -1,6 +1,7 @@
 //! What happened, for those who listen: built only if somebody does.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use crate::stats::{MissReason, RefusalReason};
@@ -100,7 +101,8 @@ impl Events {
             tracing::debug!(target: "cache", function = &*event.function, "{event}");
         }
         if let Some(listener) = &self.0 {
-            listener(&event);
+            // A listener's panic is no caller's: the panic hook has told of it, and the call goes on.
+            let _ = catch_unwind(AssertUnwindSafe(|| listener(&event)));
         }
     }
 }

@@ -281,8 +281,13 @@ impl State {
                 raise(&mut newest, self.exact_at(*address_hash));
                 self.raise_by_pattern(&mut newest, address);
             }
-            Dep::Tag { hash, address } => {
+            Dep::Tag {
+                hash,
+                address_hash,
+                address,
+            } => {
                 raise(&mut newest, self.exact_at(*hash));
+                raise(&mut newest, self.exact_at(*address_hash));
                 self.raise_by_pattern(&mut newest, address);
             }
             Dep::Prefix(prefix) => {

@@ -2,13 +2,14 @@
 
 use std::cell::Cell;
 
-use crate::address::{Piece, render};
+use crate::address::{Piece, UNWRITABLE, render};
 use crate::cache::{Cache, Token};
 use crate::error::Error;
 use crate::events::EventKind;
 use crate::global;
 use crate::index::Matcher;
-use crate::modifiers::{self, Target, blocking};
+use crate::modifiers::blocking::{self, Captive};
+use crate::modifiers::{self, Target};
 use crate::pattern::Pattern;
 use crate::sync::Arc;
 
@@ -116,7 +117,7 @@ impl Targets {
     /// A template: literal text is pattern, arguments are not.
     pub fn pattern(&mut self, pieces: &[Piece<'_>]) {
         let mut text = String::new();
-        if render(pieces, &mut text).is_err() {
+        if render(pieces, &mut text).is_err() || text.contains(UNWRITABLE) {
             return self.widen(pieces);
         }
         match Pattern::parse(&text) {
@@ -131,7 +132,10 @@ impl Targets {
     /// An argument's `Display` failed: more is invalidated, never less.
     fn widen(&mut self, pieces: &[Piece<'_>]) {
         match pieces.first() {
-            Some(Piece::Text(text)) => self.pattern(&[Piece::Text(text), Piece::Text("*")]),
+            // A backslash at its end would take the `*` as it is.
+            Some(Piece::Text(text)) if !text.ends_with(['\\', UNWRITABLE]) => {
+                self.pattern(&[Piece::Text(text), Piece::Text("*")]);
+            }
             _ => self.everything(),
         }
     }
@@ -145,16 +149,17 @@ impl Targets {
     /// A tag.
     pub fn tag(&mut self, pieces: &[Piece<'_>]) {
         let mut tag = String::new();
-        if render(pieces, &mut tag).is_err() {
+        if render(pieces, &mut tag).is_err() || tag.contains(UNWRITABLE) {
             return self.everything();
         }
         self.matchers.push(Matcher::Tag(tag.into()));
     }
 
     /// A call of a cached function, as far as its key.
-    pub fn call(&mut self, target: Option<Target>) {
+    pub fn call(&mut self, target: Option<Result<Target, Error>>) {
         match target {
-            Some(target) => self.matchers.push(target.matcher()),
+            Some(Ok(target)) => self.matchers.push(target.matcher()),
+            Some(Err(error)) => self.complain(&error.to_string()),
             None => self.complain("a target of this `#[invalidate_cache]` reached no cached call; nothing of it was invalidated"),
         }
     }
@@ -200,7 +205,7 @@ impl Drop for Targets {
 }
 
 /// What a typed target's call came to: its key if the function is sync, its future if it is async.
-pub struct Captured<R>(pub(crate) Cell<Option<Result<R, Option<Target>>>>);
+pub struct Captured<R>(pub(crate) Cell<Option<Result<R, Captive>>>);
 
 /// Makes a typed target's call, up to its key.
 pub fn attempt<R>(call: impl FnOnce() -> R) -> Captured<R> {
@@ -213,15 +218,15 @@ pub mod capture {
     use std::pin::pin;
     use std::task::{Context, Poll, Waker};
 
-    use super::{Captured, Target, modifiers};
+    use super::{Captured, Error, Target, modifiers};
 
     /// Of a call that gives a future.
     pub trait OfFuture {
         /// Polls it once: the key is there before the body begins.
-        fn target(&self) -> Option<Target>;
+        fn target(&self) -> Option<Result<Target, Error>>;
     }
     impl<R: Future> OfFuture for &Captured<R> {
-        fn target(&self) -> Option<Target> {
+        fn target(&self) -> Option<Result<Target, Error>> {
             let call = match self.0.take()? {
                 Ok(call) => pin!(modifiers::capture(call)),
                 Err(target) => return target,
@@ -236,10 +241,10 @@ pub mod capture {
     /// Of any other call.
     pub trait OfValue {
         /// The key, if the call was left.
-        fn target(&self) -> Option<Target>;
+        fn target(&self) -> Option<Result<Target, Error>>;
     }
     impl<R> OfValue for Captured<R> {
-        fn target(&self) -> Option<Target> {
+        fn target(&self) -> Option<Result<Target, Error>> {
             self.0.take()?.err().flatten()
         }
     }

@@ -48,7 +48,7 @@ pub(crate) struct Modifier {
 #[derive(Debug, Default)]
 pub(crate) struct Found {
     /// The call was reached and left before its body.
-    pub(crate) target: Option<Target>,
+    pub(crate) target: Option<Result<Target, Error>>,
     pub(crate) trace: Trace,
 }
 
@@ -86,7 +86,7 @@ impl Modifier {
         !self.taken.swap(true, Ordering::Relaxed)
     }
 
-    fn target(&self) -> Option<Target> {
+    fn target(&self) -> Option<Result<Target, Error>> {
         lock(&self.found).target.take()
     }
 
@@ -116,7 +116,7 @@ impl From<&Target> for Key {
             .own
             .iter()
             .skip(1)
-            .map(|dep| dep.text().trim_start_matches("tag:").to_owned())
+            .map(|dep| dep.tag_text().to_owned())
             .collect();
         let address = target
             .own
@@ -265,12 +265,13 @@ pub async fn explain<F: Future>(call: F) -> (F::Output, Trace) {
 /// The address, key and tags of a call, without running its body or looking anything up.
 ///
 /// # Errors
-/// [`NoCachedCall`](crate::ErrorKind::NoCachedCall) if the future suspends or ends before it reaches a cached call.
+/// [`NoCachedCall`](crate::ErrorKind::NoCachedCall) if the future suspends or ends before it reaches a cached call,
+/// [`Key`](crate::ErrorKind::Key) if its arguments cannot be a key.
 pub async fn key_of<F: Future>(call: F) -> Result<Key, Error> {
-    capture(call)
+    let target = capture(call)
         .await
-        .map(|target| Key::from(&target))
-        .ok_or_else(|| Error::no_cached_call("key_of"))
+        .ok_or_else(|| Error::no_cached_call("key_of"))??;
+    Ok(Key::from(&target))
 }
 
 /// Drops exactly the entry of this call, without running its body: no later call is served the old value.
@@ -287,16 +288,17 @@ pub async fn key_of<F: Future>(call: F) -> Result<Key, Error> {
 /// ```
 ///
 /// # Errors
-/// [`NoCachedCall`](crate::ErrorKind::NoCachedCall) if the future suspends or ends before it reaches a cached call.
+/// [`NoCachedCall`](crate::ErrorKind::NoCachedCall) if the future suspends or ends before it reaches a cached call,
+/// [`Key`](crate::ErrorKind::Key) if its arguments cannot be a key.
 pub async fn invalidate<F: Future>(call: F) -> Result<Token, Error> {
     let target = capture(call)
         .await
-        .ok_or_else(|| Error::no_cached_call("invalidate"))?;
+        .ok_or_else(|| Error::no_cached_call("invalidate"))??;
     Ok(target.cache.invalidate(vec![target.matcher()]))
 }
 
 /// Polls a call once, up to the point where its key is known.
-pub(crate) async fn capture<F: Future>(call: F) -> Option<Target> {
+pub(crate) async fn capture<F: Future>(call: F) -> Option<Result<Target, Error>> {
     let modifier = Modifier::new(Mode::Capture);
     let scope = Arc::new(modifier.scope());
     let mut call = pin!(call);

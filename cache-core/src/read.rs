@@ -5,7 +5,7 @@ use std::fmt::Display;
 
 use serde::Serialize;
 
-use crate::address::{Piece, render};
+use crate::address::{Piece, UNWRITABLE, render};
 use crate::cache::{Cache, Content, Seat};
 use crate::entry::Kept;
 use crate::events::EventKind;
@@ -168,8 +168,8 @@ pub(crate) struct Ticket {
     instance: &'static str,
     key: MemoryKey,
     why: MissReason,
-    /// The arguments cannot be a key.
-    broken: bool,
+    /// Why the arguments cannot be a key, or the entry not be named.
+    broken: Option<String>,
     modifier: Option<Arc<Modifier>>,
     /// What surrounded the call.
     scope: Option<Arc<Scope>>,
@@ -194,9 +194,10 @@ impl Miss {
         ) {
             seat.counters.miss(why);
         }
-        if let Some(error) = &call.broken {
+        let broken = call.broken.as_ref().map(ToString::to_string);
+        if let Some(why) = &broken {
             cache.0.events.tell(EventKind::Unkeyable, || {
-                (Arc::clone(&seat.name), error.to_string().into())
+                (Arc::clone(&seat.name), why.as_str().into())
             });
         }
         Self(Box::new(Ticket {
@@ -205,7 +206,7 @@ impl Miss {
             instance: call.instance,
             key,
             why,
-            broken: call.broken.is_some(),
+            broken,
             modifier,
             scope,
             address: None,
@@ -248,13 +249,9 @@ impl Ticket {
 
     /// An argument's `Display` failed: what cannot be named could not be invalidated, and must not be kept.
     fn cannot_be_named(&mut self) {
-        self.broken = true;
-        let what = || {
-            (
-                Arc::clone(&self.seat.name),
-                "the `Display` of an argument in a template failed".into(),
-            )
-        };
+        let why = "the `Display` of an argument in a template failed";
+        self.broken.get_or_insert(why.to_owned());
+        let what = || (Arc::clone(&self.seat.name), why.into());
         self.cache.0.events.tell(EventKind::Unkeyable, what);
     }
 
@@ -322,7 +319,7 @@ pub fn text(value: &dyn Display) -> String {
     let mut text = String::new();
     match render(&[Piece::Arg(value)], &mut text) {
         Ok(()) => text,
-        Err(_) => keep::UNWRITABLE.to_string(),
+        Err(_) => UNWRITABLE.to_string(),
     }
 }
 

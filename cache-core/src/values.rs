@@ -140,6 +140,9 @@ impl Cache {
                 }
                 None => {
                     seat.counters.miss(MissReason::Type);
+                    self.0.events.tell(EventKind::Miss(MissReason::Type), || {
+                        (Arc::clone(&seat.name), address.into())
+                    });
                     Err(Error::new(
                         ErrorKind::Type,
                         format!(
@@ -203,6 +206,11 @@ impl Cache {
         {
             seat.counters.not_stored(entry.weight());
             seat.counters.refusal(RefusalReason::TooLarge);
+            self.0
+                .events
+                .tell(EventKind::Refused(RefusalReason::TooLarge), || {
+                    (Arc::clone(&seat.name), address.into())
+                });
             return Err(Error::new(
                 ErrorKind::TooLarge,
                 format!(

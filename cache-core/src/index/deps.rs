@@ -6,6 +6,9 @@ use super::{ADDRESS, TAG, hash, key_hash};
 use crate::key::KeyDigest;
 use crate::sync::Arc;
 
+/// What patterns see before a tag.
+const TAG_PREFIX: &str = "tag:";
+
 /// One dependency, with its hashes at hand: it is looked up more often than it is made.
 #[derive(Clone, Debug)]
 pub(crate) enum Dep {
@@ -16,7 +19,11 @@ pub(crate) enum Dep {
         address: Arc<str>,
     },
     /// A tag. `address` is what patterns see of it: `tag:` and the tag.
-    Tag { hash: u64, address: Arc<str> },
+    Tag {
+        hash: u64,
+        address_hash: u64,
+        address: Arc<str>,
+    },
     /// Every entry whose address begins with this: many dependencies, coarsened.
     Prefix(Arc<str>),
 }
@@ -31,9 +38,11 @@ impl Dep {
     }
 
     pub(crate) fn tag(tag: &str) -> Self {
+        let address = format!("{TAG_PREFIX}{tag}");
         Self::Tag {
             hash: hash(TAG, tag.as_bytes()),
-            address: format!("tag:{tag}").into(),
+            address_hash: hash(ADDRESS, address.as_bytes()),
+            address: address.into(),
         }
     }
 
@@ -46,6 +55,12 @@ impl Dep {
         }
     }
 
+    /// The text, of a tag without what patterns see before it.
+    pub(crate) fn tag_text(&self) -> &str {
+        let text = self.text();
+        text.strip_prefix(TAG_PREFIX).unwrap_or(text)
+    }
+
     fn identity(&self) -> (u8, u64, u64) {
         match self {
             Self::Entry {
@@ -54,7 +69,7 @@ impl Dep {
                 ..
             } => (0, *key_hash, *address_hash),
             Self::Tag { hash, .. } => (1, *hash, 0),
-            Self::Prefix(prefix) => (2, hash(super::PREFIX, prefix.as_bytes()), 0),
+            Self::Prefix(prefix) => prefix_identity(prefix),
         }
     }
 
@@ -66,6 +81,10 @@ impl Dep {
     }
 }
 
+fn prefix_identity(prefix: &str) -> (u8, u64, u64) {
+    (2, hash(super::PREFIX, prefix.as_bytes()), 0)
+}
+
 /// The dependencies of a value, its own first.
 pub(crate) type Deps = Box<[Dep]>;
 
@@ -74,24 +93,26 @@ pub(crate) type Deps = Box<[Dep]>;
 pub(crate) struct DepSet {
     deps: Vec<Dep>,
     seen: HashSet<(u8, u64, u64), foldhash::fast::RandomState>,
+    /// How many there were after they were last coarsened; 0 if they never were.
+    coarse: usize,
 }
 
 impl DepSet {
     /// Adds dependencies. Beyond `max`, those of one group become one prefix: more is invalidated then, never less.
     pub(crate) fn extend(&mut self, deps: &[Dep], max: usize) {
         for dep in deps {
-            if let Dep::Entry { address, .. } = dep
-                && self
-                    .deps
-                    .iter()
-                    .any(|d| matches!(d, Dep::Prefix(p) if address.starts_with(&**p)))
+            if self.coarse > 0
+                && let Dep::Entry { address, .. } = dep
+                && self.seen.contains(&prefix_identity(Dep::group(address)))
             {
                 continue;
             }
             if self.seen.insert(dep.identity()) {
                 self.deps.push(dep.clone());
             }
-            if self.deps.len() > max {
+            // Tags cannot be coarsened. Where they are what there is too many of, each round waits for twice as many,
+            // or every further one would be paid for by all before it.
+            if self.deps.len() > max.max(2 * self.coarse) {
                 self.coarsen();
             }
         }
@@ -109,6 +130,7 @@ impl DepSet {
                 coarse.push(dep);
             }
         }
+        self.coarse = coarse.len();
         self.deps = coarse;
         self.seen = seen;
     }

@@ -75,7 +75,7 @@ pub fn peek<R>(call: impl FnOnce() -> R) -> Result<Option<R>, Error> {
 /// The address, key and tags of a call, without running its body; see [`key_of`](crate::key_of).
 ///
 /// # Errors
-/// [`NoCachedCall`](crate::ErrorKind::NoCachedCall), and [`Unsupported`](crate::ErrorKind::Unsupported) under
+/// [`NoCachedCall`](crate::ErrorKind::NoCachedCall), [`Key`](crate::ErrorKind::Key), and [`Unsupported`](crate::ErrorKind::Unsupported) under
 /// `panic = "abort"`.
 pub fn key_of<R>(call: impl FnOnce() -> R) -> Result<Key, Error> {
     captured("key_of", call).map(|target| Key::from(&target))
@@ -94,7 +94,7 @@ pub fn key_of<R>(call: impl FnOnce() -> R) -> Result<Key, Error> {
 /// ```
 ///
 /// # Errors
-/// [`NoCachedCall`](crate::ErrorKind::NoCachedCall), and [`Unsupported`](crate::ErrorKind::Unsupported) under
+/// [`NoCachedCall`](crate::ErrorKind::NoCachedCall), [`Key`](crate::ErrorKind::Key), and [`Unsupported`](crate::ErrorKind::Unsupported) under
 /// `panic = "abort"`.
 pub fn invalidate<R>(call: impl FnOnce() -> R) -> Result<Token, Error> {
     let target = captured("invalidate", call)?;
@@ -107,11 +107,16 @@ fn captured<R>(what: &str, call: impl FnOnce() -> R) -> Result<Target, Error> {
     }
     let modifier = Modifier::new(Mode::Capture);
     let _ = run(&modifier, call);
-    modifier.target().ok_or_else(|| Error::no_cached_call(what))
+    modifier
+        .target()
+        .unwrap_or_else(|| Err(Error::no_cached_call(what)))
 }
 
+/// What a call was captured as: nothing if it reached no cached call.
+pub(crate) type Captive = Option<Result<Target, Error>>;
+
 /// Captures the key of a call that may be sync, in which case it is left, or async, in which case its future is handed back.
-pub(crate) fn attempt<R>(call: impl FnOnce() -> R) -> Result<R, Option<Target>> {
+pub(crate) fn attempt<R>(call: impl FnOnce() -> R) -> Result<R, Captive> {
     let modifier = Modifier::new(Mode::Capture);
     let out = run(&modifier, call);
     // Under `panic = "abort"` a sync call cannot be left, and has run for nothing: its key is known all the same.

@@ -13,6 +13,7 @@ use std::time::Duration;
 use super::{Keep, Miss, Ticket};
 use crate::cache::Started;
 use crate::entry::{Class, Head, Kept};
+use crate::error::{Error, ErrorKind};
 use crate::events::EventKind;
 use crate::flight::{Leader, Role, Status, Waiter, Waiting};
 use crate::index::{Dep, Deps};
@@ -327,15 +328,25 @@ impl Driver {
                 if let Some(modifier) = &self.ticket.modifier {
                     let mut found = lock(&modifier.found);
                     found.trace.cached = true;
-                    found.target = Some(self.target.clone());
+                    found.target = Some(match &self.ticket.broken {
+                        None => Ok(self.target.clone()),
+                        Some(why) => Err(Error::new(ErrorKind::Key, why.as_str())),
+                    });
                 }
                 return Some(Stage::Parked);
             }
-            Some(Mode::Refresh) if !self.ticket.broken => return Some(self.compute(None, true)),
+            Some(Mode::Refresh) if self.ticket.broken.is_none() => {
+                // What a transaction has not committed must not be stored, whoever asks for it.
+                let held = self.ticket.scope.as_deref().is_some_and(Scope::holds_back);
+                return Some(self.compute(None, !held));
+            }
             Some(Mode::Bypass | Mode::Refresh) => return Some(self.compute(None, false)),
             Some(Mode::Explain) | None => {}
         }
-        if self.ticket.broken || self.ticket.why == MissReason::Bypass || self.waited > MAX_WAITS {
+        if self.ticket.broken.is_some()
+            || self.ticket.why == MissReason::Bypass
+            || self.waited > MAX_WAITS
+        {
             return Some(self.compute(None, false));
         }
         let ticket = &self.ticket;
@@ -482,7 +493,12 @@ impl Driver {
         if deps.len() > own.len() {
             self.ticket.seat.derives();
         }
-        let stamp = used.stamp.map_or(stamp, |inner| inner.min(stamp));
+        let stamp = if keep.unnamed || self.ticket.broken.is_some() {
+            // What has no name could not be invalidated, and neither could what is computed from it.
+            Position::ZERO
+        } else {
+            used.stamp.map_or(stamp, |inner| inner.min(stamp))
+        };
         self.report(stamp, &deps);
 
         let verdict = cache.0.index.check(stamp, &deps);

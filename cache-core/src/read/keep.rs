@@ -2,17 +2,16 @@
 
 use std::time::Duration;
 
-use crate::address::{Piece, render};
+use crate::address::{Piece, UNWRITABLE, render};
 use crate::stats::RefusalReason;
-
-/// Stands for an argument whose `Display` failed; escaped text has no control characters.
-pub(super) const UNWRITABLE: char = '\0';
 
 /// The decisions about one value.
 #[derive(Debug, Default)]
 pub struct Keep {
     pub(super) ttl: Option<Duration>,
     pub(super) refused: bool,
+    /// A tag could not be written.
+    pub(super) unnamed: bool,
     pub(super) tags: Vec<String>,
 }
 
@@ -33,7 +32,10 @@ impl Keep {
         match render(pieces, &mut tag) {
             Ok(()) if !tag.contains(UNWRITABLE) => self.tags.push(tag),
             // Without its tag the value could not be invalidated.
-            _ => self.refused = true,
+            _ => {
+                self.refused = true;
+                self.unnamed = true;
+            }
         }
     }
 

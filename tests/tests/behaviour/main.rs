@@ -1,0 +1,27 @@
+//! What a program that annotates functions sees: one module per concept, every test in a cache of its own.
+
+#![forbid(unsafe_code)]
+#![expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "all of it is tests, the functions beside them too"
+)]
+
+mod addresses;
+mod audit;
+mod events;
+mod identity;
+mod input;
+mod invalidation;
+mod lifetimes;
+mod observing;
+mod patterns;
+mod regression;
+mod rules;
+mod runs;
+mod scopes;
+mod transactions;
+mod values;
+mod warmup;
+mod weights;
+mod writes;

@@ -1,0 +1,160 @@
+//! Writes that may be rolled back, and calls as if nothing were cached.
+
+use cache_core::__private::block_on;
+use cache_core::{
+    TestCache, blocking, bypass, cache, cache_resource, explain, invalidate, invalidate_cache,
+    invalidate_tag, key_of, peek, refresh, uncached,
+};
+
+use crate::runs::{Gate, Hand, run, runs, start};
+
+#[cache_resource("accounts:{id}", tags("accounts"))]
+async fn account(id: u64) -> u64 {
+    let _ = id;
+    run()
+}
+
+#[cache]
+async fn report() -> u64 {
+    account(1).await;
+    run()
+}
+
+#[invalidate_cache("resource:accounts:{id}")]
+async fn transfer(id: u64) {
+    let _ = id;
+}
+
+#[test]
+fn what_a_transaction_reads_is_neither_served_nor_stored() {
+    let test = start();
+    block_on(test.run(async {
+        assert_eq!(account(1).await, 1);
+        for well in [true, false] {
+            let before = runs();
+            let out = test.cache().transaction(async {
+                assert_eq!(account(1).await, before + 1);
+                assert_eq!(account(2).await, before + 2);
+                assert_eq!(report().await, before + 4);
+                assert_eq!(refresh(account(1)).await, before + 5);
+                assert_eq!(refresh(report()).await, before + 7);
+                assert_eq!(bypass(account(1)).await, before + 8);
+                assert_eq!(explain(account(1)).await.0, before + 9);
+                assert_eq!(peek(account(1)).await, None);
+                assert!(key_of(account(1)).await.is_ok());
+                if well { Ok(()) } else { Err(()) }
+            });
+            assert_eq!(out.await.is_ok(), well);
+            assert_eq!(runs(), before + 9);
+            assert_eq!(account(1).await, 1, "what was there before is there");
+            assert_eq!(peek(account(2)).await, None);
+            assert_eq!(peek(report()).await, None);
+        }
+    }));
+}
+
+#[test]
+fn invalidations_wait_for_the_commit() {
+    let test = start();
+    block_on(test.run(async {
+        account(1).await;
+        account(2).await;
+        let rolled_back = test.cache().transaction(async {
+            transfer(1).await;
+            invalidate_tag("accounts").await.unwrap();
+            Err::<(), _>(())
+        });
+        assert_eq!(rolled_back.await, Err(()));
+        assert_eq!((account(1).await, account(2).await), (1, 2));
+
+        let gate = Gate::default();
+        let mut write = Hand::new(test.cache().transaction(async {
+            transfer(1).await;
+            invalidate(account(2)).await.unwrap();
+            gate.pass().await;
+            Ok::<_, ()>(())
+        }));
+        assert!(write.poll().is_pending());
+        assert_eq!(
+            (account(1).await, account(2).await),
+            (1, 2),
+            "not committed yet"
+        );
+        gate.open();
+        assert!(write.poll().is_ready());
+        assert_eq!((account(1).await, account(2).await), (3, 4));
+    }));
+    assert_eq!(test.cache().stats().invalidations, 1, "one record for all");
+}
+
+#[test]
+fn a_cancelled_or_panicking_transaction_invalidates_nothing() {
+    let test = start();
+    test.enter(|| {
+        let gate = Gate::default();
+        let write = || {
+            test.cache().transaction(async {
+                transfer(1).await;
+                gate.pass().await;
+                if runs() > 0 {
+                    panic!("on purpose");
+                }
+                Ok::<_, ()>(())
+            })
+        };
+        assert_eq!(block_on(account(1)), 1);
+        let mut cancelled = Hand::new(write());
+        assert!(cancelled.poll().is_pending());
+        drop(cancelled);
+        gate.open();
+        let panics = std::panic::AssertUnwindSafe(|| block_on(write()));
+        assert!(std::panic::catch_unwind(panics).is_err());
+        assert_eq!(block_on(account(1)), 1);
+    });
+    assert_eq!(test.cache().stats().invalidations, 0);
+}
+
+#[test]
+fn an_inner_transaction_waits_for_the_outer_one() {
+    let test = start();
+    test.enter(|| {
+        block_on(account(1));
+        let cache = test.cache();
+        let outer: Result<(), ()> = cache.transaction_blocking(|| {
+            cache
+                .transaction_blocking(|| blocking::invalidate_tag("accounts"))
+                .unwrap();
+            Err(())
+        });
+        assert_eq!((outer, block_on(account(1))), (Err(()), 1));
+        let outer: Result<(), ()> = cache.transaction_blocking(|| {
+            cache
+                .transaction_blocking(|| blocking::invalidate_tag("accounts"))
+                .unwrap();
+            Ok(())
+        });
+        assert_eq!((outer, block_on(account(1))), (Ok(()), 2));
+    });
+}
+
+#[cache]
+fn sync(id: u64) -> u64 {
+    let _ = id;
+    run()
+}
+
+#[test]
+fn uncached_runs_every_body_and_stores_nothing() {
+    let test: TestCache = start();
+    block_on(test.run(async {
+        assert_eq!(report().await, 2);
+        assert_eq!(uncached(report()).await, 4, "at any depth");
+        assert_eq!(uncached(refresh(report())).await, 6);
+        assert_eq!(blocking::uncached(|| (sync(1), sync(1))), (7, 8));
+        assert_eq!(report().await, 2, "what was there is there");
+        assert_eq!(sync(1), 9);
+        uncached(transfer(1)).await;
+        assert_eq!(report().await, 11, "invalidations take effect");
+    }));
+    assert_eq!(test.cache().stats().total.stores, 5);
+}

@@ -1,0 +1,240 @@
+//! Values without a function: `get`, `set`, `remove`, and cached functions that use them.
+
+use std::time::Duration;
+
+use cache_core::__private::block_on;
+use cache_core::{
+    ErrorKind, MissReason, blocking, cache, get, get_many, invalidate_pattern, remove, set,
+    set_many,
+};
+
+use crate::runs::{run, runs, start};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+#[test]
+fn a_value_is_there_until_its_time_is_over_or_it_is_removed() {
+    let test = start();
+    block_on(test.run(async {
+        assert_eq!(get::<String>("motd").await.unwrap(), None);
+        set("motd", "hello".to_owned(), MINUTE).await.unwrap();
+        set("other", "there".to_owned(), Duration::MAX)
+            .await
+            .unwrap();
+        test.advance(MINUTE - Duration::from_millis(1));
+        assert_eq!(
+            get::<String>("motd").await.unwrap().as_deref(),
+            Some("hello")
+        );
+        test.advance(Duration::from_millis(1));
+        assert_eq!(get::<String>("motd").await.unwrap(), None);
+        test.advance(Duration::MAX);
+        assert_eq!(
+            get::<String>("other").await.unwrap().as_deref(),
+            Some("there")
+        );
+        set("other", "new".to_owned(), MINUTE).await.unwrap();
+        assert_eq!(
+            get::<String>("other").await.unwrap().as_deref(),
+            Some("new")
+        );
+        remove("other").await.unwrap();
+        assert_eq!(get::<String>("other").await.unwrap(), None);
+    }));
+    let stats = test.cache().stats();
+    let values = stats.function("values").unwrap();
+    assert_eq!((values.hits, values.stores), (3, 3));
+    assert_eq!(values.misses.of(MissReason::Absent), 1);
+    assert_eq!(values.misses.of(MissReason::Expired), 1);
+    assert_eq!(values.misses.of(MissReason::Invalidated), 1);
+}
+
+#[test]
+fn the_blocking_twins_do_the_same() {
+    let test = start();
+    test.enter(|| {
+        blocking::set("n", 1_u64, MINUTE).unwrap();
+        assert_eq!(blocking::get::<u64>("n").unwrap(), Some(1));
+        blocking::remove("n").unwrap();
+        assert_eq!(blocking::get::<u64>("n").unwrap(), None);
+    });
+    assert_eq!(block_on(test.cache().get::<u64>("n")).unwrap(), None);
+}
+
+#[test]
+fn many_values_keep_their_order() {
+    let test = start();
+    block_on(test.run(async {
+        set_many([("a", 1_u64), ("c", 3)], MINUTE).await.unwrap();
+        set("text", "x".to_owned(), MINUTE).await.unwrap();
+        let found = get_many::<u64>(&["c", "b", "a", "text", "c"])
+            .await
+            .unwrap();
+        assert_eq!(found, [Some(3), None, Some(1), None, Some(3)]);
+        assert_eq!(get_many::<u64>(&[]).await.unwrap(), []);
+        test.cache().remove_many(&["a", "text"]).await.unwrap();
+        assert_eq!(get_many::<u64>(&["a", "c"]).await.unwrap(), [None, Some(3)]);
+        assert_eq!(get::<String>("text").await.unwrap(), None);
+    }));
+    assert_eq!(test.cache().stats().invalidations, 1, "one record for all");
+}
+
+#[test]
+fn a_value_of_another_type_is_an_error() {
+    let test = start();
+    test.enter(|| {
+        blocking::set("n", 1_u64, MINUTE).unwrap();
+        let error = blocking::get::<u32>("n").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Type);
+        assert!(
+            error.to_string().contains("`n`") && error.to_string().contains("u32"),
+            "{error}"
+        );
+        assert_eq!(
+            blocking::get::<u64>("n").unwrap(),
+            Some(1),
+            "it is still there"
+        );
+    });
+    let stats = test.cache().stats();
+    assert_eq!(stats.total.misses.of(MissReason::Type), 1);
+}
+
+#[test]
+fn what_cannot_be_stored_is_an_error() {
+    let test = start();
+    test.enter(|| {
+        blocking::set("n", vec![1_u8], MINUTE).unwrap();
+        let error = blocking::set("n", vec![1_u8], Duration::ZERO).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config);
+        assert_eq!(
+            blocking::get("n").unwrap(),
+            Some(vec![1_u8]),
+            "nothing has happened"
+        );
+        let error = blocking::set("n", vec![2_u8; 50 << 20], MINUTE).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TooLarge);
+        assert!(error.to_string().contains("max_entry_bytes"), "{error}");
+        assert_eq!(
+            blocking::get::<Vec<u8>>("n").unwrap(),
+            None,
+            "the old value is not the new one"
+        );
+        let many = [("a", vec![1_u8]), ("b", vec![2; 50 << 20]), ("c", vec![3])];
+        let error = block_on(set_many(many, MINUTE)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TooLarge);
+        let found = block_on(get_many::<Vec<u8>>(&["a", "b", "c"])).unwrap();
+        assert_eq!(
+            found,
+            [Some(vec![1]), None, None],
+            "those before the failing one"
+        );
+    });
+    let total = test.cache().stats().total;
+    assert_eq!((total.stores, total.entries), (2, 1));
+}
+
+#[cache]
+async fn greeting(name: &str) -> String {
+    run();
+    let word = get::<String>("word").await.ok().flatten();
+    format!("{} {name}", word.as_deref().unwrap_or("hi"))
+}
+
+#[test]
+fn a_cached_function_depends_on_the_values_it_read() {
+    let test = start();
+    block_on(test.run(async {
+        assert_eq!(greeting("Ada").await, "hi Ada");
+        set("word", "hello".to_owned(), MINUTE).await.unwrap();
+        remove("nobody").await.unwrap();
+        assert_eq!(
+            greeting("Ada").await,
+            "hi Ada",
+            "a `set` says nothing about what was computed"
+        );
+        remove("word").await.unwrap();
+        assert_eq!(greeting("Ada").await, "hi Ada");
+        assert_eq!(
+            runs(),
+            2,
+            "a value that was not there is something to depend on, too"
+        );
+        set("word", "hello".to_owned(), MINUTE).await.unwrap();
+        assert_eq!(greeting("Bob").await, "hello Bob");
+        invalidate_pattern("wo*").await.unwrap();
+        assert_eq!(
+            greeting("Bob").await,
+            "hi Bob",
+            "a pattern reaches values, and what used them"
+        );
+        assert_eq!(greeting("Ada").await, "hi Ada");
+        assert_eq!(runs(), 5);
+    }));
+}
+
+#[test]
+fn addresses_are_taken_as_they_are() {
+    start().enter(|| {
+        for address in ["", "*", "a:b", "%", "\0"] {
+            blocking::set(address, address.len() as u64, MINUTE).unwrap();
+        }
+        blocking::remove("*").unwrap();
+        assert_eq!(
+            blocking::get::<u64>("a:b").unwrap(),
+            Some(3),
+            "`remove` takes no pattern"
+        );
+        assert_eq!(blocking::get::<u64>("*").unwrap(), None);
+        assert_eq!(blocking::get::<u64>("").unwrap(), Some(0));
+        let long = "x".repeat(10_000);
+        blocking::set(&long, 1_u64, MINUTE).unwrap();
+        assert_eq!(blocking::get::<u64>(&long).unwrap(), Some(1));
+    });
+}
+
+#[cache("shared")]
+fn shared() -> u64 {
+    run()
+}
+
+#[test]
+fn a_value_and_a_function_of_one_address_are_two_entries() {
+    start().enter(|| {
+        assert_eq!(shared(), 1);
+        blocking::set("shared", "text".to_owned(), MINUTE).unwrap();
+        assert_eq!(shared(), 1);
+        assert_eq!(
+            blocking::get::<String>("shared").unwrap().as_deref(),
+            Some("text")
+        );
+        blocking::invalidate_pattern("shared").unwrap();
+        assert_eq!(
+            (shared(), blocking::get::<String>("shared").unwrap()),
+            (2, None)
+        );
+    });
+}
+
+#[test]
+fn inside_a_transaction_values_are_neither_served_nor_stored() {
+    let test = start();
+    block_on(test.run(async {
+        set("n", 1_u64, MINUTE).await.unwrap();
+        let cache = test.cache();
+        cache
+            .transaction(async {
+                assert_eq!(get::<u64>("n").await.unwrap(), None);
+                set("n", 2_u64, MINUTE).await.unwrap();
+                Err::<(), _>("rolled back")
+            })
+            .await
+            .unwrap_err();
+        assert_eq!(get::<u64>("n").await.unwrap(), Some(1));
+        cache
+            .transaction(async { set("n", 2_u64, MINUTE).await })
+            .await
+            .unwrap();
+        assert_eq!(get::<u64>("n").await.unwrap(), None);
+    }));
+}
