@@ -34,6 +34,9 @@ macro_rules! zero_sized {
             fn clone(&self) -> Self { *self }
         }
         impl<$($param),+> Copy for $name<$($param),+> {}
+        impl<$($param),+> Default for $name<$($param),+> {
+            fn default() -> Self { Self::new() }
+        }
         impl<$($param),+> $name<$($param),+> {
             /// The only value of this type.
             #[inline(always)]

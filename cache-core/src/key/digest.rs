@@ -45,7 +45,7 @@ impl Digest {
 
     /// All 32 bytes, as an envelope holds them.
     #[cfg(test)] // the wire is still to come
-    pub fn as_bytes(&self) -> &[u8; 32] {
+    pub(crate) fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
 
@@ -65,7 +65,7 @@ impl KeyDigest {
 
     /// The digest that a record or a remote key holds.
     #[cfg(test)] // the wire is still to come
-    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+    pub(crate) fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)
     }
 
@@ -76,7 +76,7 @@ impl KeyDigest {
 
     /// Its base32 text.
     #[cfg(test)] // the wire is still to come
-    pub fn text(self) -> String {
+    pub(crate) fn text(self) -> String {
         self.letters().collect()
     }
 

@@ -144,6 +144,7 @@ impl<R: Resident + ?Sized, E: Engine<R>> MemoryTier<R, E> {
     }
 
     /// The same without counting as a use.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the tiers under this one"))]
     pub(crate) fn peek(&self, lookup: &Lookup<'_>) -> Option<Arc<R>> {
         self.engine.peek(lookup).map(|slot| slot.entry)
     }
@@ -161,11 +162,13 @@ impl<R: Resident + ?Sized, E: Engine<R>> MemoryTier<R, E> {
     }
 
     /// Removes the entry of a key.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the tiers under this one"))]
     pub(crate) fn remove(&self, lookup: &Lookup<'_>) -> Option<Arc<R>> {
         self.remove_where(lookup, |_| true)
     }
 
     /// Removes the entry of a key if it is this one; whether it was.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the tiers under this one"))]
     pub(crate) fn remove_if(&self, lookup: &Lookup<'_>, entry: &Arc<R>) -> bool {
         self.remove_where(lookup, |slot| Arc::ptr_eq(&slot.entry, entry))
             .is_some()
@@ -179,6 +182,7 @@ impl<R: Resident + ?Sized, E: Engine<R>> MemoryTier<R, E> {
     }
 
     /// Visits all entries, in any order and holding no lock; what comes or goes meanwhile may be missed.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the tiers under this one"))]
     pub(crate) fn for_each(&self, mut visit: impl FnMut(&MemoryKey, &Arc<R>)) {
         self.engine.for_each(|key, slot| visit(key, &slot.entry));
     }

@@ -46,6 +46,7 @@ impl CapacityRing {
     }
 
     /// The greatest number of entries.
+    #[cfg(test)]
     pub(crate) fn capacity(&self) -> usize {
         self.capacity
     }
