@@ -48,17 +48,20 @@ lasts! {
     a_ttl_of_a_year: "365d" => 365 * 24 * 60 * MINUTE;
 }
 
+/// A constant that is longer does not compile.
+const LONGEST: Duration = Duration::from_millis(u64::MAX);
+
 #[cache(ttl = "never")]
 fn for_ever() -> u64 {
     run()
 }
 
-#[cache(ttl = Duration::MAX)]
+#[cache(ttl = LONGEST)]
 fn as_long_as_can_be_said() -> u64 {
     run()
 }
 
-#[cache(ttl = Duration::MAX, jitter = "50%")]
+#[cache(ttl = |_| Duration::MAX, jitter = "50%")]
 fn spread_for_ever() -> u64 {
     run()
 }
