@@ -92,7 +92,7 @@ impl Spec {
     /// `ttl = …`
     ///
     /// # Panics
-    /// At compile time, on zero, and on more milliseconds than 64 bits hold.
+    /// At compile time, on zero, and on more milliseconds than 64 bits hold; `Duration::MAX` is never.
     #[must_use]
     pub const fn ttl(mut self, ttl: Duration) -> Self {
         assert!(!ttl.is_zero(), "a `ttl` of zero stores nothing");
@@ -118,7 +118,7 @@ impl Spec {
     /// `none_ttl = …`
     ///
     /// # Panics
-    /// At compile time, on zero, and on more milliseconds than 64 bits hold.
+    /// At compile time, on zero, and on more milliseconds than 64 bits hold; `Duration::MAX` is never.
     #[must_use]
     pub const fn none_ttl(mut self, ttl: Duration) -> Self {
         assert!(!ttl.is_zero(), "a `none_ttl` of zero stores nothing");
@@ -137,7 +137,7 @@ impl Spec {
     /// `err_ttl = …`
     ///
     /// # Panics
-    /// At compile time, on zero, and on more milliseconds than 64 bits hold.
+    /// At compile time, on zero, and on more milliseconds than 64 bits hold; `Duration::MAX` is never.
     #[must_use]
     pub const fn err_ttl(mut self, ttl: Duration) -> Self {
         assert!(!ttl.is_zero(), "an `err_ttl` of zero stores nothing");
@@ -246,7 +246,7 @@ impl Spec {
 
 /// The longest duration is the same whether it is written as a literal or as a constant.
 const fn fits(ttl: Duration) -> bool {
-    ttl.as_millis() <= u64::MAX as u128
+    ttl.as_millis() <= u64::MAX as u128 || ttl.as_nanos() == Duration::MAX.as_nanos()
 }
 
 /// A cached function, known to the linker.

@@ -23,7 +23,7 @@ fn zero_err(id: u64) -> Result<u64, String> {
 }
 
 // case: a constant that is too long
-#[cache(ttl = Duration::MAX)]
+#[cache(ttl = Duration::from_secs(u64::MAX))]
 fn too_long(id: u64) -> u64 {
     id
 }
