@@ -193,7 +193,7 @@ impl Cache {
 
     /// What looks wrong about the annotations of this program, for a test of yours:
     ///
-    /// ```
+    /// ```standalone_crate
     /// let audit = cache_core::current().audit();
     /// assert!(audit.findings.is_empty(), "{audit}");
     /// ```

@@ -48,17 +48,25 @@ lasts! {
     a_ttl_of_a_year: "365d" => 365 * 24 * 60 * MINUTE;
 }
 
+/// A longer constant does not compile, but for `Duration::MAX`.
+const LONGEST: Duration = Duration::from_millis(u64::MAX);
+
 #[cache(ttl = "never")]
 fn for_ever() -> u64 {
     run()
 }
 
-#[cache(ttl = Duration::MAX)]
+#[cache(ttl = LONGEST)]
 fn as_long_as_can_be_said() -> u64 {
     run()
 }
 
-#[cache(ttl = Duration::MAX, jitter = "50%")]
+#[cache(ttl = Duration::MAX)]
+fn for_ever_by_constant() -> u64 {
+    run()
+}
+
+#[cache(ttl = |_| Duration::MAX, jitter = "50%")]
 fn spread_for_ever() -> u64 {
     run()
 }
@@ -78,13 +86,18 @@ fn a_ttl_without_end_outlives_every_clock() {
                 as_long_as_can_be_said(),
                 spread_for_ever(),
                 for_ever_by_value(),
+                for_ever_by_constant(),
             )
         };
-        assert_eq!(all(), (1, 2, 3, 4));
+        assert_eq!(all(), (1, 2, 3, 4, 5));
         test.advance(Duration::MAX);
-        assert_eq!(all(), (1, 2, 3, 4));
+        assert_eq!(all(), (1, 2, 3, 4, 5));
         blocking::clear().unwrap();
-        assert_eq!(all(), (5, 6, 7, 8), "it can be invalidated all the same");
+        assert_eq!(
+            all(),
+            (6, 7, 8, 9, 10),
+            "it can be invalidated all the same"
+        );
     });
 }
 
