@@ -48,6 +48,24 @@ pub(crate) fn render(pieces: &[Piece<'_>], into: &mut String) -> fmt::Result {
     written
 }
 
+/// An argument's text as it stands in addresses and tags; for naming them by hand.
+///
+/// ```
+/// # cache_core::__private::block_on(async {
+/// use cache_core::{escape, invalidate_tag};
+/// let city = "a:b";                                         // as in `tags("city:{city}")`
+/// invalidate_tag(&format!("city:{}", escape(city))).await?; // `city:a%3Ab`
+/// # assert_eq!(escape(city), "a%3Ab");
+/// # Ok::<(), cache_core::Error>(()) }).unwrap();
+/// ```
+#[must_use]
+pub fn escape(argument: impl Display) -> String {
+    let mut text = String::new();
+    // A `Display` that fails ends its text: there is nothing to report it to.
+    let _ = write!(Escaped(&mut text), "{argument}");
+    text
+}
+
 /// Whether an argument's byte is written as `%XX`: what separates segments, what means something in a pattern or a
 /// template, what escapes, and control bytes.
 pub(crate) const fn is_escaped(byte: u8) -> bool {

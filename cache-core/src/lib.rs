@@ -61,7 +61,7 @@ pub use cache_macros::{
     warmup_cache,
 };
 
-pub use address::unescape;
+pub use address::{escape, unescape};
 pub use audit::{Audit, Finding, SiteInfo};
 pub use cache::{Cache, Token};
 pub use config::{Builder, Memory};
