@@ -1,6 +1,6 @@
 //! What a value depends on: its own key and tags, and those of every cached call inside its computation.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::{ADDRESS, TAG, hash, key_hash};
 use crate::key::KeyDigest;
@@ -16,8 +16,12 @@ pub(crate) enum Dep {
         address: Arc<str>,
     },
     /// A tag. `address` is what patterns see of it: `tag:` and the tag.
-    Tag { hash: u64, address: Arc<str> },
-    /// Every entry whose address begins with this: many dependencies, coarsened.
+    Tag {
+        hash: u64,
+        address_hash: u64,
+        address: Arc<str>,
+    },
+    /// Every entry whose address begins with this, and every such tag: many dependencies, coarsened.
     Prefix(Arc<str>),
 }
 
@@ -31,9 +35,11 @@ impl Dep {
     }
 
     pub(crate) fn tag(tag: &str) -> Self {
+        let address: Arc<str> = format!("tag:{tag}").into();
         Self::Tag {
             hash: hash(TAG, tag.as_bytes()),
-            address: format!("tag:{tag}").into(),
+            address_hash: hash(ADDRESS, address.as_bytes()),
+            address,
         }
     }
 
@@ -58,11 +64,15 @@ impl Dep {
         }
     }
 
-    /// The label a coarsened group is named by: everything up to the address's last `:`.
-    fn group(address: &str) -> &str {
-        address
-            .rfind(':')
-            .map_or(address, |colon| &address[..=colon])
+    /// What this is one of many of: the text up to its last `:`, a prefix's without its own. Nothing is above all.
+    fn group(&self) -> Option<&str> {
+        let text = self.text();
+        let inner = match self {
+            Self::Entry { .. } | Self::Tag { .. } => text,
+            Self::Prefix(_) if text.is_empty() => return None,
+            Self::Prefix(_) => text.strip_suffix(':').unwrap_or(text),
+        };
+        Some(inner.rfind(':').map_or("", |colon| &inner[..=colon]))
     }
 }
 
@@ -77,40 +87,51 @@ pub(crate) struct DepSet {
 }
 
 impl DepSet {
-    /// Adds dependencies. Beyond `max`, those of one group become one prefix: more is invalidated then, never less.
+    /// Adds dependencies. Beyond `max`, those of the largest group become one prefix: more is invalidated then, never
+    /// less.
     pub(crate) fn extend(&mut self, deps: &[Dep], max: usize) {
         for dep in deps {
-            if let Dep::Entry { address, .. } = dep
-                && self
-                    .deps
-                    .iter()
-                    .any(|d| matches!(d, Dep::Prefix(p) if address.starts_with(&**p)))
-            {
+            let text = dep.text();
+            let covers = |d: &Dep| matches!(d, Dep::Prefix(prefix) if text.starts_with(&**prefix));
+            if self.deps.iter().any(covers) {
                 continue;
             }
             if self.seen.insert(dep.identity()) {
                 self.deps.push(dep.clone());
             }
             if self.deps.len() > max {
-                self.coarsen();
+                // Not to `max` alone, or each one more would group them all again.
+                self.coarsen((max / 2).max(1));
             }
         }
     }
 
-    fn coarsen(&mut self) {
-        let mut coarse: Vec<Dep> = Vec::new();
-        let mut seen = HashSet::default();
-        for dep in self.deps.drain(..) {
-            let dep = match dep {
-                Dep::Entry { address, .. } => Dep::Prefix(Dep::group(&address).into()),
-                other => other,
+    fn coarsen(&mut self, enough: usize) {
+        while self.deps.len() > enough {
+            let Some(group) = self.largest_group() else {
+                break;
             };
-            if seen.insert(dep.identity()) {
-                coarse.push(dep);
-            }
+            self.deps.retain(|dep| !dep.text().starts_with(&*group));
+            self.deps.push(Dep::Prefix(group));
         }
-        self.deps = coarse;
-        self.seen = seen;
+        self.seen = self.deps.iter().map(Dep::identity).collect();
+    }
+
+    /// The group with the most members; among several the longest, which covers the least beside.
+    fn largest_group(&self) -> Option<Arc<str>> {
+        let mut sizes: HashMap<&str, usize> = HashMap::new();
+        for group in self.deps.iter().filter_map(Dep::group) {
+            *sizes.entry(group).or_default() += 1;
+        }
+        let largest = sizes
+            .into_iter()
+            .max_by_key(|(group, members)| (*members, group.len(), *group));
+        largest.map(|(group, _)| group.into())
+    }
+
+    /// The dependencies so far.
+    pub(crate) fn as_slice(&self) -> &[Dep] {
+        &self.deps
     }
 
     /// The dependencies so far, behind `own`.
