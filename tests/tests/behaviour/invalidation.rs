@@ -100,7 +100,8 @@ fn a_huge_number_of_tags_is_carried() {
             all_of_many(5_000);
             assert_eq!(runs(), before + 1, "{id}");
         }
-        blocking::invalidate_tag("of-many:5000").unwrap();
+        // Too many to be carried one by one: what they have in common stands for them, and nothing else.
+        blocking::invalidate_tag("of-others:1").unwrap();
         all_of_many(5_000);
         assert_eq!(runs(), 7);
     });
