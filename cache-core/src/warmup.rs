@@ -1,10 +1,10 @@
 //! Calls to make at start-up, registered by `#[warmup_cache]`.
 
+use crate::sync::atomic::{AtomicU64, Ordering};
 use std::fmt;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;

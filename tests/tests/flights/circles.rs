@@ -49,7 +49,7 @@ async fn four(world: Arc<World>, id: u64) -> u64 {
 
 #[cache("five:{id}", key(id))]
 async fn five(world: Arc<World>, id: u64) -> u64 {
-    if id % 2 == 0 {
+    if id.is_multiple_of(2) {
         return 1_000;
     }
     10 + world.step(1, |world| boxed::four(world, id)).await

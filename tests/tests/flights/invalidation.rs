@@ -24,7 +24,10 @@ async fn exactly(cache: &Cache) -> Token {
 }
 
 /// Every way of invalidating the one entry of these tests.
-fn all(test: &TestCache) -> Vec<(&'static str, Box<dyn Fn() -> Token + '_>)> {
+/// One way to invalidate, with its name.
+type Way<'a> = (&'static str, Box<dyn Fn() -> Token + 'a>);
+
+fn all(test: &TestCache) -> Vec<Way<'_>> {
     let cache = test.cache();
     vec![
         ("key", Box::new(move || now(exactly(cache)))),

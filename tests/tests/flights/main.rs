@@ -1,4 +1,10 @@
 //! What happens when calls meet: each other, an invalidation, a panic, the end of somebody's patience.
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "only tests call this"
+)]
 
 mod support;
 

@@ -1,5 +1,4 @@
 //! What the cached functions of these tests read from, and how their futures are polled.
-#![expect(clippy::expect_used, clippy::panic, reason = "only tests call this")]
 
 use std::future::Future;
 use std::pin::Pin;
