@@ -283,13 +283,15 @@ impl Cache {
     }
 
     /// Appends to the log, or to the transaction that surrounds this code.
-    pub(crate) fn invalidate(&self, matchers: Vec<Matcher>) -> Token {
+    pub(crate) fn invalidate(&self, mut matchers: Vec<Matcher>) -> Token {
         if matchers.is_empty() {
             return Token(self.0.index.applied());
         }
         if let Some(queue) = scope::current().and_then(|scope| scope.transaction.clone()) {
-            queue.hold(self, matchers);
-            return Token(self.0.index.applied());
+            match queue.hold(self, matchers) {
+                Ok(()) => return Token(self.0.index.applied()),
+                Err(late) => matchers = late,
+            }
         }
         self.append(matchers)
     }

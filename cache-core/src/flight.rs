@@ -2,10 +2,12 @@
 //!
 //! The leader computes in its caller's own task or thread; nothing is spawned. So a leader can be dropped, can panic,
 //! and can be alive without ever being polled again. Whatever happens, its waiters get an answer: a result, the news
-//! that there is none, or after [`Flight::overdue`] the right to compute for themselves.
+//! that there is none, or when the leader is overdue, for one of them, the right to lead beside it. All the others go on
+//! waiting for whichever leader is through first, each time twice as long, so that a slow body is not run by everybody.
 
 use std::collections::HashMap;
 use std::hash::Hash;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -37,17 +39,50 @@ pub(crate) struct Flight<V> {
     pub(crate) id: u64,
     /// Up to where the log had been applied when the computation began.
     pub(crate) stamp: Position,
-    deadline: Option<Instant>,
-    /// How many leaders of this key were given up before this one.
-    takeovers: u32,
     state: Mutex<State<V>>,
 }
 
 #[derive(Debug)]
 struct State<V> {
     status: Status<V>,
+    /// Until when the newest leader has time.
+    deadline: Option<Instant>,
+    /// Leaders that have not ended.
+    leaders: usize,
+    /// How many leaders were overdue.
+    takeovers: u32,
+    /// Whether another flight of this key has begun since.
+    superseded: bool,
     wakers: Vec<Option<Waker>>,
+    /// Places in `wakers` that somebody has left.
+    free: Vec<usize>,
+    /// Whether somebody is woken at the deadline.
     alarmed: bool,
+}
+
+impl<V> State<V> {
+    /// Gives a new leader its time.
+    fn lead(&mut self, patience: Duration) -> u32 {
+        self.leaders += 1;
+        self.alarmed = false;
+        let patience = patience.saturating_mul(1 << self.takeovers.min(16));
+        self.deadline = Instant::now().checked_add(patience);
+        self.takeovers
+    }
+
+    /// Whether the leaders have had all the time that others wait for them.
+    fn overdue(&self) -> bool {
+        self.deadline
+            .is_some_and(|deadline| Instant::now() >= deadline)
+    }
+
+    /// A place for a waker.
+    fn place(&mut self) -> usize {
+        self.free.pop().unwrap_or_else(|| {
+            self.wakers.push(None);
+            self.wakers.len() - 1
+        })
+    }
 }
 
 /// How far a flight is.
@@ -84,7 +119,8 @@ impl<K: Hash + Eq + Clone, V: Clone> Flights<K, V> {
         self.ids.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Joins the flight of `key`, if `joinable` and not overdue, or else leads a new one in its place.
+    /// Joins the flight of `key`, if it is `joinable`, or else leads a new one in its place. A flight that is overdue has
+    /// room for one more leader.
     ///
     /// `stamp` is called before the new flight can be seen: what happens after that is newer than the computation.
     pub(crate) fn join_or_lead(
@@ -97,37 +133,48 @@ impl<K: Hash + Eq + Clone, V: Clone> Flights<K, V> {
     ) -> Role<K, V> {
         let shard = (hash >> 32) as usize % SHARDS;
         let mut flights = lock(&self.shards[shard]);
-        let mut takeovers = 0;
-        if let Some(flight) = flights.get(key) {
-            if flight.overdue() {
-                takeovers = flight.takeovers.saturating_add(1).min(10);
-            } else if joinable(flight) {
-                return Role::Wait(Waiter {
-                    flight: Arc::clone(flight),
-                    slot: None,
-                });
+        let lead = |flight: &Arc<Flight<V>>, turn| {
+            Role::Lead(Leader {
+                flights: Arc::clone(self),
+                flight: Arc::clone(flight),
+                key: key.clone(),
+                shard,
+                turn,
+                computing: false,
+                over: false,
+            })
+        };
+        if let Some(flight) = flights.get(key).filter(|flight| joinable(flight)) {
+            let mut state = lock(&flight.state);
+            if state.overdue() {
+                state.takeovers += 1;
+                return lead(flight, state.lead(patience));
             }
+            return Role::Wait(Waiter {
+                flight: Arc::clone(flight),
+                slot: None,
+            });
         }
+        let mut state = State {
+            status: Status::Running,
+            deadline: None,
+            leaders: 0,
+            takeovers: 0,
+            superseded: false,
+            wakers: Vec::new(),
+            free: Vec::new(),
+            alarmed: false,
+        };
+        let turn = state.lead(patience);
         let flight = Arc::new(Flight {
             id: self.next_id(),
             stamp: stamp(),
-            deadline: Instant::now().checked_add(patience.saturating_mul(1 << takeovers)),
-            takeovers,
-            state: Mutex::new(State {
-                status: Status::Running,
-                wakers: Vec::new(),
-                alarmed: false,
-            }),
+            state: Mutex::new(state),
         });
-        flights.insert(key.clone(), Arc::clone(&flight));
-        Role::Lead(Leader {
-            flights: Arc::clone(self),
-            flight,
-            key: key.clone(),
-            shard,
-            computing: false,
-            over: false,
-        })
+        if let Some(older) = flights.insert(key.clone(), Arc::clone(&flight)) {
+            lock(&older.state).superseded = true;
+        }
+        lead(&flight, turn)
     }
 
     /// Records that the computations `chain` wait for `target`, unless one of them would then wait for itself.
@@ -137,16 +184,13 @@ impl<K: Hash + Eq + Clone, V: Clone> Flights<K, V> {
 }
 
 impl<V> Flight<V> {
-    /// Whether the leader has had all the time that others wait for it.
-    pub(crate) fn overdue(&self) -> bool {
-        self.deadline
-            .is_some_and(|deadline| Instant::now() >= deadline)
-    }
-
     fn wake(&self, mut state: crate::sync::MutexGuard<'_, State<V>>) {
         let wakers: Vec<_> = state.wakers.iter_mut().filter_map(Option::take).collect();
         drop(state); // a waker may run its task at once
-        wakers.into_iter().for_each(Waker::wake);
+        for waker in wakers {
+            // One that panics must not keep the others asleep.
+            let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
+        }
     }
 }
 
@@ -157,6 +201,8 @@ pub(crate) struct Leader<K: Hash + Eq + Clone, V: Clone> {
     flight: Arc<Flight<V>>,
     key: K,
     shard: usize,
+    /// How many leaders were overdue before this one began.
+    turn: u32,
     /// Set while the body runs: a drop in that state is a panic of the body.
     pub(crate) computing: bool,
     over: bool,
@@ -169,11 +215,18 @@ impl<K: Hash + Eq + Clone, V: Clone> Leader<K, V> {
 
     /// Whether anybody waits.
     pub(crate) fn has_waiters(&self) -> bool {
-        Arc::strong_count(&self.flight) > 2
-            || lock(&self.flight.state).wakers.iter().any(Option::is_some)
+        let state = lock(&self.flight.state);
+        // Beside the leaders, the map has one; those who have just joined have one and no waker yet.
+        Arc::strong_count(&self.flight) > state.leaders + 1
+            || state.wakers.iter().any(Option::is_some)
     }
 
-    /// Ends the flight.
+    /// Whether another flight of this key has begun since, because this one may not be joined.
+    pub(crate) fn superseded(&self) -> bool {
+        lock(&self.flight.state).superseded
+    }
+
+    /// Ends the flight for everybody. If it has ended before, by another leader, nothing happens.
     pub(crate) fn finish(mut self, status: Status<V>) {
         self.end(status);
     }
@@ -183,6 +236,20 @@ impl<K: Hash + Eq + Clone, V: Clone> Leader<K, V> {
             return;
         }
         let mut flights = lock(&self.flights.shards[self.shard]);
+        let mut state = lock(&self.flight.state);
+        state.leaders = state.leaders.saturating_sub(1);
+        if !matches!(state.status, Status::Running) {
+            return;
+        }
+        if matches!(status, Status::Abandoned) && state.leaders > 0 {
+            if self.turn == state.takeovers {
+                // The others were given up before this one was: somebody should step in, and now.
+                state.deadline = Some(Instant::now());
+                drop(flights);
+                self.flight.wake(state);
+            }
+            return;
+        }
         if flights
             .get(&self.key)
             .is_some_and(|flight| Arc::ptr_eq(flight, &self.flight))
@@ -190,7 +257,6 @@ impl<K: Hash + Eq + Clone, V: Clone> Leader<K, V> {
             flights.remove(&self.key);
         }
         drop(flights);
-        let mut state = lock(&self.flight.state);
         state.status = status;
         self.flight.wake(state);
     }
@@ -219,33 +285,22 @@ pub(crate) struct Waiter<V> {
 impl<V: Clone + Send + Sync + 'static> Waiter<V> {
     /// How the flight ended; [`Status::Running`] if it is overdue. Cancel safe.
     pub(crate) fn poll(&mut self, cx: &Context<'_>) -> Poll<Status<V>> {
+        let waker = cx.waker().clone();
         let mut state = lock(&self.flight.state);
-        if !matches!(state.status, Status::Running) || self.flight.overdue() {
+        if !matches!(state.status, Status::Running) || state.overdue() {
             return Poll::Ready(state.status.clone());
         }
-        match self.slot {
-            Some(slot) => match &mut state.wakers[slot] {
-                Some(waker) => waker.clone_from(cx.waker()),
-                none => *none = Some(cx.waker().clone()),
-            },
-            None => {
-                let free = state.wakers.iter().rposition(Option::is_none);
-                // Searching all of many thousands for a free place would make joining quadratic.
-                let slot = match free.filter(|_| state.wakers.len() < 64) {
-                    Some(slot) => slot,
-                    None => {
-                        state.wakers.push(None);
-                        state.wakers.len() - 1
-                    }
-                };
-                state.wakers[slot] = Some(cx.waker().clone());
-                self.slot = Some(slot);
-            }
-        }
+        let slot = *self.slot.get_or_insert_with(|| state.place());
+        let old = state
+            .wakers
+            .get_mut(slot)
+            .and_then(|place| place.replace(waker));
         let alarm = !std::mem::replace(&mut state.alarmed, true);
+        let deadline = state.deadline.filter(|_| alarm);
         drop(state);
+        drop(old); // it may be the last owner of a task, and that the owner of a waiter of this flight
         #[cfg(not(loom))]
-        if alarm && let Some(deadline) = self.flight.deadline {
+        if let Some(deadline) = deadline {
             let flight = Arc::downgrade(&self.flight);
             alarm::set(
                 deadline,
@@ -257,7 +312,7 @@ impl<V: Clone + Send + Sync + 'static> Waiter<V> {
             );
         }
         #[cfg(loom)]
-        let _ = alarm;
+        let _ = deadline;
         Poll::Pending
     }
 }
@@ -265,10 +320,10 @@ impl<V: Clone + Send + Sync + 'static> Waiter<V> {
 impl<V> Drop for Waiter<V> {
     fn drop(&mut self) {
         if let Some(slot) = self.slot {
-            let waker = lock(&self.flight.state)
-                .wakers
-                .get_mut(slot)
-                .and_then(Option::take);
+            let mut state = lock(&self.flight.state);
+            let waker = state.wakers.get_mut(slot).and_then(Option::take);
+            state.free.push(slot);
+            drop(state);
             drop(waker);
         }
     }

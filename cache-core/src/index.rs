@@ -287,6 +287,7 @@ impl State {
                 address,
             } => {
                 raise(&mut newest, self.exact_at(*hash));
+                // A pattern without wildcards, `tag:tenant:7`.
                 raise(&mut newest, self.exact_at(*address_hash));
                 self.raise_by_pattern(&mut newest, address);
             }
@@ -343,11 +344,15 @@ fn drop_exact<S: BuildHasher>(
     false
 }
 
-/// Whether a matcher can match an address that begins with `prefix`; too often rather than too rarely.
+/// Whether a matcher can match an address, or a tag behind `tag:`, that begins with `prefix`; too often rather than too
+/// rarely.
 fn touches(matcher: &Matcher, prefix: &str) -> bool {
     match matcher {
         Matcher::Key(_, address) | Matcher::Address(address) => address.starts_with(prefix),
-        Matcher::Tag(_) => false,
+        Matcher::Tag(tag) => match prefix.strip_prefix("tag:") {
+            Some(head) => tag.starts_with(head),
+            None => "tag:".starts_with(prefix),
+        },
         Matcher::Prefix(other) => other.starts_with(prefix) || prefix.starts_with(&**other),
         Matcher::Glob(pattern) => {
             let PatternShape::Glob {

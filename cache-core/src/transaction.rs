@@ -8,27 +8,70 @@ use crate::scope::{self, Scope};
 use crate::sync::{Arc, Mutex, lock};
 
 /// Invalidations that wait for a commit.
-#[derive(Debug, Default)]
-pub(crate) struct Queue(Mutex<Vec<(Cache, Vec<Matcher>)>>);
+#[derive(Debug)]
+pub(crate) struct Queue {
+    /// Nothing when the transaction is over.
+    held: Mutex<Option<Vec<(Cache, Vec<Matcher>)>>>,
+    /// The transaction that this one is part of.
+    outer: Option<Arc<Self>>,
+}
 
 impl Queue {
-    pub(crate) fn hold(&self, cache: &Cache, matchers: Vec<Matcher>) {
-        let mut held = lock(&self.0);
-        match held
+    /// Holds matchers back. A task that was handed the scope may outlive the transaction: then they are handed back.
+    pub(crate) fn hold(&self, cache: &Cache, matchers: Vec<Matcher>) -> Result<(), Vec<Matcher>> {
+        let mut held = lock(&self.held);
+        let Some(all) = held.as_mut() else {
+            drop(held);
+            return match &self.outer {
+                Some(outer) => outer.hold(cache, matchers),
+                None => Err(matchers),
+            };
+        };
+        match all
             .iter_mut()
             .find(|(other, _)| Arc::ptr_eq(&other.0, &cache.0))
         {
             Some((_, waiting)) => waiting.extend(matchers),
-            None => held.push((cache.clone(), matchers)),
+            None => all.push((cache.clone(), matchers)),
         }
+        Ok(())
+    }
+
+    /// Takes everything; nothing is held back afterwards.
+    fn end(&self) -> Vec<(Cache, Vec<Matcher>)> {
+        lock(&self.held).take().unwrap_or_default()
+    }
+}
+
+/// A transaction under way. Dropped, it is rolled back.
+struct Open(Arc<Queue>);
+
+impl Open {
+    fn new() -> (Self, Scope) {
+        let outer = scope::copy();
+        let queue = Arc::new(Queue {
+            held: Mutex::new(Some(Vec::new())),
+            outer: outer.transaction.clone(),
+        });
+        let scope = Scope {
+            transaction: Some(Arc::clone(&queue)),
+            ..outer
+        };
+        (Self(queue), scope)
     }
 
     /// One record for all, and one per cache.
-    fn release(&self) {
-        for (cache, matchers) in std::mem::take(&mut *lock(&self.0)) {
+    fn commit(self) {
+        for (cache, matchers) in self.0.end() {
             // Inside an outer transaction they go on waiting.
             cache.invalidate(matchers);
         }
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        drop(self.0.end());
     }
 }
 
@@ -57,15 +100,14 @@ impl Cache {
         &self,
         work: impl Future<Output = Result<T, E>>,
     ) -> Result<T, E> {
-        let queue = Arc::new(Queue::default());
+        let (open, scope) = Open::new();
         let scope = Scope {
             cache: Some(self.clone()),
-            transaction: Some(Arc::clone(&queue)),
-            ..scope::copy()
+            ..scope
         };
         let out = scope::within(scope, work).await;
         if out.is_ok() {
-            queue.release();
+            open.commit();
         }
         out
     }
@@ -75,15 +117,14 @@ impl Cache {
     /// # Errors
     /// Those of the closure.
     pub fn transaction_blocking<T, E>(&self, work: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
-        let queue = Arc::new(Queue::default());
+        let (open, scope) = Open::new();
         let scope = Scope {
             cache: Some(self.clone()),
-            transaction: Some(Arc::clone(&queue)),
-            ..scope::copy()
+            ..scope
         };
         let out = scope::enter(Some(Arc::new(scope)), work);
         if out.is_ok() {
-            queue.release();
+            open.commit();
         }
         out
     }

@@ -3,6 +3,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -72,7 +73,10 @@ fn run() {
         }
         if !due.is_empty() {
             drop(alarms);
-            due.into_iter().for_each(|ring| ring());
+            for ring in due {
+                // It may drop what a user wrote, and a panic there must not silence all other alarms.
+                let _ = catch_unwind(AssertUnwindSafe(ring));
+            }
             alarms = ALARMS.lock().unwrap_or_else(PoisonError::into_inner);
             idle_since = Instant::now();
             continue;

@@ -1,6 +1,6 @@
 //! What a value depends on: its own key and tags, and those of every cached call inside its computation.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::{ADDRESS, TAG, hash, key_hash};
 use crate::key::KeyDigest;
@@ -24,7 +24,7 @@ pub(crate) enum Dep {
         address_hash: u64,
         address: Arc<str>,
     },
-    /// Every entry whose address begins with this: many dependencies, coarsened.
+    /// Every entry whose address begins with this, and every such tag: many dependencies, coarsened.
     Prefix(Arc<str>),
 }
 
@@ -69,20 +69,20 @@ impl Dep {
                 ..
             } => (0, *key_hash, *address_hash),
             Self::Tag { hash, .. } => (1, *hash, 0),
-            Self::Prefix(prefix) => prefix_identity(prefix),
+            Self::Prefix(prefix) => (2, hash(super::PREFIX, prefix.as_bytes()), 0),
         }
     }
 
-    /// The label a coarsened group is named by: everything up to the address's last `:`.
-    fn group(address: &str) -> &str {
-        address
-            .rfind(':')
-            .map_or(address, |colon| &address[..=colon])
+    /// What this is one of many of: the text up to its last `:`, a prefix's without its own. Nothing is above all.
+    fn group(&self) -> Option<&str> {
+        let text = self.text();
+        let inner = match self {
+            Self::Entry { .. } | Self::Tag { .. } => text,
+            Self::Prefix(_) if text.is_empty() => return None,
+            Self::Prefix(_) => text.strip_suffix(':').unwrap_or(text),
+        };
+        Some(inner.rfind(':').map_or("", |colon| &inner[..=colon]))
     }
-}
-
-fn prefix_identity(prefix: &str) -> (u8, u64, u64) {
-    (2, hash(super::PREFIX, prefix.as_bytes()), 0)
 }
 
 /// The dependencies of a value, its own first.
@@ -93,46 +93,61 @@ pub(crate) type Deps = Box<[Dep]>;
 pub(crate) struct DepSet {
     deps: Vec<Dep>,
     seen: HashSet<(u8, u64, u64), foldhash::fast::RandomState>,
-    /// How many there were after they were last coarsened; 0 if they never were.
-    coarse: usize,
+    /// Whether there is a prefix among them.
+    coarse: bool,
 }
 
 impl DepSet {
-    /// Adds dependencies. Beyond `max`, those of one group become one prefix: more is invalidated then, never less.
+    /// Adds dependencies. Beyond `max`, those of the largest group become one prefix: more is invalidated then, never
+    /// less.
     pub(crate) fn extend(&mut self, deps: &[Dep], max: usize) {
         for dep in deps {
-            if self.coarse > 0
-                && let Dep::Entry { address, .. } = dep
-                && self.seen.contains(&prefix_identity(Dep::group(address)))
-            {
+            if self.coarse && self.covers(dep.text()) {
                 continue;
             }
             if self.seen.insert(dep.identity()) {
+                self.coarse |= matches!(dep, Dep::Prefix(_));
                 self.deps.push(dep.clone());
             }
-            // Tags cannot be coarsened. Where they are what there is too many of, each round waits for twice as many,
-            // or every further one would be paid for by all before it.
-            if self.deps.len() > max.max(2 * self.coarse) {
-                self.coarsen();
+            if self.deps.len() > max {
+                // Not to `max` alone, or each one more would group them all again.
+                self.coarsen((max / 2).max(1));
             }
         }
     }
 
-    fn coarsen(&mut self) {
-        let mut coarse: Vec<Dep> = Vec::new();
-        let mut seen = HashSet::default();
-        for dep in self.deps.drain(..) {
-            let dep = match dep {
-                Dep::Entry { address, .. } => Dep::Prefix(Dep::group(&address).into()),
-                other => other,
+    fn covers(&self, text: &str) -> bool {
+        let covers = |dep: &Dep| matches!(dep, Dep::Prefix(p) if text.starts_with(&**p));
+        self.deps.iter().any(covers)
+    }
+
+    fn coarsen(&mut self, enough: usize) {
+        while self.deps.len() > enough {
+            let Some(group) = self.largest_group() else {
+                break;
             };
-            if seen.insert(dep.identity()) {
-                coarse.push(dep);
-            }
+            self.deps.retain(|dep| !dep.text().starts_with(&*group));
+            self.deps.push(Dep::Prefix(group));
         }
-        self.coarse = coarse.len();
-        self.deps = coarse;
-        self.seen = seen;
+        self.coarse = true;
+        self.seen = self.deps.iter().map(Dep::identity).collect();
+    }
+
+    /// The group with the most members; among several the longest, which covers the least beside.
+    fn largest_group(&self) -> Option<Arc<str>> {
+        let mut sizes: HashMap<&str, usize> = HashMap::new();
+        for group in self.deps.iter().filter_map(Dep::group) {
+            *sizes.entry(group).or_default() += 1;
+        }
+        let largest = sizes
+            .into_iter()
+            .max_by_key(|(group, members)| (*members, group.len(), *group));
+        largest.map(|(group, _)| group.into())
+    }
+
+    /// The dependencies so far.
+    pub(crate) fn as_slice(&self) -> &[Dep] {
+        &self.deps
     }
 
     /// The dependencies so far, behind `own`.

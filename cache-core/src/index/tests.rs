@@ -1,1 +1,77 @@
+use super::{Dep, DepSet, Index, Matcher};
+use crate::key::KeyDigest;
+use crate::pattern::Pattern;
+use crate::position::Position;
 
+#[cfg(not(loom))]
+mod forgetting;
+#[cfg(not(loom))]
+mod kinds;
+#[cfg(loom)]
+mod models;
+#[cfg(not(loom))]
+mod random;
+
+const GENERATION: u64 = 7;
+
+fn at(sequence: u64) -> Position {
+    Position {
+        generation: GENERATION,
+        sequence,
+    }
+}
+
+fn index(max_records: usize) -> Index {
+    Index::new(at(0), max_records)
+}
+
+fn digest(of: &str) -> KeyDigest {
+    let mut bytes = [0; 16];
+    for (at, byte) in of.bytes().enumerate() {
+        bytes[at % 16] ^= byte.rotate_left(at as u32 / 16);
+    }
+    KeyDigest::from_bytes(bytes)
+}
+
+/// An entry whose key and address are spelt alike.
+fn entry(address: &str) -> Dep {
+    Dep::entry(digest(address), address.into())
+}
+
+fn key(address: &str) -> Matcher {
+    Matcher::Key(digest(address), address.into())
+}
+
+fn address(address: &str) -> Matcher {
+    Matcher::Address(address.into())
+}
+
+fn tag(tag: &str) -> Matcher {
+    Matcher::Tag(tag.into())
+}
+
+fn prefix(prefix: &str) -> Matcher {
+    Matcher::Prefix(prefix.into())
+}
+
+fn glob(pattern: &str) -> Matcher {
+    Matcher::Glob(Pattern::parse(pattern).unwrap().into())
+}
+
+/// What `invalidate_pattern` appends.
+fn pattern(pattern: &str) -> Matcher {
+    Pattern::parse(pattern).unwrap().into()
+}
+
+fn valid(index: &Index, stamp: Position, dep: &Dep) -> bool {
+    index.check(stamp, std::slice::from_ref(dep)).valid
+}
+
+/// A dependency on all of these, as a computation collects it.
+fn collected(deps: &[Dep], max: usize) -> Box<[Dep]> {
+    let mut set = DepSet::default();
+    for dep in deps {
+        set.extend(std::slice::from_ref(dep), max);
+    }
+    set.behind(&[])
+}

@@ -209,15 +209,33 @@ where
     }
 }
 
-/// How often a call waits for others before it computes for itself, come what may.
+/// How often a call is given a value that is gone by then, before it computes for itself.
 const MAX_WAITS: u32 = 2;
+
+/// How many overdue leaders a call waits for, each twice as long as for the one before, before it computes for itself.
+const MAX_TURNS: u32 = 6;
 
 /// A call on the way of a miss.
 struct Driver {
     ticket: Ticket,
     target: Target,
     stage: Stage,
+    /// Values that were gone.
     waited: u32,
+    /// Leaders that were overdue.
+    turns: u32,
+}
+
+impl Drop for Driver {
+    /// A call that is dropped has no value, and what surrounds it may make one of that: it depends on what the body had
+    /// used by then.
+    fn drop(&mut self) {
+        if let Stage::Computing(computation) = &self.stage {
+            let used = computation.frame.take();
+            let stamp = used.stamp.unwrap_or(computation.stamp);
+            self.report(stamp, used.deps.as_slice());
+        }
+    }
 }
 
 enum Stage {
@@ -242,6 +260,25 @@ struct Computation {
     may_store: bool,
 }
 
+/// A leader whose body is being polled. Dropped by a panic of the body, it ends the flight, whatever becomes of the future.
+struct Running<'a>(&'a mut Option<Leader<MemoryKey, Arc<Kept>>>);
+
+impl Running<'_> {
+    fn set(&mut self, running: bool) {
+        if let Some(leader) = self.0 {
+            leader.computing = running;
+        }
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        if self.0.as_ref().is_some_and(|leader| leader.computing) {
+            *self.0 = None;
+        }
+    }
+}
+
 impl Driver {
     fn new<S: Split>(miss: Miss) -> Box<Self> {
         // Before the digest is made, which covers the schema.
@@ -256,6 +293,7 @@ impl Driver {
             target,
             stage: Stage::Begin,
             waited: 0,
+            turns: 0,
         })
     }
 
@@ -300,19 +338,16 @@ impl Driver {
                     }
                 }
                 Stage::Computing(computation) => {
-                    if let Some(leader) = &mut computation.leader {
-                        leader.computing = true;
-                    }
                     let scope = Arc::clone(&computation.scope);
-                    let polled = scope::enter(Some(scope), || work.poll(cx));
-                    if polled.is_ready() {
-                        self.finish(work);
-                        return Poll::Ready(());
+                    let mut running = Running(&mut computation.leader);
+                    running.set(true);
+                    if scope::enter(Some(scope), || work.poll(cx)).is_pending() {
+                        running.set(false);
+                        return Poll::Pending;
                     }
-                    if let Some(leader) = &mut computation.leader {
-                        leader.computing = false;
-                    }
-                    return Poll::Pending;
+                    std::mem::forget(running);
+                    self.finish(work);
+                    return Poll::Ready(());
                 }
             }
         }
@@ -320,10 +355,22 @@ impl Driver {
 
     /// What this call becomes; nothing if it has its value.
     fn begin(&mut self, work: &mut dyn Work) -> Option<Stage> {
-        if self.waited == 0 && !matches!(self.ticket.mode(), Some(Mode::Capture | Mode::Peek)) {
+        let mode = self.ticket.mode();
+        let broken = self.ticket.broken.is_some();
+        if let Some(frame) = self.frame().filter(|_| mode != Some(Mode::Capture)) {
+            // Before there is a value: a call that fails, is left or gives nothing is something to depend on, too.
+            let now = self.ticket.cache.0.index.applied();
+            frame.report(if broken { Position::ZERO } else { now }, &self.target.own);
+        }
+        if self.waited + self.turns == 0 && !matches!(mode, Some(Mode::Capture | Mode::Peek)) {
             self.tell(EventKind::Miss(self.ticket.why));
         }
-        match self.ticket.mode() {
+        let held_back = self
+            .ticket
+            .scope
+            .as_ref()
+            .is_some_and(|scope| scope.holds_back());
+        match mode {
             Some(Mode::Capture | Mode::Peek) => {
                 if let Some(modifier) = &self.ticket.modifier {
                     let mut found = lock(&modifier.found);
@@ -335,37 +382,36 @@ impl Driver {
                 }
                 return Some(Stage::Parked);
             }
-            Some(Mode::Refresh) if self.ticket.broken.is_none() => {
-                // What a transaction has not committed must not be stored, whoever asks for it.
-                let held = self.ticket.scope.as_deref().is_some_and(Scope::holds_back);
-                return Some(self.compute(None, !held));
-            }
+            // What a transaction has not committed must not be stored, whoever asks for it.
+            Some(Mode::Refresh) if !broken && !held_back => {}
             Some(Mode::Bypass | Mode::Refresh) => return Some(self.compute(None, false)),
+            Some(Mode::Explain) | None if broken || held_back => {
+                return Some(self.compute(None, false));
+            }
             Some(Mode::Explain) | None => {}
         }
-        if self.ticket.broken.is_some()
-            || self.ticket.why == MissReason::Bypass
-            || self.waited > MAX_WAITS
-        {
+        if self.waited > MAX_WAITS || self.turns > MAX_TURNS {
+            if let Some(entry) = self.look(work) {
+                self.serve_shared(&entry);
+                return None;
+            }
             return Some(self.compute(None, false));
         }
+        let refresh = mode == Some(Mode::Refresh);
         let ticket = &self.ticket;
         let (parts, own) = (&ticket.cache.0, &self.target.own);
         let role = parts.flights.join_or_lead(
             &ticket.key,
             ticket.key.hash(),
             ticket.cache.patience(&ticket.seat),
-            // What began before an invalidation is not for those who come after it.
-            |flight| parts.index.check(flight.stamp, own).valid,
+            // What began before an invalidation is not for those who come after it, nor anybody's for a refresh.
+            |flight| !refresh && parts.index.check(flight.stamp, own).valid,
             || parts.index.applied(),
         );
         match role {
             Role::Lead(leader) => {
                 // Between our look-up and our becoming the leader, another leader may have finished.
-                if self.ticket.why != MissReason::Type
-                    && let Ok(entry) = self.ticket.cache.find(&self.ticket.key.as_lookup())
-                    && work.accept(entry.value(), entry.class)
-                {
+                if !refresh && let Some(entry) = self.look(work) {
                     leader.finish(Status::Done(Arc::clone(&entry)));
                     self.serve_shared(&entry);
                     return None;
@@ -373,13 +419,7 @@ impl Driver {
                 Some(self.compute(Some(leader), true))
             }
             Role::Wait(waiter) => {
-                let chain = self
-                    .ticket
-                    .scope
-                    .as_ref()
-                    .and_then(|scope| scope.frame.as_ref())
-                    .map(|f| f.chain());
-                let waiting = match chain {
+                let waiting = match self.frame().map(Frame::chain) {
                     None => None,
                     Some(chain) => match parts.flights.wait(&chain, waiter.flight.id) {
                         Some(waiting) => Some(waiting),
@@ -395,11 +435,20 @@ impl Driver {
         }
     }
 
+    /// What is stored by now, taken as this call's answer.
+    fn look(&self, work: &mut dyn Work) -> Option<Arc<Kept>> {
+        if self.ticket.why == MissReason::Type {
+            return None;
+        }
+        let entry = self.ticket.cache.find(&self.ticket.key.as_lookup()).ok()?;
+        work.accept(entry.value(), entry.class).then_some(entry)
+    }
+
     /// What comes after another's flight.
     fn waited_for(&mut self, status: Status<Arc<Kept>>, work: &mut dyn Work) -> Option<Stage> {
         match status {
             Status::Running => {
-                self.waited += 1;
+                self.turns += 1;
                 Some(Stage::Begin)
             }
             Status::Abandoned => Some(Stage::Begin),
@@ -482,11 +531,15 @@ impl Driver {
         self.tell(EventKind::Computed(Duration::from_nanos(cost_ns)));
         self.trace(|trace| trace.cost = Some(Duration::from_nanos(cost_ns)));
 
+        let used = frame.take();
+        let stamp = used.stamp.map_or(stamp, |inner| inner.min(stamp));
+        // Before the user's rules, which may panic.
+        self.report(stamp, &self.target.own);
+        self.report(stamp, used.deps.as_slice());
         let mut keep = Keep::default();
         if may_store && class == Class::Value {
             work.judge(&mut keep);
         }
-        let used = frame.take();
         let mut own = self.target.own.clone();
         own.extend(keep.tags.iter().map(|tag| Dep::tag(tag)));
         let deps: Deps = used.deps.behind(&own);
@@ -497,15 +550,16 @@ impl Driver {
             // What has no name could not be invalidated, and neither could what is computed from it.
             Position::ZERO
         } else {
-            used.stamp.map_or(stamp, |inner| inner.min(stamp))
+            stamp
         };
-        self.report(stamp, &deps);
+        self.report(stamp, &own[self.target.own.len()..]);
 
         let verdict = cache.0.index.check(stamp, &deps);
         let expires = self
             .lifetime(class, &keep, cost_ns, may_store)
             .and_then(|ttl| {
-                if !verdict.valid {
+                // A refresh that began later has replaced what this one was asked for.
+                if !verdict.valid || leader.as_ref().is_some_and(Leader::superseded) {
                     return Err(RefusalReason::Invalidated);
                 }
                 let expires = time::deadline(started.at, ttl);
@@ -535,7 +589,20 @@ impl Driver {
         };
         match (expires, &entry) {
             (Ok(_), Some(entry)) => self.store(entry),
-            (Err(reason), _) => self.refuse(reason),
+            (Err(reason), _) => {
+                self.refuse(reason);
+                let refreshed = may_store && self.ticket.mode() == Some(Mode::Refresh);
+                if refreshed
+                    && !matches!(reason, RefusalReason::Failed | RefusalReason::Invalidated)
+                {
+                    // Whoever asked for it has seen that the old value is none any more.
+                    self.ticket
+                        .cache
+                        .0
+                        .memory
+                        .remove(&self.ticket.key.as_lookup());
+                }
+            }
             // An `Err` with an `err_ttl` whose error cannot be kept does not compile.
             (Ok(_), None) => self.refuse(RefusalReason::Failed),
         }
@@ -609,14 +676,14 @@ impl Driver {
 
     /// Tells the computation that this call is part of.
     fn report(&self, stamp: Position, deps: &[Dep]) {
-        if let Some(frame) = self
-            .ticket
-            .scope
-            .as_ref()
-            .and_then(|scope| scope.frame.as_ref())
-        {
+        if let Some(frame) = self.frame() {
             frame.report(stamp, deps);
         }
+    }
+
+    /// The computation that this call is part of.
+    fn frame(&self) -> Option<&Frame> {
+        self.ticket.scope.as_ref()?.frame.as_deref()
     }
 
     fn tell(&self, kind: EventKind) {

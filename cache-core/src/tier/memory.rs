@@ -162,7 +162,6 @@ impl<R: Resident + ?Sized, E: Engine<R>> MemoryTier<R, E> {
     }
 
     /// Removes the entry of a key.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the tiers under this one"))]
     pub(crate) fn remove(&self, lookup: &Lookup<'_>) -> Option<Arc<R>> {
         self.remove_where(lookup, |_| true)
     }

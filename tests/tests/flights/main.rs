@@ -1,0 +1,15 @@
+//! What happens when calls meet: each other, an invalidation, a panic, the end of somebody's patience.
+
+mod support;
+
+mod cancellation;
+mod circles;
+mod errors;
+mod invalidation;
+mod modifiers;
+mod nesting;
+mod panics;
+mod sharing;
+mod storm;
+mod transactions;
+mod waiting;
