@@ -4,12 +4,12 @@
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
 use std::pin::pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::cache::Cache;
 use crate::index::{Dep, DepSet};
 use crate::modifiers::Modifier;
 use crate::position::Position;
-use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Arc, Mutex, lock};
 use crate::transaction::Queue;
 
