@@ -6,6 +6,9 @@ use super::{ADDRESS, TAG, hash, key_hash};
 use crate::key::KeyDigest;
 use crate::sync::Arc;
 
+/// What patterns see before a tag.
+const TAG_PREFIX: &str = "tag:";
+
 /// One dependency, with its hashes at hand: it is looked up more often than it is made.
 #[derive(Clone, Debug)]
 pub(crate) enum Dep {
@@ -35,11 +38,11 @@ impl Dep {
     }
 
     pub(crate) fn tag(tag: &str) -> Self {
-        let address: Arc<str> = format!("tag:{tag}").into();
+        let address = format!("{TAG_PREFIX}{tag}");
         Self::Tag {
             hash: hash(TAG, tag.as_bytes()),
             address_hash: hash(ADDRESS, address.as_bytes()),
-            address,
+            address: address.into(),
         }
     }
 
@@ -52,10 +55,10 @@ impl Dep {
         }
     }
 
-    /// The text of a tag, as it was given.
+    /// The text, of a tag without what patterns see before it.
     pub(crate) fn tag_text(&self) -> &str {
         let text = self.text();
-        text.strip_prefix("tag:").unwrap_or(text)
+        text.strip_prefix(TAG_PREFIX).unwrap_or(text)
     }
 
     fn identity(&self) -> (u8, u64, u64) {
@@ -90,6 +93,8 @@ pub(crate) type Deps = Box<[Dep]>;
 pub(crate) struct DepSet {
     deps: Vec<Dep>,
     seen: HashSet<(u8, u64, u64), foldhash::fast::RandomState>,
+    /// Whether there is a prefix among them.
+    coarse: bool,
 }
 
 impl DepSet {
@@ -97,12 +102,11 @@ impl DepSet {
     /// less.
     pub(crate) fn extend(&mut self, deps: &[Dep], max: usize) {
         for dep in deps {
-            let text = dep.text();
-            let covers = |d: &Dep| matches!(d, Dep::Prefix(prefix) if text.starts_with(&**prefix));
-            if self.deps.iter().any(covers) {
+            if self.coarse && self.covers(dep.text()) {
                 continue;
             }
             if self.seen.insert(dep.identity()) {
+                self.coarse |= matches!(dep, Dep::Prefix(_));
                 self.deps.push(dep.clone());
             }
             if self.deps.len() > max {
@@ -110,6 +114,11 @@ impl DepSet {
                 self.coarsen((max / 2).max(1));
             }
         }
+    }
+
+    fn covers(&self, text: &str) -> bool {
+        let covers = |dep: &Dep| matches!(dep, Dep::Prefix(p) if text.starts_with(&**p));
+        self.deps.iter().any(covers)
     }
 
     fn coarsen(&mut self, enough: usize) {
@@ -120,6 +129,7 @@ impl DepSet {
             self.deps.retain(|dep| !dep.text().starts_with(&*group));
             self.deps.push(Dep::Prefix(group));
         }
+        self.coarse = true;
         self.seen = self.deps.iter().map(Dep::identity).collect();
     }
 

@@ -356,9 +356,11 @@ impl Driver {
     /// What this call becomes; nothing if it has its value.
     fn begin(&mut self, work: &mut dyn Work) -> Option<Stage> {
         let mode = self.ticket.mode();
+        let broken = self.ticket.broken.is_some();
         if let Some(frame) = self.frame().filter(|_| mode != Some(Mode::Capture)) {
             // Before there is a value: a call that fails, is left or gives nothing is something to depend on, too.
-            frame.report(self.ticket.cache.0.index.applied(), &self.target.own);
+            let now = self.ticket.cache.0.index.applied();
+            frame.report(if broken { Position::ZERO } else { now }, &self.target.own);
         }
         if self.waited + self.turns == 0 && !matches!(mode, Some(Mode::Capture | Mode::Peek)) {
             self.tell(EventKind::Miss(self.ticket.why));
@@ -380,9 +382,10 @@ impl Driver {
                 }
                 return Some(Stage::Parked);
             }
-            Some(Mode::Refresh) if self.ticket.broken.is_none() && !held_back => {}
+            // What a transaction has not committed must not be stored, whoever asks for it.
+            Some(Mode::Refresh) if !broken && !held_back => {}
             Some(Mode::Bypass | Mode::Refresh) => return Some(self.compute(None, false)),
-            Some(Mode::Explain) | None if self.ticket.broken.is_some() || held_back => {
+            Some(Mode::Explain) | None if broken || held_back => {
                 return Some(self.compute(None, false));
             }
             Some(Mode::Explain) | None => {}
@@ -529,11 +532,7 @@ impl Driver {
         self.trace(|trace| trace.cost = Some(Duration::from_nanos(cost_ns)));
 
         let used = frame.take();
-        // What has no name could not be invalidated, and neither could what is computed from it.
-        let mut stamp = match self.ticket.broken {
-            Some(_) => Position::ZERO,
-            None => used.stamp.map_or(stamp, |inner| inner.min(stamp)),
-        };
+        let stamp = used.stamp.map_or(stamp, |inner| inner.min(stamp));
         // Before the user's rules, which may panic.
         self.report(stamp, &self.target.own);
         self.report(stamp, used.deps.as_slice());
@@ -547,9 +546,12 @@ impl Driver {
         if deps.len() > own.len() {
             self.ticket.seat.derives();
         }
-        if keep.unnamed {
-            stamp = Position::ZERO;
-        }
+        let stamp = if keep.unnamed || self.ticket.broken.is_some() {
+            // What has no name could not be invalidated, and neither could what is computed from it.
+            Position::ZERO
+        } else {
+            stamp
+        };
         self.report(stamp, &own[self.target.own.len()..]);
 
         let verdict = cache.0.index.check(stamp, &deps);
