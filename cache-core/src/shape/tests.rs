@@ -60,8 +60,8 @@ mod own {
     #[derive(Clone)]
     pub(super) struct Result<T>(pub(super) T);
     #[derive(Clone)]
+    #[expect(dead_code, reason = "a name")]
     pub(super) enum Option<T> {
-        #[expect(dead_code, reason = "a name")]
         None,
         Some(T),
     }
