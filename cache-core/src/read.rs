@@ -22,8 +22,9 @@ use crate::tier::memory::{Lookup, MemoryKey};
 
 mod compute;
 mod keep;
-pub use compute::Run;
+mod run;
 pub use keep::{IntoTtl, Keep};
+pub use run::Run;
 
 /// A value that can be part of a key.
 #[diagnostic::on_unimplemented(

@@ -1,0 +1,200 @@
+//! What a miss is to its caller: a future that is generic and thin around a [`Driver`] that is not, so that five hundred
+//! functions are not five hundred copies of it.
+//!
+//! Sync functions take the same way: their body is a future that is ready at its first poll.
+
+use std::any::Any;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use super::compute::Driver;
+use super::{Keep, Miss};
+use crate::entry::{Class, Head, Kept};
+use crate::modifiers::blocking;
+use crate::shape::Split;
+use crate::sync::Arc;
+
+/// What the driver needs of a function's types.
+pub(super) trait Work {
+    /// Runs the body, or goes on with it.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()>;
+    /// The kind of what it gave.
+    fn class(&self) -> Option<Class>;
+    /// An entry with a copy of it.
+    fn keep(&self, head: Head) -> Option<Arc<Kept>>;
+    /// What the attribute's rules say of it.
+    fn judge(&mut self, keep: &mut Keep);
+    /// Takes another's value; whether it fits.
+    fn accept(&mut self, payload: &(dyn Any + Send + Sync), class: Class) -> bool;
+}
+
+/// A body, and what became of it. Generic over the return type alone: functions that return the same share all of it.
+struct Job<'a, S: Split> {
+    body: Pin<&'a mut (dyn Future<Output = S::Return> + 'a)>,
+    rules: &'a mut dyn FnMut(&S::Item, &mut Keep),
+    out: Option<S::Return>,
+}
+
+impl<S: Split> Work for Job<'_, S> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.body.as_mut().poll(cx).map(|out| self.out = Some(out))
+    }
+    fn class(&self) -> Option<Class> {
+        self.out.as_ref().map(S::class)
+    }
+    fn keep(&self, head: Head) -> Option<Arc<Kept>> {
+        self.out.as_ref().and_then(|out| S::keep(out, head))
+    }
+    fn judge(&mut self, keep: &mut Keep) {
+        if let Some(item) = self.out.as_ref().and_then(S::item) {
+            (self.rules)(item, keep);
+        }
+    }
+    fn accept(&mut self, payload: &(dyn Any + Send + Sync), class: Class) -> bool {
+        self.out = S::unpack(payload, class);
+        self.out.is_some()
+    }
+}
+
+impl Driver {
+    /// One poll, for all functions of one return type.
+    fn poll_for<S: Split>(
+        &mut self,
+        cx: &mut Context<'_>,
+        body: Pin<&mut (dyn Future<Output = S::Return> + '_)>,
+        rules: &mut dyn FnMut(&S::Item, &mut Keep),
+    ) -> Poll<S::Return> {
+        let mut job = Job::<S> {
+            body,
+            rules,
+            out: None,
+        };
+        match self.poll(cx, &mut job) {
+            Poll::Ready(()) => job.out.map_or(Poll::Pending, Poll::Ready),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    /// To the end, in this thread, for all functions of one return type.
+    fn block_for<S: Split>(
+        &mut self,
+        body: Pin<&mut (dyn Future<Output = S::Return> + '_)>,
+        rules: &mut dyn FnMut(&S::Item, &mut Keep),
+    ) -> S::Return {
+        let mut job = Job::<S> {
+            body,
+            rules,
+            out: None,
+        };
+        self.block(&mut job);
+        match job.out {
+            Some(out) => out,
+            // Only a call that a modifier stops has no outcome.
+            None => blocking::leave(),
+        }
+    }
+}
+
+/// The body of a sync function as a future that is ready at its first poll.
+struct AtOnce<B>(Option<B>);
+
+/// Nothing in it is pinned.
+impl<B> Unpin for AtOnce<B> {}
+
+impl<R, B: FnOnce() -> R> Future for AtOnce<B> {
+    type Output = R;
+    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<R> {
+        self.0
+            .take()
+            .map_or(Poll::Pending, |body| Poll::Ready(body()))
+    }
+}
+
+/// The rules of a function without any.
+type NoRules<S> = fn(&<S as Split>::Item, &mut Keep);
+
+/// A function without rules.
+#[inline(always)]
+fn no_rules<T>(_: &T, _: &mut Keep) {}
+
+impl Miss {
+    /// Goes the way of a miss, for an async function.
+    #[inline]
+    pub fn run<'b, S: Split, F: Future<Output = S::Return>>(
+        self,
+        shape: &S,
+        body: Pin<&'b mut F>,
+    ) -> Run<'b, S, F, NoRules<S>> {
+        let _ = shape;
+        Run {
+            driver: Driver::new::<S>(self),
+            body,
+            rules: no_rules,
+            shape: PhantomData,
+        }
+    }
+
+    /// The same with rules.
+    #[inline]
+    pub fn run_with<'b, S: Split, F: Future<Output = S::Return>, J: FnMut(&S::Item, &mut Keep)>(
+        self,
+        shape: &S,
+        body: Pin<&'b mut F>,
+        rules: J,
+    ) -> Run<'b, S, F, J> {
+        let _ = shape;
+        Run {
+            driver: Driver::new::<S>(self),
+            body,
+            rules,
+            shape: PhantomData,
+        }
+    }
+
+    /// Goes the way of a miss, for a function that is not async.
+    #[inline]
+    pub fn run_blocking<S: Split>(self, shape: &S, body: impl FnOnce() -> S::Return) -> S::Return {
+        self.run_blocking_with(shape, body, no_rules)
+    }
+
+    /// The same with rules.
+    pub fn run_blocking_with<S: Split>(
+        self,
+        _: &S,
+        body: impl FnOnce() -> S::Return,
+        mut rules: impl FnMut(&S::Item, &mut Keep),
+    ) -> S::Return {
+        let mut driver = Driver::new::<S>(self);
+        let body = std::pin::pin!(AtOnce(Some(body)));
+        driver.block_for::<S>(body, &mut rules)
+    }
+}
+
+/// The future of a miss. `Send` exactly if the body is.
+#[must_use = "futures do nothing unless awaited"]
+pub struct Run<'b, S, F, J> {
+    driver: Box<Driver>,
+    body: Pin<&'b mut F>,
+    rules: J,
+    shape: PhantomData<fn() -> S>,
+}
+
+/// Nothing in it is pinned but the body, which is behind a pin of its own.
+impl<S, F, J> Unpin for Run<'_, S, F, J> {}
+
+impl<S, F, J> Future for Run<'_, S, F, J>
+where
+    S: Split,
+    F: Future<Output = S::Return>,
+    J: FnMut(&S::Item, &mut Keep),
+{
+    type Output = S::Return;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<S::Return> {
+        let this = &mut *self;
+        this.driver
+            .poll_for::<S>(cx, this.body.as_mut(), &mut this.rules)
+    }
+}
