@@ -533,8 +533,7 @@ impl Driver {
 
         let used = frame.take();
         let stamp = used.stamp.map_or(stamp, |inner| inner.min(stamp));
-        // Before the user's rules, which may panic.
-        self.report(stamp, &self.target.own);
+        // Before the user's rules, which may panic. Its own dependencies were told when it began.
         self.report(stamp, used.deps.as_slice());
         let mut keep = Keep::default();
         if may_store && class == Class::Value {
