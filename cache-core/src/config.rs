@@ -121,8 +121,9 @@ impl Builder {
         self
     }
 
-    /// The longest that a caller waits for another's computation before it computes for itself. 2 seconds by default,
-    /// 30 times that for `#[cache_analysis]`, and never less than four times what the function usually takes.
+    /// The longest that callers wait for another's computation before one of them computes beside it. 2 seconds by
+    /// default, 30 times that for `#[cache_analysis]`, and never less than four times what the function usually takes.
+    /// Each further one has twice as long, and whoever is through first answers all.
     ///
     /// Waiting has to end somewhere: the one who computes may be waiting, in the database, for the one who waits here.
     pub fn wait_max(mut self, longest: Duration) -> Self {

@@ -73,25 +73,6 @@ struct Computation {
     may_store: bool,
 }
 
-/// A leader whose body is being polled. Dropped by a panic of the body, it ends the flight, whatever becomes of the future.
-struct Running<'a>(&'a mut Option<Leader<MemoryKey, Arc<Kept>>>);
-
-impl Running<'_> {
-    fn set(&mut self, running: bool) {
-        if let Some(leader) = self.0 {
-            leader.computing = running;
-        }
-    }
-}
-
-impl Drop for Running<'_> {
-    fn drop(&mut self) {
-        if self.0.as_ref().is_some_and(|leader| leader.computing) {
-            *self.0 = None;
-        }
-    }
-}
-
 impl Driver {
     pub(super) fn new<S: Split>(miss: Miss) -> Box<Self> {
         // Before the digest is made, which covers the schema.
@@ -151,16 +132,19 @@ impl Driver {
                     }
                 }
                 Stage::Computing(computation) => {
-                    let scope = Arc::clone(&computation.scope);
-                    let mut running = Running(&mut computation.leader);
-                    running.set(true);
-                    if scope::enter(Some(scope), || work.poll(cx)).is_pending() {
-                        running.set(false);
-                        return Poll::Pending;
+                    if let Some(leader) = &mut computation.leader {
+                        leader.computing = true;
                     }
-                    std::mem::forget(running);
-                    self.finish(work);
-                    return Poll::Ready(());
+                    let scope = Arc::clone(&computation.scope);
+                    let polled = scope::enter(Some(scope), || work.poll(cx));
+                    if polled.is_ready() {
+                        self.finish(work);
+                        return Poll::Ready(());
+                    }
+                    if let Some(leader) = &mut computation.leader {
+                        leader.computing = false;
+                    }
+                    return Poll::Pending;
                 }
             }
         }
@@ -346,8 +330,7 @@ impl Driver {
 
         let used = frame.take();
         let stamp = used.stamp.map_or(stamp, |inner| inner.min(stamp));
-        // Before the user's rules, which may panic.
-        self.report(stamp, &self.target.own);
+        // Before the user's rules, which may panic. Its own dependencies were told when it began.
         self.report(stamp, used.deps.as_slice());
         let mut keep = Keep::default();
         if may_store && class == Class::Value {

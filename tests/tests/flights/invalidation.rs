@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cache_core::{Cache, TestCache, Token, cache};
+use cache_core::{Cache, RefusalReason, TestCache, Token, cache};
 
 use crate::support::{Now, Source, fresh, now, poll, ready};
 
@@ -93,12 +93,14 @@ fn load_invalidate_end_of_load() {
     for (how, invalidate) in all(&test) {
         invalidate();
         let source = Source::shut();
-        let mut load = Box::pin(test.run(item(&source, 1, "a")));
+        let mut load = Box::pin(test.run(cache_core::explain(item(&source, 1, "a"))));
         assert!(poll(&mut load).is_pending());
         source.write(7);
         invalidate();
         source.open();
-        assert_eq!(ready(&mut load), 0, "{how}: its caller came before");
+        let (old, trace) = ready(&mut load);
+        assert_eq!(old, 0, "{how}: its caller came before");
+        assert_eq!(trace.refused, Some(RefusalReason::Invalidated), "{how}");
         for _ in 0..2 {
             assert_eq!(now(test.run(item(&source, 1, "a"))), 7, "{how}");
         }

@@ -1,10 +1,11 @@
 //! A value dies with what it was computed from, whatever became of the inner call.
 
 use std::panic::{AssertUnwindSafe, resume_unwind};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cache_core::{Cache, TestCache, Token, cache};
+use cache_core::{Cache, ScopeHandle, TestCache, Token, cache};
 use futures_util::FutureExt;
 use futures_util::future::{Either, join_all, select};
 
@@ -16,6 +17,7 @@ enum How {
     Plain,
     Hit,
     Joined,
+    JoinedInside,
     Bypassed,
     Refreshed,
     Explained,
@@ -38,10 +40,11 @@ enum How {
     Twice,
 }
 
-const ALL: [How; 23] = [
+const ALL: [How; 24] = [
     How::Plain,
     How::Hit,
     How::Joined,
+    How::JoinedInside,
     How::Bypassed,
     How::Refreshed,
     How::Explained,
@@ -81,14 +84,19 @@ async fn outer(world: &World, how: How, id: u64) -> u64 {
     match how {
         How::Plain | How::Hit => value(inner, id).await,
         How::Joined => {
-            let mut leader = Box::pin(value(&world.stuck, id));
-            assert!(poll(&mut leader).is_pending());
+            let mut leader = outside(world, value(&world.stuck, id));
             let mut joined = Box::pin(value(inner, id));
             assert!(poll(&mut joined).is_pending());
-            // The leader's call is another's: only what joined reports.
             world.stuck.open();
-            let _ = cache_core::scope_handle();
-            leader.await;
+            leader.as_mut().await;
+            joined.await
+        }
+        How::JoinedInside => {
+            let mut leader = outside(world, stuck_inside(inner, &world.stuck, id));
+            let mut joined = Box::pin(stuck_inside(inner, &world.stuck, id));
+            assert!(poll(&mut joined).is_pending());
+            world.stuck.open();
+            leader.as_mut().await;
             joined.await
         }
         How::Bypassed => cache_core::bypass(value(inner, id)).await,
@@ -111,8 +119,7 @@ async fn outer(world: &World, how: How, id: u64) -> u64 {
             .await
             .unwrap_or(99),
         How::CancelledWaiting => {
-            let mut leader = Box::pin(world.cache.scope(value(&world.stuck, id)));
-            assert!(poll(&mut leader).is_pending());
+            let _leader = outside(world, value(&world.stuck, id));
             at_once(value(inner, id)).await.unwrap_or(99)
         }
         How::Left => {
@@ -209,6 +216,18 @@ async fn pair(first: &Source, gate: &Source, second: &Source, id: u64) -> (u64, 
     let first = value(first, id).await;
     gate.pass().await;
     (first, value(second, id + 1).await)
+}
+
+/// A call that is no part of the computation that makes it, and under way.
+fn outside<'a, F: Future + 'a>(
+    world: &'a World,
+    call: F,
+) -> Pin<Box<dyn Future<Output = F::Output> + 'a>> {
+    let scope = ScopeHandle::default();
+    let mut call: Pin<Box<dyn Future<Output = F::Output> + 'a>> =
+        Box::pin(scope.wrap(world.cache.scope(call)));
+    assert!(poll(&mut call).is_pending());
+    call
 }
 
 /// The future's value if it is ready at once; else it is dropped.
