@@ -71,8 +71,8 @@ zero_sized! {
     Portable<T>
     /// Can live in memory only.
     Local<T>
-    /// Errors that all waiters can be given.
-    Shared<E>
+    /// Errors that all waiters can be given, and how they are weighed.
+    Shared<E, W>
     /// Errors that only the caller who got them can have.
     Alone<E>
     /// All answers about one function.
@@ -225,9 +225,9 @@ pub trait Sharing<E>: Copy + Send + Sync {
     fn take(payload: &(dyn Any + Send + Sync)) -> Option<E>;
 }
 
-impl<E: CacheValue> Sharing<E> for Shared<E> {
+impl<E: CacheValue, W: Weigh<E>> Sharing<E> for Shared<E, W> {
     fn keep(error: &E, head: Head) -> Option<Arc<Kept>> {
-        Some(head.with(error.clone(), size_of::<E>()))
+        Some(head.with(error.clone(), W::weigh(error)))
     }
     fn take(payload: &(dyn Any + Send + Sync)) -> Option<E> {
         payload.downcast_ref::<E>().cloned()
@@ -494,21 +494,26 @@ pub mod probe {
     }
     impl<T> ContentLocal<T> for Holds<T> {}
 
-    /// First choice for an error.
-    pub trait ShareClone<E> {
+    /// First choices for an error, weighed as a value is.
+    ///
+    /// Generated code asks `(&&errors).share()`. The compiler tries that as it is, then with the one more `&` that it
+    /// may add by itself, then with one less: in this order, three answers of one trait.
+    pub trait ShareClone<E, W> {
         /// Can be given to every waiter.
         #[inline(always)]
-        fn share(&self) -> Shared<E> {
+        fn share(&self) -> Shared<E, W> {
             Shared::new()
         }
     }
-    impl<E: CacheValue> ShareClone<E> for &Errors<E> {}
+    impl<E: CacheValue + CacheWeight> ShareClone<E, ByHook<E>> for &Errors<E> {}
+    impl<E: CacheValue + Serialize> ShareClone<E, BySerde<E>> for &&Errors<E> {}
+    impl<E: CacheValue> ShareClone<E, BySize<E>> for Errors<E> {}
 
-    /// Last choice for an error.
-    pub trait ShareNone<E> {
+    /// Last choice for an error, with no `&` left.
+    pub trait ShareNone<E>: Sized {
         /// Belongs to one caller.
         #[inline(always)]
-        fn share(&self) -> Alone<E> {
+        fn share(self) -> Alone<E> {
             Alone::new()
         }
     }

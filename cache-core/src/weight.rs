@@ -6,7 +6,7 @@ use serde::{Serialize, ser};
 ///
 /// Needed only for types without `serde::Serialize`; those that have it are measured by it. Without either, a value
 /// counts as its `size_of`, which for a `Vec` is 24 bytes whatever it holds: [`Cache::audit`](crate::Cache::audit)
-/// names the functions that return such values.
+/// names the functions that return such values. Errors that `err_ttl` keeps are weighed in the same way.
 ///
 /// ```
 /// # #[derive(Clone)]

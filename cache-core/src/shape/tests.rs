@@ -191,6 +191,30 @@ fn an_error_is_shared_if_it_can_be() {
     );
 }
 
+#[test]
+fn an_error_is_weighed_by_the_best_that_it_has() {
+    fn name<S: Split>(_: S) -> &'static str {
+        std::any::type_name::<S>()
+    }
+    #[track_caller]
+    fn by(name: &str, weight: &str) {
+        let (_, error) = name.rsplit_once("Shared<").unwrap();
+        assert!(error.contains(&format!("shape::{weight}<")), "{error}");
+    }
+    by(name(shape!(Result<u64, Hooked>)), "ByHook");
+    by(name(shape!(Result<u64, Written>)), "BySerde");
+    by(name(shape!(Result<u64, &'static str>)), "BySerde");
+    by(name(shape!(Result<u64, Opaque>)), "BySize");
+    by(name(shape!(Result<u64, Arc<std::io::Error>>)), "BySize");
+    /// Can be weighed, and not be copied.
+    #[derive(Serialize)]
+    struct Single(u64);
+    assert_eq!(
+        answers!(Result<u64, Single>),
+        "Fallible Whole BySerde Portable Alone"
+    );
+}
+
 /// What a body knows of a type parameter is all that the shape knows of it.
 #[test]
 fn generic_functions_have_a_shape_too() {

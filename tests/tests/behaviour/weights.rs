@@ -88,11 +88,45 @@ fn fails_at_length(length: usize) -> Result<u64, String> {
 }
 
 #[test]
-#[ignore = "an error counts as its `size_of`: weighing it needs a probe of the error type in generated code"]
 fn an_error_counts_what_it_holds_on_to() {
     let test = start();
     test.enter(|| fails_at_length(100_000).unwrap_err());
     assert!(bytes(&test, "fails_at_length") >= 100_000);
+}
+
+#[derive(Clone)]
+struct Refused(String);
+
+impl CacheWeight for Refused {
+    fn cache_weight(&self) -> usize {
+        size_of::<Self>() + self.0.capacity()
+    }
+}
+
+/// Nothing tells how large it is.
+#[derive(Clone)]
+struct Opaque(String);
+
+#[cache(err_ttl = 60)]
+fn fails_with_its_weight(length: usize) -> Result<u64, Refused> {
+    Err(Refused("x".repeat(length)))
+}
+
+#[cache(err_ttl = 60)]
+fn fails_without_a_weight(length: usize) -> Result<u64, Opaque> {
+    Err(Opaque("x".repeat(length)))
+}
+
+#[test]
+fn an_error_is_weighed_as_a_value_is() {
+    let test = start();
+    test.enter(|| {
+        let _ = fails_with_its_weight(100_000).map_err(|e| e.0);
+        let _ = fails_without_a_weight(100_000).map_err(|e| e.0);
+    });
+    assert!(bytes(&test, "fails_with_its_weight") >= 100_000);
+    let found = bytes(&test, "fails_without_a_weight");
+    assert!((24..1_500).contains(&found), "{found}");
 }
 
 #[cache]
