@@ -123,7 +123,11 @@ impl Builder {
 
     /// The longest that callers wait for another's computation before one of them computes beside it. 2 seconds by
     /// default, 30 times that for `#[cache_analysis]`, and never less than four times what the function usually takes.
-    /// Each further one has twice as long, and whoever is through first answers all.
+    ///
+    /// If that one is not done either, one more begins after each further `wait_max`, and whoever is through first answers
+    /// all: of up to three who wait, none waits longer than three times `wait_max`. In a crowd, where everybody's
+    /// computing would make a slow function slower, one more begins after each eight from then on, and nobody waits
+    /// longer than 32: who has not had an answer by then computes for itself, and does not store.
     ///
     /// Waiting has to end somewhere: the one who computes may be waiting, in the database, for the one who waits here.
     pub fn wait_max(mut self, longest: Duration) -> Self {

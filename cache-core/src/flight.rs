@@ -3,7 +3,8 @@
 //! The leader computes in its caller's own task or thread; nothing is spawned. So a leader can be dropped, can panic,
 //! and can be alive without ever being polled again. Whatever happens, its waiters get an answer: a result, the news
 //! that there is none, or when the leader is overdue, for one of them, the right to lead beside it. All the others go on
-//! waiting for whichever leader is through first, each time twice as long, so that a slow body is not run by everybody.
+//! waiting for whichever leader is through first: one more leads at each turn, and turns grow longer after the first few,
+//! so that a slow body is not run by everybody.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -22,6 +23,13 @@ pub(crate) use waits::Waiting;
 use waits::Waits;
 
 const SHARDS: usize = 16;
+
+/// How many leaders have no more than their caller's patience: few callers, of whom one may hold what the others need,
+/// are all through with waiting by then.
+const SHORT_TURNS: u32 = 3;
+
+/// How much more time later leaders have: behind so many that are overdue, the body is slow, and not its callers stuck.
+const LONG_TURN: u32 = 8;
 
 type Shard<K, V> = HashMap<K, Arc<Flight<V>>, foldhash::fast::RandomState>;
 
@@ -65,8 +73,12 @@ impl<V> State<V> {
     fn lead(&mut self, patience: Duration) -> u32 {
         self.leaders += 1;
         self.alarmed = false;
-        let patience = patience.saturating_mul(1 << self.takeovers.min(16));
-        self.deadline = Instant::now().checked_add(patience);
+        let times = if self.takeovers < SHORT_TURNS {
+            1
+        } else {
+            LONG_TURN
+        };
+        self.deadline = Instant::now().checked_add(patience.saturating_mul(times));
         self.takeovers
     }
 

@@ -3,7 +3,7 @@
 //! Nothing here is generic over the function; what depends on its types is behind [`Work`].
 
 use std::task::{Context, Poll, Wake, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::run::Work;
 use super::{Keep, Miss, Ticket};
@@ -23,20 +23,23 @@ use crate::tier::memory::{MemoryKey, Resident};
 use crate::time;
 
 /// How often a call is given a value that is gone by then, before it computes for itself.
-const MAX_WAITS: u32 = 2;
+const MAX_GONE: u32 = 2;
 
-/// How many overdue leaders a call waits for, each twice as long as for the one before, before it computes for itself.
-const MAX_TURNS: u32 = 6;
+/// How many times its patience a call has waited when it no longer waits for another leader, but computes for itself.
+///
+/// From the beginning of a flight that is the end of the sixth turn, after 27 times: three of one, three of eight. Who
+/// has joined later waits less than 32 times.
+const MAX_PATIENCE: u32 = 24;
 
 /// A call on the way of a miss.
 pub(super) struct Driver {
     ticket: Ticket,
     target: Target,
     stage: Stage,
+    /// Since when it has waited for others.
+    since: Option<Instant>,
     /// Values that were gone.
-    waited: u32,
-    /// Leaders that were overdue.
-    turns: u32,
+    gone: u32,
 }
 
 impl Drop for Driver {
@@ -86,8 +89,8 @@ impl Driver {
             ticket,
             target,
             stage: Stage::Begin,
-            waited: 0,
-            turns: 0,
+            since: None,
+            gone: 0,
         })
     }
 
@@ -159,7 +162,7 @@ impl Driver {
             let now = self.ticket.cache.0.index.applied();
             frame.report(if broken { Position::ZERO } else { now }, &self.target.own);
         }
-        if self.waited + self.turns == 0 && !matches!(mode, Some(Mode::Capture | Mode::Peek)) {
+        if self.since.is_none() && !matches!(mode, Some(Mode::Capture | Mode::Peek)) {
             self.tell(EventKind::Miss(self.ticket.why));
         }
         let held_back = self
@@ -186,13 +189,6 @@ impl Driver {
                 return Some(self.compute(None, false));
             }
             Some(Mode::Explain) | None => {}
-        }
-        if self.waited > MAX_WAITS || self.turns > MAX_TURNS {
-            if let Some(entry) = self.look(work) {
-                self.serve_shared(&entry);
-                return None;
-            }
-            return Some(self.compute(None, false));
         }
         let refresh = mode == Some(Mode::Refresh);
         let ticket = &self.ticket;
@@ -224,6 +220,7 @@ impl Driver {
                         None => return Some(self.compute(None, false)),
                     },
                 };
+                self.since.get_or_insert_with(Instant::now);
                 Some(Stage::Waiting {
                     waiter,
                     _edges: waiting,
@@ -244,10 +241,8 @@ impl Driver {
     /// What comes after another's flight.
     fn waited_for(&mut self, status: Status<Arc<Kept>>, work: &mut dyn Work) -> Option<Stage> {
         match status {
-            Status::Running => {
-                self.turns += 1;
-                Some(Stage::Begin)
-            }
+            Status::Running if self.is_out_of_patience() => Some(self.compute(None, false)),
+            Status::Running => Some(Stage::Begin),
             Status::Abandoned => Some(Stage::Begin),
             Status::Failed => Some(self.compute(None, true)),
             Status::Done(entry) => {
@@ -255,13 +250,23 @@ impl Driver {
                 // missing in our value. What it turned out to depend on was not.
                 let inherited = entry.deps().len() > self.target.own.len();
                 if inherited && !entry.is_valid() || !work.accept(entry.value(), entry.class) {
-                    self.waited += 1;
-                    return Some(Stage::Begin);
+                    self.gone += 1;
+                    return Some(if self.gone > MAX_GONE {
+                        self.compute(None, false)
+                    } else {
+                        Stage::Begin
+                    });
                 }
                 self.serve_shared(&entry);
                 None
             }
         }
+    }
+
+    fn is_out_of_patience(&self) -> bool {
+        let patience = self.ticket.cache.patience(&self.ticket.seat);
+        self.since
+            .is_some_and(|since| since.elapsed() >= patience.saturating_mul(MAX_PATIENCE))
     }
 
     /// Another's value is this call's answer.

@@ -106,6 +106,20 @@ fn a_waiter_that_is_dropped_disturbs_nobody() {
     }
 }
 
+#[test]
+fn a_call_whose_leader_is_dropped_is_still_one_miss() {
+    let (test, source) = (fresh(), Source::shut());
+    let mut leader = Box::pin(test.run(gated(&source, 1)));
+    let mut waiter = Box::pin(test.run(gated(&source, 1)));
+    assert!(poll(&mut leader).is_pending() && poll(&mut waiter).is_pending());
+    drop(leader);
+    source.open();
+    assert_eq!(ready(&mut waiter), 1);
+    let events: Vec<_> = test.events().iter().map(ToString::to_string).collect();
+    let misses = events.iter().filter(|event| event.starts_with("miss"));
+    assert_eq!(misses.count(), 2, "one each: {events:?}");
+}
+
 /// One leader after another is aborted; those who are left are woken each time.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_row_of_aborted_leaders_ends_with_an_answer() {

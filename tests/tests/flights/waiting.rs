@@ -28,6 +28,16 @@ async fn stuck(source: &Source, id: u64) -> usize {
     inside.nth
 }
 
+/// Whoever is not `free` gets stuck.
+#[cache("held:{id}", key(id))]
+async fn held(source: &Source, free: bool, id: u64) -> usize {
+    let inside = source.enter();
+    if !free {
+        source.pass().await;
+    }
+    inside.nth
+}
+
 #[cache("slow:{id}", key(id))]
 async fn slow(source: &Source, takes: Duration, id: u64) -> u64 {
     let _inside = source.enter();
@@ -172,6 +182,41 @@ async fn a_slow_body_is_no_reason_for_a_stampede() {
         half < takes * 3 / 2,
         "answered when the first is through: {half:?}"
     );
+}
+
+/// How often the one who could go on waits as long as it is patient, behind a leader and this many others who are stuck
+/// whenever it is their turn, which is always before its own.
+fn patience_of_the_last(others: usize, patience: Duration) -> f64 {
+    let (test, source) = (patient(patience), Source::shut());
+    let stuck = || Box::pin(test.run(held(&source, false, 1)));
+    let mut stuck: Vec<_> = (0..=others).map(|_| stuck()).collect();
+    let mut last = Box::pin(test.run(held(&source, true, 1)));
+    let began = Instant::now();
+    loop {
+        for future in &mut stuck {
+            assert!(poll(future).is_pending());
+        }
+        if poll(&mut last).is_ready() {
+            assert_eq!(source.runs(), others + 2);
+            return began.elapsed().as_secs_f64() / patience.as_secs_f64();
+        }
+        assert!(began.elapsed() < SOON);
+        // Nobody here is woken: it is time itself that passes.
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+#[test]
+fn one_of_a_few_waits_three_times_at_most() {
+    let took = patience_of_the_last(2, Duration::from_millis(300));
+    assert!((3.0..5.0).contains(&took), "{took:.1} times");
+}
+
+/// The last of a crowd, which is never its turn, computes for itself in the end.
+#[test]
+fn nobody_waits_for_ever() {
+    let took = patience_of_the_last(6, Duration::from_millis(40));
+    assert!((27.0..40.0).contains(&took), "{took:.1} times");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
