@@ -6,7 +6,7 @@ use std::num::NonZero;
 use std::time::{Duration, Instant};
 
 use crate::config::{Builder, Config};
-use crate::entry::Kept;
+use crate::entry::{Class, Kept, Payload};
 use crate::events::{EventKind, Events};
 use crate::flight::Flights;
 use crate::index::{Index, Matcher};
@@ -17,7 +17,7 @@ use crate::site::Site;
 use crate::stats::{MissReason, SiteCounters, Stats};
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Arc, RwLock, read, write};
-use crate::tier::memory::{CapacityRing, Departure, MemoryKey, MemoryTier, Resident};
+use crate::tier::memory::{CapacityRing, Departure, Lookup, MemoryKey, MemoryTier, Resident};
 
 mod ghosts;
 use ghosts::Ghosts;
@@ -122,7 +122,8 @@ impl Cache {
         let memory = MemoryTier::new(
             config.memory,
             config.clock.clone(),
-            Box::new(move |key: &MemoryKey, entry: &Arc<Kept>, departure| {
+            Box::new(move |entry: &Arc<Kept>, departure| {
+                let key = entry.key();
                 let evicted = matches!(departure, Departure::Evicted | Departure::Capacity);
                 entry.stats.left(entry.weight(), evicted);
                 match departure {
@@ -237,23 +238,52 @@ impl Cache {
         self.0.config.clock.now()
     }
 
-    /// An entry that may be served now, or why there is none.
+    /// A value that may be served now, or why there is none: the way of a hit that nothing surrounds, which takes no
+    /// reference to the entry. Counts the hit.
     #[inline(always)]
-    pub(crate) fn find(
-        &self,
-        lookup: &crate::tier::memory::Lookup<'_>,
-    ) -> Result<Arc<Kept>, MissReason> {
+    pub(crate) fn serve(&self, lookup: &Lookup<'_>) -> Result<(Payload, Class), MissReason> {
+        let now = self.now();
+        let found = self.0.memory.view(lookup, |entry| {
+            // After what was invalidated before this call began, or at the same time.
+            if entry.is_checked(self.0.index.version()) && entry.expires > now {
+                entry.stats.hit();
+                Ok((entry.payload(), entry.class))
+            } else {
+                Err(Arc::clone(entry))
+            }
+        });
+        match found {
+            Some(Ok(served)) => Ok(served),
+            Some(Err(entry)) => self.serve_after_check(&entry),
+            None => Err(self.0.ghosts.recall(lookup.hash())),
+        }
+    }
+
+    /// The same when there is more to look at than may be done under a lock.
+    #[cold]
+    fn serve_after_check(&self, entry: &Kept) -> Result<(Payload, Class), MissReason> {
+        self.judge(entry)?;
+        entry.stats.hit();
+        Ok((entry.payload(), entry.class))
+    }
+
+    /// An entry that may be served now, or why there is none.
+    pub(crate) fn find(&self, lookup: &Lookup<'_>) -> Result<Arc<Kept>, MissReason> {
         let Some(entry) = self.0.memory.get(lookup) else {
             return Err(self.0.ghosts.recall(lookup.hash()));
         };
-        // The version first: what changes after this call began may be seen or not, what changed before must be.
+        self.judge(&entry).map(|()| entry)
+    }
+
+    /// Whether an entry may be served now.
+    fn judge(&self, entry: &Kept) -> Result<(), MissReason> {
         if !entry.is_checked(self.0.index.version()) && !entry.is_valid() {
             return Err(MissReason::Invalidated);
         }
         if entry.expires <= self.now() {
             return Err(MissReason::Expired);
         }
-        Ok(entry)
+        Ok(())
     }
 
     /// The bound of waiting for another's computation of this function.

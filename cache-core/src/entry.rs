@@ -6,8 +6,8 @@ use crate::index::{Dep, Deps, Index};
 use crate::position::Position;
 use crate::stats::SiteCounters;
 use crate::sync::Arc;
-use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use crate::tier::memory::{CapacityRing, Resident};
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::tier::memory::{CapacityRing, MemoryKey, Resident, Usage};
 
 /// What kind of outcome a value is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,23 +20,21 @@ pub enum Class {
     Failed,
 }
 
-/// A value in memory, its type forgotten.
-pub(crate) type Kept = Entry<dyn Any + Send + Sync>;
+/// A value, its type forgotten. What a function returns in an `Arc` is that `Arc`.
+pub(crate) type Payload = Arc<dyn Any + Send + Sync>;
 
 /// One value in memory.
-///
-/// What a hit reads comes first and beside the value: with a small value (an `Arc`, a number) a hit touches one cache
-/// line of it.
-pub struct Entry<V: ?Sized> {
+pub struct Kept {
     /// The version of the index at which the entry was last found valid.
     checked: AtomicU64,
     /// In milliseconds of the cache's clock.
     pub(crate) expires: u64,
+    payload: Payload,
     pub(crate) stats: Arc<SiteCounters>,
-    more: Box<More>,
+    key: MemoryKey,
     pub(crate) class: Class,
-    touched: AtomicBool,
-    value: V,
+    usage: Usage,
+    more: Box<More>,
 }
 
 /// What a hit does not read.
@@ -55,6 +53,7 @@ pub(crate) struct More {
 
 /// What is known of an entry before its value.
 pub struct Head {
+    pub(crate) key: MemoryKey,
     pub(crate) class: Class,
     pub(crate) stamp: Position,
     pub(crate) checked: u64,
@@ -69,15 +68,19 @@ pub struct Head {
 
 impl Head {
     /// The entry of a value that holds on to this many bytes.
-    pub(crate) fn with<V: Any + Send + Sync>(self, value: V, weight: usize) -> Arc<Kept> {
+    pub(crate) fn with(self, payload: Payload, weight: usize) -> Arc<Kept> {
         // Text and hashes of the dependencies are on the heap and belong to this entry alone.
         let deps: usize = self
             .deps
             .iter()
             .map(|dep| size_of::<Dep>() + dep.text().len() + 16)
             .sum();
-        let rest = size_of::<Entry<()>>() + size_of::<More>() + 4 * size_of::<usize>();
-        Arc::new(Entry {
+        let rest = size_of::<Kept>() + size_of::<More>() + 6 * size_of::<usize>();
+        // What a user's `CacheWeight` says may be anything.
+        let weight = (weight as u64)
+            .saturating_add(self.key.heap_bytes())
+            .saturating_add((deps + rest) as u64);
+        Arc::new(Kept {
             checked: AtomicU64::new(self.checked),
             expires: self.expires,
             stats: self.stats,
@@ -87,13 +90,14 @@ impl Head {
                 deps: self.deps,
                 began: self.began,
                 cost_ns: self.cost_ns,
-                weight: (weight + deps + rest) as u64,
+                weight,
                 ring: self.ring,
                 index: self.index,
             }),
+            key: self.key,
             class: self.class,
-            touched: AtomicBool::new(false),
-            value,
+            usage: Usage::default(),
+            payload,
         })
     }
 }
@@ -101,8 +105,8 @@ impl Head {
 impl Kept {
     /// The value.
     #[inline]
-    pub(crate) fn value(&self) -> &(dyn Any + Send + Sync) {
-        &self.value
+    pub(crate) fn payload(&self) -> Payload {
+        Arc::clone(&self.payload)
     }
 
     /// Up to where the log had been applied when the computation began, or when the entry was last found valid.
@@ -158,7 +162,7 @@ impl Kept {
 impl std::fmt::Debug for Kept {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // Not the value: it may be a secret, and need not be `Debug`.
-        f.debug_struct("Entry")
+        f.debug_struct("Kept")
             .field("address", &self.address())
             .field("class", &self.class)
             .finish_non_exhaustive()
@@ -166,19 +170,58 @@ impl std::fmt::Debug for Kept {
 }
 
 impl Resident for Kept {
+    #[inline(always)]
+    fn key(&self) -> &MemoryKey {
+        &self.key
+    }
     fn expires(&self) -> u64 {
         self.expires
     }
     fn weight(&self) -> u64 {
         self.more.weight
     }
-    fn touched(&self) -> &AtomicBool {
-        &self.touched
+    fn usage(&self) -> &Usage {
+        &self.usage
     }
     fn dead(&self) -> bool {
         !self.is_checked(self.more.index.version()) && !self.is_valid()
     }
     fn ring(&self) -> Option<&CapacityRing> {
         self.more.ring.as_deref()
+    }
+}
+
+#[cfg(test)]
+#[cfg(not(loom))]
+mod tests {
+    use super::*;
+    use crate::tier::memory::Lookup;
+
+    fn weight(key: &[u8], value_weight: usize) -> u64 {
+        let head = Head {
+            key: Lookup::new(std::any::TypeId::of::<()>(), key).to_key(),
+            class: Class::Value,
+            stamp: Position::ZERO,
+            checked: 0,
+            expires: 0,
+            stats: Arc::default(),
+            deps: Box::default(),
+            began: 0,
+            cost_ns: 0,
+            ring: None,
+            index: Arc::new(Index::new(Position::ZERO, 1)),
+        };
+        head.with(Arc::new(1_u8), value_weight).weight()
+    }
+
+    #[test]
+    fn an_entry_weighs_what_its_key_has_on_the_heap() {
+        assert_eq!(weight(&[7; 38], 1), weight(b"", 1));
+        assert_eq!(weight(&[7; 60], 1), weight(b"", 1) + 16 + 60);
+    }
+
+    #[test]
+    fn a_weight_that_is_absurd_does_not_wrap() {
+        assert_eq!(weight(b"", usize::MAX), u64::MAX);
     }
 }

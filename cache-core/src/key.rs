@@ -36,7 +36,6 @@ mod tests;
 
 pub(crate) use digest::{Digest, Identity, KeyDigest};
 pub(crate) use encoder::Encoder;
-pub(crate) use error::KeyError;
 
 /// The tags of the data model. Written to remote tiers as part of every digest: never renumber.
 mod tag {

@@ -7,11 +7,11 @@ use serde::Serialize;
 
 use crate::address::{Piece, UNWRITABLE, render};
 use crate::cache::{Cache, Content, Seat};
-use crate::entry::Kept;
+use crate::entry::{Class, Payload};
 use crate::events::EventKind;
 use crate::global;
 use crate::index::Dep;
-use crate::key::{Digest, Encoder, Identity, KeyDigest, KeyError};
+use crate::key::{Digest, Encoder, Identity, KeyDigest};
 use crate::modifiers::{Mode, Modifier, Target};
 use crate::scope::{self, Scope};
 use crate::shape::Split;
@@ -42,11 +42,6 @@ pub struct Call {
     identity: TypeId,
     instance: &'static str,
     encoder: Encoder,
-    broken: Option<Box<KeyError>>,
-    /// Why there was nothing to serve.
-    why: MissReason,
-    /// The modifier that this call is the first under.
-    modifier: Option<Arc<Modifier>>,
 }
 
 impl Call {
@@ -60,9 +55,6 @@ impl Call {
             identity: typeid::of::<M>(),
             instance: std::any::type_name::<M>(),
             encoder: Encoder::new(),
-            broken: None,
-            why: MissReason::Absent,
-            modifier: None,
         }
     }
 
@@ -70,9 +62,7 @@ impl Call {
     // Inlined, an argument costs a few instructions; in a debug build that would be one more copy for each function.
     #[cfg_attr(not(debug_assertions), inline(always))]
     pub fn arg<T: KeyPart + ?Sized>(&mut self, value: &T) {
-        if let Err(error) = self.encoder.push(value) {
-            self.broken.get_or_insert(Box::new(error));
-        }
+        self.encoder.add(value);
     }
 
     /// Looks the value up.
@@ -81,70 +71,50 @@ impl Call {
     /// The miss, to be [run](Miss::run).
     #[inline]
     pub fn start<S: Split>(&mut self, _: &S) -> Result<S::Return, Miss> {
-        if let Some(entry) = self.find() {
-            if let Some(value) = S::unpack(entry.value(), entry.class) {
-                return Ok(value);
-            }
-            self.why = MissReason::Type;
+        let (payload, class) = self.find()?;
+        match S::unpack(payload, class) {
+            Some(value) => Ok(value),
+            None => Err(Miss::new(self, MissReason::Type, None)),
         }
-        Err(Miss::new(self))
     }
 
-    /// The entry, if it may be served. One call for all functions, and everything below it inlined.
-    fn find(&mut self) -> Option<Arc<Kept>> {
-        if scope::is_active() || self.broken.is_some() {
-            return self.find_in_scope();
-        }
+    /// What may be served. One call for all functions, and everything below it inlined.
+    fn find(&mut self) -> Result<(Payload, Class), Miss> {
         let cache = global::get();
-        let entry = match cache.find(&Lookup::of(self.identity, &mut self.encoder)) {
-            Ok(entry) => entry,
-            Err(reason) => {
-                self.why = reason;
-                return None;
-            }
-        };
-        entry.stats.hit();
-        if cache.0.events.listening() {
-            self.tell_hit(cache, &entry);
+        if scope::is_active() || cache.0.events.listening() || self.encoder.broken().is_some() {
+            return self.find_with_care();
         }
-        Some(entry)
+        match cache.serve(&Lookup::of(self.identity, &mut self.encoder)) {
+            Ok(served) => Ok(served),
+            Err(why) => Err(Miss::new(self, why, None)),
+        }
     }
 
-    #[cold]
-    fn tell_hit(&self, cache: &Cache, entry: &Kept) {
-        let seat = cache.seat(self.site);
-        cache.0.events.tell(EventKind::Hit, || {
-            (Arc::clone(&seat.name), entry.address().into())
-        });
-    }
-
+    /// The same where something surrounds the call, somebody listens, or the arguments are no key.
     #[inline(never)]
-    fn find_in_scope(&mut self) -> Option<Arc<Kept>> {
+    fn find_with_care(&mut self) -> Result<(Payload, Class), Miss> {
         let scope = scope::current().unwrap_or_default();
         scope.count();
-        self.modifier = scope.modifier.clone().filter(|modifier| modifier.take());
-        let mode = self.modifier.as_ref().map(|modifier| modifier.mode);
+        let modifier = scope.modifier.clone().filter(|modifier| modifier.take());
+        let mode = modifier.as_ref().map(|modifier| modifier.mode);
         let looks = matches!(mode, None | Some(Mode::Peek | Mode::Explain));
-        if self.broken.is_some() || scope.holds_back() || !looks {
-            self.why = MissReason::Bypass;
-            return None;
+        if self.encoder.broken().is_some() || scope.holds_back() || !looks {
+            return Err(Miss::new(self, MissReason::Bypass, modifier));
         }
         let cache = scope.cache.as_ref().unwrap_or_else(|| global::get());
         let entry = match cache.find(&Lookup::of(self.identity, &mut self.encoder)) {
             Ok(entry) => entry,
-            Err(reason) => {
-                self.why = reason;
-                return None;
-            }
+            Err(why) => return Err(Miss::new(self, why, modifier)),
         };
         entry.stats.hit();
-        if cache.0.events.listening() {
-            self.tell_hit(cache, &entry);
-        }
+        cache.0.events.tell(EventKind::Hit, || {
+            let name = Arc::clone(&cache.seat(self.site).name);
+            (name, entry.address().into())
+        });
         if let Some(frame) = &scope.frame {
             frame.report(entry.stamp(), entry.deps());
         }
-        if let Some(modifier) = &self.modifier {
+        if let Some(modifier) = &modifier {
             let trace = &mut lock(&modifier.found).trace;
             trace.cached = true;
             trace.tier = Some("memory");
@@ -155,7 +125,7 @@ impl Call {
             trace.stamp = Some(entry.stamp());
             trace.cost = Some(std::time::Duration::from_nanos(entry.cost_ns()));
         }
-        Some(entry)
+        Ok((entry.payload(), entry.class))
     }
 }
 
@@ -180,8 +150,7 @@ pub(crate) struct Ticket {
 
 impl Miss {
     #[inline(never)]
-    fn new(call: &mut Call) -> Self {
-        let (why, modifier) = (call.why, call.modifier.take());
+    fn new(call: &mut Call, why: MissReason, modifier: Option<Arc<Modifier>>) -> Self {
         let scope = scope::current();
         let cache = scope
             .as_ref()
@@ -195,7 +164,7 @@ impl Miss {
         ) {
             seat.counters.miss(why);
         }
-        let broken = call.broken.as_ref().map(ToString::to_string);
+        let broken = call.encoder.broken().map(ToString::to_string);
         if let Some(why) = &broken {
             cache.0.events.tell(EventKind::Unkeyable, || {
                 (Arc::clone(&seat.name), why.as_str().into())

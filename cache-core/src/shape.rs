@@ -5,13 +5,12 @@
 //! generics alike, and every question ("a `Result`?", "an `Option`?", "can it be weighed, shared, sent?") is answered
 //! by a zero-sized type. Nothing of a shape exists at run time.
 
-use std::any::Any;
 use std::convert::Infallible;
 use std::marker::PhantomData;
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::entry::{Class, Head, Kept};
+use crate::entry::{Class, Head, Kept, Payload};
 use crate::schema::{self, Fingerprint};
 use crate::sync::Arc;
 use crate::weight::{self, CacheWeight};
@@ -59,6 +58,8 @@ zero_sized! {
     Optional<T>
     /// A success that always is one.
     Whole<T>
+    /// The same behind an `Arc`.
+    Handle<T>
     /// The error type of a function.
     Errors<E>
     /// Weighed by its own [`CacheWeight`].
@@ -149,6 +150,40 @@ pub trait Inner: Copy + Send + Sync {
     type Item;
     /// The item, if there is one.
     fn item(value: &Self::Value) -> Option<&Self::Item>;
+    /// A copy to be kept.
+    #[inline]
+    fn pack(value: &Self::Value) -> Payload
+    where
+        Self::Value: CacheValue,
+    {
+        Arc::new(value.clone())
+    }
+    /// A copy of what was kept. `None` where the type does not fit.
+    #[inline]
+    fn unpack(payload: Payload) -> Option<Self::Value>
+    where
+        Self::Value: CacheValue,
+    {
+        payload.downcast_ref::<Self::Value>().cloned()
+    }
+}
+
+/// An `Arc` is kept as it is: a hit then clones no more than it, and runs no code of a user's.
+impl<T: Send + Sync + 'static> Inner for Handle<T> {
+    type Value = Arc<T>;
+    type Item = Arc<T>;
+    #[inline(always)]
+    fn item(value: &Arc<T>) -> Option<&Arc<T>> {
+        Some(value)
+    }
+    #[inline]
+    fn pack(value: &Arc<T>) -> Payload {
+        Arc::<T>::clone(value)
+    }
+    #[inline]
+    fn unpack(payload: Payload) -> Option<Arc<T>> {
+        payload.downcast().ok()
+    }
 }
 
 impl<T> Inner for Optional<T> {
@@ -222,14 +257,14 @@ pub trait Sharing<E>: Copy + Send + Sync {
     /// An entry with a copy.
     fn keep(error: &E, head: Head) -> Option<Arc<Kept>>;
     /// A copy to hand out.
-    fn take(payload: &(dyn Any + Send + Sync)) -> Option<E>;
+    fn take(payload: Payload) -> Option<E>;
 }
 
 impl<E: CacheValue, W: Weigh<E>> Sharing<E> for Shared<E, W> {
     fn keep(error: &E, head: Head) -> Option<Arc<Kept>> {
-        Some(head.with(error.clone(), W::weigh(error)))
+        Some(head.with(Arc::new(error.clone()), W::weigh(error)))
     }
-    fn take(payload: &(dyn Any + Send + Sync)) -> Option<E> {
+    fn take(payload: Payload) -> Option<E> {
         payload.downcast_ref::<E>().cloned()
     }
 }
@@ -238,7 +273,7 @@ impl<E> Sharing<E> for Alone<E> {
     fn keep(_: &E, _: Head) -> Option<Arc<Kept>> {
         None
     }
-    fn take(_: &(dyn Any + Send + Sync)) -> Option<E> {
+    fn take(_: Payload) -> Option<E> {
         None
     }
 }
@@ -256,7 +291,7 @@ pub trait Split: Copy + Send + Sync {
     /// An entry with a copy. `None` for an error that cannot be copied.
     fn keep(out: &Self::Return, head: Head) -> Option<Arc<Kept>>;
     /// An outcome from what was kept. `None` where the types do not fit.
-    fn unpack(payload: &(dyn Any + Send + Sync), class: Class) -> Option<Self::Return>;
+    fn unpack(payload: Payload, class: Class) -> Option<Self::Return>;
     /// The schema of the value, where it can leave the process.
     fn schema() -> Option<Fingerprint>;
     /// Whether the weight of a value is known, or only its `size_of`.
@@ -289,18 +324,16 @@ where
 
     fn keep(out: &O::Return, head: Head) -> Option<Arc<Kept>> {
         match O::value(out) {
-            Some(value) => Some(head.with(value.clone(), W::weigh(value))),
+            Some(value) => Some(head.with(I::pack(value), W::weigh(value))),
             None => O::with_error(out, |error| S::keep(error, head)).flatten(),
         }
     }
 
     #[inline]
-    fn unpack(payload: &(dyn Any + Send + Sync), class: Class) -> Option<O::Return> {
+    fn unpack(payload: Payload, class: Class) -> Option<O::Return> {
         match class {
             Class::Failed => S::take(payload).map(O::failure),
-            Class::Value | Class::Absent => {
-                payload.downcast_ref::<O::Value>().cloned().map(O::success)
-            }
+            Class::Value | Class::Absent => I::unpack(payload).map(O::success),
         }
     }
 
@@ -319,6 +352,15 @@ impl<T, E> Returns<Result<T, E>> {
     #[must_use]
     pub const fn outer(self) -> Fallible<T, E> {
         Fallible::new()
+    }
+}
+
+impl<T: Send + Sync + 'static> Holds<Arc<T>> {
+    /// This is an `Arc`.
+    #[inline(always)]
+    #[must_use]
+    pub const fn inner(self) -> Handle<T> {
+        Handle::new()
     }
 }
 

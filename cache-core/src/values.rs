@@ -130,7 +130,7 @@ impl Cache {
             }
         }
         match found {
-            Ok(entry) => match entry.value().downcast_ref::<T>() {
+            Ok(entry) => match entry.payload().downcast_ref::<T>() {
                 Some(value) => {
                     seat.counters.hit();
                     self.0
@@ -185,6 +185,7 @@ impl Cache {
         let stamp = self.0.index.applied();
         let weight = crate::weight::measure(&value);
         let head = Head {
+            key: key(address),
             class: Class::Value,
             stamp,
             checked: 0,
@@ -196,14 +197,9 @@ impl Cache {
             ring: None,
             index: Arc::clone(&self.0.index),
         };
-        let entry = head.with(value, weight);
+        let entry = head.with(Arc::new(value), weight);
         seat.counters.stored(entry.weight());
-        if self
-            .0
-            .memory
-            .insert(key(address), Arc::clone(&entry))
-            .is_err()
-        {
+        if self.0.memory.insert(Arc::clone(&entry)).is_err() {
             seat.counters.not_stored(entry.weight());
             seat.counters.refusal(RefusalReason::TooLarge);
             self.0

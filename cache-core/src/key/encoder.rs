@@ -56,6 +56,20 @@ impl Encoder {
         Ok(())
     }
 
+    /// Appends one argument; the first that fails is remembered, and makes the key [broken](Self::broken).
+    #[inline(always)]
+    pub(crate) fn add<T: Serialize + ?Sized>(&mut self, argument: &T) {
+        if let Err(error) = self.push(argument) {
+            self.out.spill().error.get_or_insert(error);
+        }
+    }
+
+    /// Why the arguments are no key, if they are not.
+    #[inline(always)]
+    pub(crate) fn broken(&self) -> Option<&KeyError> {
+        self.out.heap.as_ref().and_then(|heap| heap.error.as_ref())
+    }
+
     /// Appends a part of an argument, whose sequences are never sorted.
     pub(super) fn push_part<T: Serialize + ?Sized>(&mut self, part: &T) -> Result<(), KeyError> {
         self.tags = part.serialize(Writer::of_part(&mut self.out, self.tags))?;
@@ -138,6 +152,7 @@ pub(super) struct Buffer {
 struct Heap {
     values: Vec<u8>,
     words: Vec<u64>,
+    error: Option<KeyError>,
 }
 
 impl Buffer {
@@ -233,6 +248,7 @@ impl Buffer {
         Ok(())
     }
 
+    #[cold]
     fn spill(&mut self) -> &mut Heap {
         let heap = match self.heap.take() {
             Some(heap) => heap,
@@ -240,7 +256,11 @@ impl Buffer {
                 let words = self.full_words().to_vec();
                 let mut values = Vec::with_capacity(4 * INLINE);
                 values.extend_from_slice(self.values());
-                Box::new(Heap { values, words })
+                Box::new(Heap {
+                    values,
+                    words,
+                    error: None,
+                })
             }
         };
         self.limit = 0;

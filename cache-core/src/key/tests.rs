@@ -8,7 +8,7 @@ mod identity;
 use serde::Serialize;
 
 use super::decoder::{Events, decode};
-use super::{Encoder, KeyError};
+use super::{Encoder, error::KeyError};
 
 fn try_bytes<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, KeyError> {
     let mut encoder = Encoder::new();

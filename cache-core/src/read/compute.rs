@@ -235,7 +235,7 @@ impl Driver {
             return None;
         }
         let entry = self.ticket.cache.find(&self.ticket.key.as_lookup()).ok()?;
-        work.accept(entry.value(), entry.class).then_some(entry)
+        work.accept(entry.payload(), entry.class).then_some(entry)
     }
 
     /// What comes after another's flight.
@@ -249,7 +249,7 @@ impl Driver {
                 // What the function depends on by itself was checked when we joined, and what came later may be
                 // missing in our value. What it turned out to depend on was not.
                 let inherited = entry.deps().len() > self.target.own.len();
-                if inherited && !entry.is_valid() || !work.accept(entry.value(), entry.class) {
+                if inherited && !entry.is_valid() || !work.accept(entry.payload(), entry.class) {
                     self.gone += 1;
                     return Some(if self.gone > MAX_GONE {
                         self.compute(None, false)
@@ -372,6 +372,7 @@ impl Driver {
             });
         let waited_for = leader.as_ref().is_some_and(Leader::has_waiters);
         let head = Head {
+            key: self.ticket.key.clone(),
             class,
             stamp,
             checked: if verdict.valid { verdict.version } else { 0 },
@@ -454,12 +455,7 @@ impl Driver {
     fn store(&self, entry: &Arc<Kept>) {
         let counters = &self.ticket.seat.counters;
         counters.stored(entry.weight());
-        let stored = self
-            .ticket
-            .cache
-            .0
-            .memory
-            .insert(self.ticket.key.clone(), Arc::clone(entry));
+        let stored = self.ticket.cache.0.memory.insert(Arc::clone(entry));
         if stored.is_err() {
             counters.not_stored(entry.weight());
             self.refuse(RefusalReason::TooLarge);

@@ -3,7 +3,6 @@
 //!
 //! Sync functions take the same way: their body is a future that is ready at its first poll.
 
-use std::any::Any;
 use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::Pin;
@@ -11,7 +10,7 @@ use std::task::{Context, Poll};
 
 use super::compute::Driver;
 use super::{Keep, Miss};
-use crate::entry::{Class, Head, Kept};
+use crate::entry::{Class, Head, Kept, Payload};
 use crate::modifiers::blocking;
 use crate::shape::Split;
 use crate::sync::Arc;
@@ -27,7 +26,7 @@ pub(super) trait Work {
     /// What the attribute's rules say of it.
     fn judge(&mut self, keep: &mut Keep);
     /// Takes another's value; whether it fits.
-    fn accept(&mut self, payload: &(dyn Any + Send + Sync), class: Class) -> bool;
+    fn accept(&mut self, payload: Payload, class: Class) -> bool;
 }
 
 /// A body, and what became of it. Generic over the return type alone: functions that return the same share all of it.
@@ -52,7 +51,7 @@ impl<S: Split> Work for Job<'_, S> {
             (self.rules)(item, keep);
         }
     }
-    fn accept(&mut self, payload: &(dyn Any + Send + Sync), class: Class) -> bool {
+    fn accept(&mut self, payload: Payload, class: Class) -> bool {
         self.out = S::unpack(payload, class);
         self.out.is_some()
     }

@@ -1,4 +1,3 @@
-use std::any::Any;
 use std::rc::Rc;
 
 use super::probe::{
@@ -237,6 +236,7 @@ fn generic_functions_have_a_shape_too() {
 
 fn head() -> Head {
     Head {
+        key: crate::tier::memory::Lookup::new(std::any::TypeId::of::<()>(), b"").to_key(),
         class: Class::Value,
         stamp: Position::ZERO,
         checked: 0,
@@ -254,7 +254,10 @@ fn head() -> Head {
 fn again<S: Split>(_: S, out: S::Return) -> (Class, Option<S::Return>) {
     let class = S::class(&out);
     let kept = S::keep(&out, head());
-    (class, kept.and_then(|kept| S::unpack(kept.value(), class)))
+    (
+        class,
+        kept.and_then(|kept| S::unpack(kept.payload(), class)),
+    )
 }
 
 #[test]
@@ -291,18 +294,18 @@ fn an_outcome_comes_back_as_it_was() {
 
 #[test]
 fn what_does_not_fit_is_not_unpacked() {
-    fn from<S: Split>(_: S, payload: &(dyn Any + Send + Sync), class: Class) -> Option<S::Return> {
+    fn from<S: Split>(_: S, payload: Payload, class: Class) -> Option<S::Return> {
         S::unpack(payload, class)
     }
     type Full = Result<Option<Both>, String>;
     for class in [Class::Value, Class::Absent, Class::Failed] {
-        assert!(from(shape!(Full), &7_u8, class).is_none());
-        assert!(from(shape!(u64), &7_u8, class).is_none());
+        assert!(from(shape!(Full), Arc::new(7_u8), class).is_none());
+        assert!(from(shape!(u64), Arc::new(7_u8), class).is_none());
     }
     // A value is not its error, nor the other way round.
-    assert!(from(shape!(Full), &Some(Both(1)), Class::Failed).is_none());
-    assert!(from(shape!(Full), &String::new(), Class::Value).is_none());
-    assert!(from(shape!(Result<u64, NoClone>), &7_u64, Class::Failed).is_none());
+    assert!(from(shape!(Full), Arc::new(Some(Both(1))), Class::Failed).is_none());
+    assert!(from(shape!(Full), Arc::new(String::new()), Class::Value).is_none());
+    assert!(from(shape!(Result<u64, NoClone>), Arc::new(7_u64), Class::Failed).is_none());
 }
 
 #[test]

@@ -5,25 +5,27 @@
 
 mod capacity;
 mod engine;
+mod fifo;
 mod key;
-mod quick;
 mod reclaim;
+mod usage;
 
 pub(crate) use self::{
     capacity::CapacityRing,
     key::{Lookup, MemoryKey},
+    usage::Usage,
 };
 
 use self::{
     engine::{Engine, Slot, Token},
+    fifo::Fifo,
     key::Probe,
-    quick::Quick,
     reclaim::ReclaimRing,
 };
 use crate::{
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
         lock,
     },
     time::Clock,
@@ -31,14 +33,17 @@ use crate::{
 
 /// What the memory tier has to know of an entry.
 pub(crate) trait Resident: Send + Sync {
+    /// The key that it is found by.
+    fn key(&self) -> &MemoryKey;
+
     /// From when on the entry is of no use to anybody, in milliseconds of the tier's clock: the end of its last stale window.
     fn expires(&self) -> u64;
 
-    /// Bytes that the entry occupies, itself included; read once, at insert.
+    /// Bytes that the entry occupies, itself and its key included; read once, at insert.
     fn weight(&self) -> u64;
 
-    /// Whether the entry was used since this was last cleared. Set by the tier.
-    fn touched(&self) -> &AtomicBool;
+    /// What the tier remembers of its use. Read under a lock.
+    fn usage(&self) -> &Usage;
 
     /// Whether the entry was invalidated. May take a while; no lock is held.
     fn dead(&self) -> bool;
@@ -95,10 +100,10 @@ pub(crate) enum Refused {
 }
 
 /// Told of each entry that leaves, once, while no lock is held.
-pub(crate) type OnLeave<R> = Box<dyn Fn(&MemoryKey, &Arc<R>, Departure) + Send + Sync>;
+pub(crate) type OnLeave<R> = Box<dyn Fn(&Arc<R>, Departure) + Send + Sync>;
 
 /// See the module.
-pub(crate) struct MemoryTier<R: Resident + ?Sized, E: Engine<R> = Quick<R>> {
+pub(crate) struct MemoryTier<R: Resident + ?Sized, E: Engine<R> = Fifo<R>> {
     engine: E,
     reclaim: ReclaimRing,
     clock: Clock,
@@ -111,7 +116,7 @@ pub(crate) struct MemoryTier<R: Resident + ?Sized, E: Engine<R> = Quick<R>> {
 }
 
 impl<R: Resident + ?Sized, E: Engine<R>> MemoryTier<R, E> {
-    /// Bytes charged for an entry beside its own weight and the heap part of its key: what the engine and the ring keep.
+    /// Bytes charged for an entry beside its own weight: what the engine and the ring keep.
     pub(crate) const OVERHEAD: u64 = E::OVERHEAD + ReclaimRing::OVERHEAD;
 
     /// An empty tier.
@@ -134,13 +139,21 @@ impl<R: Resident + ?Sized, E: Engine<R>> MemoryTier<R, E> {
     /// The entry of a key, which may be expired or invalid.
     #[inline]
     pub(crate) fn get(&self, lookup: &Lookup<'_>) -> Option<Arc<R>> {
-        let entry = self.engine.get(lookup)?;
-        // Read first: a line that every thread writes would be the end of scaling.
-        let touched = entry.touched();
-        if !touched.load(Ordering::Relaxed) {
-            touched.store(true, Ordering::Relaxed);
-        }
-        Some(entry)
+        self.view(lookup, Arc::clone)
+    }
+
+    /// Shows the entry of a key, which may be expired or invalid, without taking a reference to it. The visit is under a lock: it must
+    /// be short, not use the tier, and not run a user's code.
+    #[inline(always)]
+    pub(crate) fn view<T>(
+        &self,
+        lookup: &Lookup<'_>,
+        visit: impl FnOnce(&Arc<R>) -> T,
+    ) -> Option<T> {
+        self.engine.view(lookup, |entry| {
+            entry.usage().count();
+            visit(entry)
+        })
     }
 
     /// The same without counting as a use.
@@ -154,9 +167,9 @@ impl<R: Resident + ?Sized, E: Engine<R>> MemoryTier<R, E> {
     /// # Errors
     ///
     /// An entry that is too large is refused. What was there under its key is removed all the same, being older.
-    pub(crate) fn insert(&self, key: MemoryKey, entry: Arc<R>) -> Result<(), Refused> {
+    pub(crate) fn insert(&self, entry: Arc<R>) -> Result<(), Refused> {
         let mut leaving = Leaving::new();
-        let result = self.place(key, entry, &mut leaving);
+        let result = self.place(entry, &mut leaving);
         self.report(leaving);
         result
     }
@@ -175,15 +188,15 @@ impl<R: Resident + ?Sized, E: Engine<R>> MemoryTier<R, E> {
 
     /// Removes everything, entry by entry; what others insert meanwhile may stay.
     pub(crate) fn clear(&self) {
-        self.engine.for_each(|key, slot| {
-            self.remove_where(key, |found| found.ticket == slot.ticket);
+        self.engine.for_each(|slot| {
+            self.remove_where(slot.entry.key(), |found| found.ticket == slot.ticket);
         });
     }
 
     /// Visits all entries, in any order and holding no lock; what comes or goes meanwhile may be missed.
     #[cfg_attr(not(test), expect(dead_code, reason = "for the tiers under this one"))]
-    pub(crate) fn for_each(&self, mut visit: impl FnMut(&MemoryKey, &Arc<R>)) {
-        self.engine.for_each(|key, slot| visit(key, &slot.entry));
+    pub(crate) fn for_each(&self, mut visit: impl FnMut(&Arc<R>)) {
+        self.engine.for_each(|slot| visit(&slot.entry));
     }
 
     /// Changes the bound, and evicts what no longer fits.
@@ -195,8 +208,8 @@ impl<R: Resident + ?Sized, E: Engine<R>> MemoryTier<R, E> {
         {
             // One after another, or the engine could end with one thread's bound and this with another's.
             let mut bound = lock(&self.max_bytes);
-            for (key, slot) in self.engine.resize(max_bytes) {
-                leaving.push(key, slot, Departure::Evicted);
+            for slot in self.engine.resize(max_bytes) {
+                leaving.push(slot, Departure::Evicted);
             }
             *bound = max_bytes;
             self.limit_entries();
@@ -230,24 +243,17 @@ impl<R: Resident + ?Sized, E: Engine<R>> MemoryTier<R, E> {
         self.max_entry_bytes.store(limit, Ordering::Relaxed);
     }
 
-    fn place(
-        &self,
-        key: MemoryKey,
-        entry: Arc<R>,
-        leaving: &mut Leaving<R>,
-    ) -> Result<(), Refused> {
-        let weight = Self::OVERHEAD
-            .saturating_add(key.heap_bytes())
-            .saturating_add(entry.weight());
+    fn place(&self, entry: Arc<R>, leaving: &mut Leaving<R>) -> Result<(), Refused> {
+        let weight = Self::OVERHEAD.saturating_add(entry.weight());
         let limit = self.max_entry_bytes();
         let admitted = u32::try_from(weight).ok().filter(|_| weight <= limit);
         let Some(charged) = admitted else {
-            if let Some((key, slot)) = self.engine.remove_if(&key, |_| true) {
-                leaving.push(key, slot, Departure::Replaced);
+            if let Some(slot) = self.engine.remove_if(entry.key(), |_| true) {
+                leaving.push(slot, Departure::Replaced);
             }
             return Err(Refused::TooLarge { weight, limit });
         };
-        let token = self.reclaim.token(key.hashed());
+        let token = self.reclaim.token(entry.key().hashed());
         let slot = Slot {
             entry: Arc::clone(&entry),
             weight: charged,
@@ -255,15 +261,15 @@ impl<R: Resident + ?Sized, E: Engine<R>> MemoryTier<R, E> {
         };
         let turn = entry
             .ring()
-            .map(|ring| ring.admit(&self.engine, &key, token, leaving));
-        for (key, slot) in self.engine.insert(key, slot) {
-            let replaced = key.hashed() == token.hash && !token.names(&slot);
+            .map(|ring| ring.admit(&self.engine, entry.key(), token, leaving));
+        for slot in self.engine.insert(slot) {
+            let replaced = !token.names(&slot) && entry.key().matches(slot.entry.key());
             let departure = if replaced {
                 Departure::Replaced
             } else {
                 Departure::Evicted
             };
-            leaving.push(key, slot, departure);
+            leaving.push(slot, departure);
         }
         drop(turn);
         self.reclaim(token, leaving);
@@ -287,8 +293,8 @@ impl<R: Resident + ?Sized, E: Engine<R>> MemoryTier<R, E> {
                 *place = Some(token);
                 continue;
             };
-            if let Some((key, slot)) = self.engine.remove_if(&token, |slot| token.names(slot)) {
-                leaving.push(key, slot, departure);
+            if let Some(slot) = self.engine.remove_if(&token, |slot| token.names(slot)) {
+                leaving.push(slot, departure);
             }
         }
         self.reclaim.keep(due);
@@ -299,24 +305,24 @@ impl<R: Resident + ?Sized, E: Engine<R>> MemoryTier<R, E> {
         probe: &P,
         condition: impl FnOnce(&Slot<R>) -> bool,
     ) -> Option<Arc<R>> {
-        let (key, slot) = self.engine.remove_if(probe, condition)?;
+        let slot = self.engine.remove_if(probe, condition)?;
         let entry = Arc::clone(&slot.entry);
         let mut leaving = Leaving::new();
-        leaving.push(key, slot, Departure::Removed);
+        leaving.push(slot, Departure::Removed);
         self.report(leaving);
         Some(entry)
     }
 
     fn report(&self, leaving: Leaving<R>) {
-        for (key, slot, departure) in &leaving.departed {
-            (self.on_leave)(key, &slot.entry, *departure);
+        for (slot, departure) in &leaving.departed {
+            (self.on_leave)(&slot.entry, *departure);
         }
     }
 }
 
 /// What an operation removed, to be reported and dropped when it holds no lock: an entry's `Drop` is a user's code.
 struct Leaving<R: ?Sized> {
-    departed: Vec<(MemoryKey, Slot<R>, Departure)>,
+    departed: Vec<(Slot<R>, Departure)>,
     /// What it looked at under a lock. Others may have removed it meanwhile, which leaves the last reference to us.
     seen: Vec<Slot<R>>,
 }
@@ -329,12 +335,12 @@ impl<R: Resident + ?Sized> Leaving<R> {
         }
     }
 
-    fn push(&mut self, key: MemoryKey, slot: Slot<R>, departure: Departure) {
+    fn push(&mut self, slot: Slot<R>, departure: Departure) {
         // At once, not with the report: the capacity is waited for by whoever makes room.
         if let Some(ring) = slot.entry.ring() {
             ring.release();
         }
-        self.departed.push((key, slot, departure));
+        self.departed.push((slot, departure));
     }
 
     fn keep(&mut self, slot: Slot<R>) {

@@ -12,6 +12,7 @@ use crate::tier::memory::Resident;
 /// An entry as a computation makes it that began at `stamp` and read `value`.
 fn entry_of(index: &Arc<Index>, stamp: Position, checked: u64, value: u64, tag: &str) -> Arc<Kept> {
     let head = Head {
+        key: crate::tier::memory::Lookup::new(std::any::TypeId::of::<()>(), b"").to_key(),
         class: Class::Value,
         stamp,
         checked,
@@ -23,7 +24,7 @@ fn entry_of(index: &Arc<Index>, stamp: Position, checked: u64, value: u64, tag: 
         ring: None,
         index: Arc::clone(index),
     };
-    head.with(value, 8)
+    head.with(Arc::new(value), 8)
 }
 
 /// The check of a hit.
@@ -32,7 +33,7 @@ fn serves(index: &Index, entry: &Kept) -> bool {
 }
 
 fn value(entry: &Kept) -> u64 {
-    *entry.value().downcast_ref().unwrap()
+    *entry.payload().downcast_ref().unwrap()
 }
 
 /// A check that begins after `append` has returned never finds the old value valid, whoever else checks meanwhile.

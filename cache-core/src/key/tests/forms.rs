@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use serde::{Serialize, Serializer};
 
 use super::super::encoder::length;
-use super::super::{Encoder, KeyError, name_hash};
+use super::super::{Encoder, error::KeyError, name_hash};
 use super::{bytes, events, try_bytes};
 
 #[test]

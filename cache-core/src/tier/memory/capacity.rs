@@ -92,12 +92,12 @@ impl CapacityRing {
             };
             if !token.names(&slot) {
                 // Its successor has a token of its own.
-            } else if spared < SPARED && slot.entry.touched().swap(false, Ordering::Relaxed) {
+            } else if spared < SPARED && slot.entry.usage().spare() {
                 spared += 1;
                 tokens.push_back(token);
-            } else if let Some((key, slot)) = engine.remove_if(&token, |slot| token.names(slot)) {
+            } else if let Some(slot) = engine.remove_if(&token, |slot| token.names(slot)) {
                 // Releases the slot, hence ends the loop.
-                leaving.push(key, slot, Departure::Capacity);
+                leaving.push(slot, Departure::Capacity);
             }
             leaving.keep(slot);
         }

@@ -1,13 +1,16 @@
 //! What the memory tier asks of the table underneath.
 
-use super::key::{Lookup, MemoryKey, Probe};
+use super::{
+    Resident,
+    key::{Lookup, MemoryKey, Probe},
+};
 use crate::sync::Arc;
 
 /// An entry as an engine holds it.
 pub(crate) struct Slot<R: ?Sized> {
     pub(crate) entry: Arc<R>,
-    /// Bytes charged against the bound, never 0. Kept here, so that an engine that evicts reads no entries and cannot be misled by
-    /// one whose idea of its weight changes.
+    /// Bytes charged against the bound, never 0. Kept here, so that an engine that evicts cannot be misled by an entry whose idea of its
+    /// weight changes.
     pub(crate) weight: u32,
     /// Tells apart the successive slots of one key.
     pub(crate) ticket: u32,
@@ -55,35 +58,35 @@ impl Probe for Token {
 }
 
 /// Slots that an operation pushed out, to be reported and dropped where no lock is held.
-pub(crate) type Departed<R> = Vec<(MemoryKey, Slot<R>)>;
+pub(crate) type Departed<R> = Vec<Slot<R>>;
 
 /// A concurrent table bounded by weight.
-pub(crate) trait Engine<R: ?Sized>: Send + Sync {
-    /// Bytes that a slot costs beside its entry and the heap part of its key.
+pub(crate) trait Engine<R: Resident + ?Sized>: Send + Sync {
+    /// Bytes that a slot costs beside its entry.
     const OVERHEAD: u64;
 
     /// An engine for at most `bytes` in total that admits slots of up to `largest` bytes, as far as the total allows.
     fn new(bytes: u64, largest: u64) -> Self;
 
-    /// The entry of a key; counts as a use of it.
-    fn get(&self, lookup: &Lookup<'_>) -> Option<Arc<R>>;
+    /// Shows the entry of a key. The visit is under a lock: it must not touch the engine nor run a user's code.
+    fn view<T>(&self, lookup: &Lookup<'_>, visit: impl FnOnce(&Arc<R>) -> T) -> Option<T>;
 
-    /// The slot of a key; does not count as a use.
+    /// The slot of a key.
     fn peek<P: Probe>(&self, probe: &P) -> Option<Slot<R>>;
 
-    /// Puts a slot under a key, and hands back every slot that left for it: the previous one under this key, evicted ones, or the new
-    /// one itself if it was not admitted.
-    fn insert(&self, key: MemoryKey, slot: Slot<R>) -> Departed<R>;
+    /// Puts a slot under its entry's key, and hands back every slot that left for it: the previous one under this key, evicted ones, or
+    /// the new one itself if it was not admitted.
+    fn insert(&self, slot: Slot<R>) -> Departed<R>;
 
     /// Takes a slot out if the condition holds. The condition is evaluated under a lock and must not touch the engine.
     fn remove_if<P: Probe>(
         &self,
         probe: &P,
         condition: impl FnOnce(&Slot<R>) -> bool,
-    ) -> Option<(MemoryKey, Slot<R>)>;
+    ) -> Option<Slot<R>>;
 
     /// Visits all slots, in any order, holding no lock during a visit. Slots that come or go meanwhile may be missed.
-    fn for_each(&self, visit: impl FnMut(&MemoryKey, &Slot<R>));
+    fn for_each(&self, visit: impl FnMut(&Slot<R>));
 
     /// Changes the total, and hands back what no longer fits.
     fn resize(&self, bytes: u64) -> Departed<R>;

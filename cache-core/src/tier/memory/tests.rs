@@ -6,25 +6,32 @@ mod model;
 mod rings;
 
 use super::*;
+use crate::sync::atomic::AtomicBool;
 use crate::time::{ManualClock, NEVER};
-use std::{any::TypeId, collections::HashMap};
+use std::{any::TypeId, collections::HashMap, sync::OnceLock};
 
 /// A function whose entries are cached.
 struct Site;
 
 /// A resident whose every property can be chosen.
 struct Item {
+    /// Set when it is inserted.
+    key: OnceLock<MemoryKey>,
     value: u64,
     weight: u64,
     expires: u64,
     dead: AtomicBool,
-    touched: AtomicBool,
+    usage: Usage,
     ring: Option<Arc<CapacityRing>>,
     /// The number of items that exist.
     existing: Arc<AtomicU64>,
 }
 
 impl Resident for Item {
+    fn key(&self) -> &MemoryKey {
+        self.key.get().unwrap()
+    }
+
     fn expires(&self) -> u64 {
         self.expires
     }
@@ -33,8 +40,8 @@ impl Resident for Item {
         self.weight
     }
 
-    fn touched(&self) -> &AtomicBool {
-        &self.touched
+    fn usage(&self) -> &Usage {
+        &self.usage
     }
 
     fn dead(&self) -> bool {
@@ -73,7 +80,7 @@ impl Rig {
         let hand = ManualClock::new();
         let left = Arc::new(Mutex::new(HashMap::new()));
         let counts = Arc::clone(&left);
-        let on_leave: OnLeave<Item> = Box::new(move |_, _, departure| {
+        let on_leave: OnLeave<Item> = Box::new(move |_, departure| {
             *lock(&counts).entry(departure).or_insert(0) += 1;
         });
         Self {
@@ -92,11 +99,12 @@ impl Rig {
     fn item(&self, value: u64) -> Item {
         self.existing.fetch_add(1, Ordering::AcqRel);
         Item {
+            key: OnceLock::new(),
             value,
             weight: 0,
             expires: NEVER,
             dead: AtomicBool::new(false),
-            touched: AtomicBool::new(false),
+            usage: Usage::default(),
             ring: None,
             existing: Arc::clone(&self.existing),
         }
@@ -107,9 +115,8 @@ impl Rig {
     }
 
     fn insert_shared(&self, key: u64, item: &Arc<Item>) -> Result<(), Refused> {
-        let result = self
-            .tier
-            .insert(lookup(&bytes(key)).to_key(), Arc::clone(item));
+        item.key.get_or_init(|| lookup(&bytes(key)).to_key());
+        let result = self.tier.insert(Arc::clone(item));
         if result.is_ok() {
             self.inserted.fetch_add(1, Ordering::AcqRel);
         }
@@ -145,7 +152,7 @@ impl Rig {
         );
         assert_eq!(live, self.existing.load(Ordering::Acquire));
         let mut visited = 0;
-        self.tier.for_each(|_, _| visited += 1);
+        self.tier.for_each(|_| visited += 1);
         assert_eq!(live, visited);
     }
 }

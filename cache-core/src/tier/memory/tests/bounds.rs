@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// A bound that holds one entry of this weight and not two: ghosts take up to 6 %, and what is left has to be 97 % enough.
+/// A bound that holds one entry of this weight and not two: what has left is remembered in nearly 1 %.
 fn room_for_one(weight: u64) -> u64 {
     weight * 11 / 10
 }
@@ -25,7 +25,7 @@ fn a_bound_for_one_entry_holds_one_entry() {
 
 #[test]
 fn a_bound_for_less_than_one_entry_refuses() {
-    for bound in [0, 1, OVERHEAD - 1, OVERHEAD] {
+    for bound in [0, 1, OVERHEAD - 1] {
         let rig = Rig::new(bound);
         let refused = rig.insert(0, rig.item(0));
         let limit = rig.tier.max_entry_bytes();
@@ -50,7 +50,7 @@ fn small_bounds_are_used_and_kept() {
             rig.insert(key, rig.item(key)).unwrap();
             assert!(rig.tier.weight() <= bound);
         }
-        // Less what ghosts take, what does not divide evenly, and shards that got fewer keys.
+        // Less what does not divide evenly, and shards that got fewer keys.
         let least = full * 8 / 10;
         assert!(
             rig.tier.len() as u64 >= least,
@@ -85,17 +85,6 @@ fn a_use_outlives_a_scan_and_a_peek_does_not() {
         // Not a ghost of itself in the next round.
         pass(full);
     }
-}
-
-#[test]
-fn heap_bytes_of_keys_are_charged() {
-    let rig = Rig::new(1 << 20);
-    rig.insert(0, rig.item(0)).unwrap();
-    assert_eq!(rig.tier.weight(), OVERHEAD);
-    rig.insert(1, rig.item(0)).unwrap();
-    assert_eq!(rig.tier.weight(), 2 * OVERHEAD);
-    rig.insert(2, rig.item(0)).unwrap();
-    assert_eq!(rig.tier.weight(), 3 * OVERHEAD + 60 + 16);
 }
 
 #[test]
@@ -152,11 +141,11 @@ fn an_enormous_bound_does_no_harm() {
     let rig = Rig::new(u64::MAX);
     for key in 0..100 {
         let mut item = rig.item(key);
-        item.weight = u64::from(u32::MAX) - OVERHEAD - 100;
+        item.weight = u64::from(u32::MAX >> 1) - OVERHEAD;
         rig.insert(key, item).unwrap();
     }
     assert_eq!(rig.tier.len(), 100);
-    assert_eq!(rig.tier.max_entry_bytes(), u64::from(u32::MAX));
+    assert_eq!(rig.tier.max_entry_bytes(), u64::from(u32::MAX >> 1));
     rig.settle();
 }
 
@@ -184,18 +173,15 @@ fn resizing_evicts_reports_and_lets_grow_again() {
     rig.settle();
 }
 
-/// The charge must not be less than what the cache itself says it occupies, when its tables have not just grown.
+/// The charge must not be less than what the tables occupy when they have not just grown.
 #[test]
 fn the_overhead_covers_the_tables() {
-    assert!(
-        OVERHEAD >= (size_of::<MemoryKey>() + size_of::<Slot<Item>>() + size_of::<Item>()) as u64
-    );
     let rig = Rig::new(64 << 20);
     for key in 0..1 << 16 {
         rig.insert(key, rig.item(key)).unwrap();
     }
-    let used = rig.tier.engine.memory_used() / rig.tier.len() as u64;
-    let charged = <Quick<Item> as Engine<Item>>::OVERHEAD;
+    let used = rig.tier.engine.memory_used() as u64 / rig.tier.len() as u64;
+    let charged = <Fifo<Item> as Engine<Item>>::OVERHEAD;
     assert!(used <= charged, "{used} used, {charged} charged");
     assert!(used * 2 > charged, "{used} used, {charged} charged");
 }

@@ -59,7 +59,7 @@ fn nothing_is_lost_or_kept_or_reported_twice() {
     rig.settle();
     let mut of_ring = 0;
     rig.tier
-        .for_each(|_, item| of_ring += usize::from(item.ring.is_some()));
+        .for_each(|item| of_ring += usize::from(item.ring.is_some()));
     assert_eq!(ring.len(), of_ring);
     assert!(rig.left(Departure::Evicted) > 0 && rig.left(Departure::Capacity) > 0);
     let existing = Arc::clone(&rig.existing);

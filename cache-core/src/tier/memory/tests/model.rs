@@ -98,7 +98,7 @@ fn run(seed: u64, max_bytes: u64) {
         let mut of_ring = 0;
         if step.is_multiple_of(50) {
             rig.tier
-                .for_each(|_, item| of_ring += usize::from(item.ring.is_some()));
+                .for_each(|item| of_ring += usize::from(item.ring.is_some()));
             assert_eq!(of_ring, ring.len());
         }
         assert!(ring.len() <= capacity);
@@ -163,10 +163,10 @@ fn clear_removes_everything_and_says_so() {
 fn the_listener_may_use_the_tier() {
     let own: Arc<OnceLock<std::sync::Weak<MemoryTier<Item>>>> = Arc::default();
     let seen = Arc::clone(&own);
-    let on_leave: OnLeave<Item> = Box::new(move |key, _, departure| {
+    let on_leave: OnLeave<Item> = Box::new(move |entry, departure| {
         let tier = seen.get().and_then(std::sync::Weak::upgrade).unwrap();
         // Every lock of the tier that there is.
-        assert!(tier.get(&key.as_lookup()).is_none() || departure == Departure::Replaced);
+        assert!(tier.get(&entry.key().as_lookup()).is_none() || departure == Departure::Replaced);
         tier.resize(tier.max_bytes());
         tier.remove(&lookup(&bytes(1_000)));
     });
@@ -183,8 +183,8 @@ fn the_listener_may_use_the_tier() {
         let mut item = rig.item(key);
         item.ring = (key.is_multiple_of(2)).then(|| Arc::clone(&ring));
         item.expires = key % 5;
-        tier.insert(lookup(&bytes(key)).to_key(), Arc::new(item))
-            .unwrap();
+        item.key.get_or_init(|| lookup(&bytes(key)).to_key());
+        tier.insert(Arc::new(item)).unwrap();
     }
     tier.clear();
     assert_eq!(rig.existing.load(Ordering::Acquire), 0);
