@@ -153,6 +153,16 @@ impl Driver {
         }
     }
 
+    /// Runs `f` as part of the computation, if there is one.
+    pub(super) fn inside(&self, f: impl FnOnce()) {
+        match &self.stage {
+            Stage::Computing(computation) => {
+                scope::enter(Some(Arc::clone(&computation.scope)), f);
+            }
+            Stage::Begin | Stage::Waiting { .. } | Stage::Parked => f(),
+        }
+    }
+
     /// What this call becomes; nothing if it has its value.
     fn begin(&mut self, work: &mut dyn Work) -> Option<Stage> {
         let mode = self.ticket.mode();

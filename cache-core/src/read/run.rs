@@ -125,7 +125,7 @@ impl Miss {
     pub fn run<'b, S: Split, F: Future<Output = S::Return>>(
         self,
         shape: &S,
-        body: Pin<&'b mut F>,
+        body: Pin<&'b mut Option<F>>,
     ) -> Run<'b, S, F, NoRules<S>> {
         let _ = shape;
         Run {
@@ -141,7 +141,7 @@ impl Miss {
     pub fn run_with<'b, S: Split, F: Future<Output = S::Return>, J: FnMut(&S::Item, &mut Keep)>(
         self,
         shape: &S,
-        body: Pin<&'b mut F>,
+        body: Pin<&'b mut Option<F>>,
         rules: J,
     ) -> Run<'b, S, F, J> {
         let _ = shape;
@@ -176,7 +176,7 @@ impl Miss {
 #[must_use = "futures do nothing unless awaited"]
 pub struct Run<'b, S, F, J> {
     driver: Box<Driver>,
-    body: Pin<&'b mut F>,
+    body: Pin<&'b mut Option<F>>,
     rules: J,
     shape: PhantomData<fn() -> S>,
 }
@@ -194,7 +194,17 @@ where
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<S::Return> {
         let this = &mut *self;
-        this.driver
-            .poll_for::<S>(cx, this.body.as_mut(), &mut this.rules)
+        match this.body.as_mut().as_pin_mut() {
+            Some(body) => this.driver.poll_for::<S>(cx, body, &mut this.rules),
+            None => Poll::Pending,
+        }
+    }
+}
+
+impl<S, F, J> Drop for Run<'_, S, F, J> {
+    /// Before the driver, whose end lets a successor begin: what the body holds, another may ask for.
+    fn drop(&mut self) {
+        let body = &mut self.body;
+        self.driver.inside(|| body.set(None));
     }
 }
