@@ -117,13 +117,14 @@ impl Cache {
     pub(crate) fn look<T: CacheValue>(&self, address: &str) -> Result<Option<T>, Error> {
         let seat = self.seat(&SITE);
         let scope = scope::current();
-        if scope.as_ref().is_some_and(|scope| scope.holds_back()) {
-            seat.counters.miss(MissReason::Bypass);
-            return Ok(None);
-        }
-        let found = self.find(&key(address).as_lookup());
+        let held_back = scope.as_ref().is_some_and(|scope| scope.holds_back());
+        let found = if held_back {
+            Err(MissReason::Bypass)
+        } else {
+            self.find(&key(address).as_lookup())
+        };
         if let Some(frame) = scope.as_ref().and_then(|scope| scope.frame.as_ref()) {
-            // A value that is not there is something to depend on, too.
+            // A value that is not there, or held back, is something to depend on, too.
             match &found {
                 Ok(entry) => frame.report(entry.stamp(), entry.deps()),
                 Err(_) => frame.report(self.0.index.applied(), &[own(address)]),
