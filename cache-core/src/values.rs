@@ -15,7 +15,7 @@ use crate::shape::CacheValue;
 use crate::site::{Site, Spec};
 use crate::stats::{MissReason, RefusalReason};
 use crate::sync::Arc;
-use crate::tier::memory::{Lookup, MemoryKey, Resident};
+use crate::tier::memory::{Lookup, MemoryKey};
 use crate::time;
 
 /// Stands for all values that no function computed.
@@ -184,7 +184,8 @@ impl Cache {
         }
         let now = self.now();
         let stamp = self.0.index.applied();
-        let weight = crate::weight::measure(&value);
+        let limit = self.max_weight();
+        let weight = crate::weight::measure(&value, limit);
         let head = Head {
             class: Class::Value,
             stamp,
@@ -197,15 +198,7 @@ impl Cache {
             ring: None,
             index: Arc::clone(&self.0.index),
         };
-        let entry = head.with(value, weight);
-        seat.counters.stored(entry.weight());
-        if self
-            .0
-            .memory
-            .insert(key(address), Arc::clone(&entry))
-            .is_err()
-        {
-            seat.counters.not_stored(entry.weight());
+        if !self.insert(key(address), &head.with(value, weight), limit) {
             seat.counters.refusal(RefusalReason::TooLarge);
             self.0
                 .events
@@ -215,9 +208,8 @@ impl Cache {
             return Err(Error::new(
                 ErrorKind::TooLarge,
                 format!(
-                    "the value for `{address}` has about {weight} bytes, and an entry may have {}; raise \
-                     `Memory::max_entry_bytes`",
-                    self.0.memory.max_entry_bytes()
+                    "the value for `{address}` has more than the {limit} bytes that an entry may have; raise \
+                     `Memory::max_entry_bytes`"
                 ),
             ));
         }

@@ -22,8 +22,8 @@ pub(super) trait Work {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()>;
     /// The kind of what it gave.
     fn class(&self) -> Option<Class>;
-    /// An entry with a copy of it.
-    fn keep(&self, head: Head) -> Option<Arc<Kept>>;
+    /// An entry with a copy of it, weighed up to `limit`.
+    fn keep(&self, head: Head, limit: usize) -> Option<Arc<Kept>>;
     /// What the attribute's rules say of it.
     fn judge(&mut self, keep: &mut Keep);
     /// Takes another's value; whether it fits.
@@ -44,8 +44,8 @@ impl<S: Split> Work for Job<'_, S> {
     fn class(&self) -> Option<Class> {
         self.out.as_ref().map(S::class)
     }
-    fn keep(&self, head: Head) -> Option<Arc<Kept>> {
-        self.out.as_ref().and_then(|out| S::keep(out, head))
+    fn keep(&self, head: Head, limit: usize) -> Option<Arc<Kept>> {
+        self.out.as_ref().and_then(|out| S::keep(out, head, limit))
     }
     fn judge(&mut self, keep: &mut Keep) {
         if let Some(item) = self.out.as_ref().and_then(S::item) {
