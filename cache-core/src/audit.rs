@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::address::TemplatePart;
 use crate::cache::Cache;
-use crate::pattern::Pattern;
+use crate::pattern::Reach;
 use crate::policy::{Policy, Preset};
 use crate::site::{self, Site, TargetKind, TargetRef};
 
@@ -255,18 +255,22 @@ impl Cache {
 
 /// Whether an invalidation can match an entry of a function.
 fn reaches(target: &TargetRef, site: &Site) -> bool {
-    if target.kind == TargetKind::Call {
+    let text = parts(target.text);
+    let text: Vec<_> = text.iter().map(Part::borrowed).collect();
+    let reach = match target.kind {
         // By name alone: a call that is not of a cached function is found when it is made.
-        return site.spec.function == target.text;
-    }
-    let pattern = as_pattern(&parts(target.text), target.kind == TargetKind::Tag);
-    // What does not parse invalidates everything.
-    let Ok(pattern) = Pattern::parse(&pattern) else {
-        return true;
+        TargetKind::Call => return site.spec.function == target.text,
+        // A tag's text is not a pattern.
+        TargetKind::Tag => Reach::text(&text),
+        // What does not parse invalidates everything.
+        TargetKind::Pattern => match Reach::pattern(&text) {
+            Ok(reach) => reach,
+            Err(_) => return true,
+        },
     };
     let meets = |template: &str| {
         let parts = parts(template);
-        pattern.overlaps(&parts.iter().map(Part::borrowed).collect::<Vec<_>>())
+        reach.overlaps(&parts.iter().map(Part::borrowed).collect::<Vec<_>>())
     };
     if target.kind == TargetKind::Tag {
         return site.spec.tags.iter().any(|tag| meets(tag));
@@ -319,21 +323,4 @@ fn parts(template: &str) -> Vec<Part> {
         parts.push(Part::Text(text));
     }
     parts
-}
-
-/// What a target matches when its holes are wild: more than it ever will, never less. A tag's text is not a pattern.
-fn as_pattern(parts: &[Part], literal: bool) -> String {
-    let mut pattern = String::new();
-    for part in parts {
-        match part {
-            Part::Hole => pattern.push('*'),
-            Part::Text(text) => text.chars().for_each(|c| {
-                if literal && matches!(c, '*' | '?' | '[' | ']' | '\\') {
-                    pattern.push('\\');
-                }
-                pattern.push(c);
-            }),
-        }
-    }
-    pattern
 }

@@ -286,6 +286,27 @@ impl Cache {
         Ok(())
     }
 
+    /// The most that an entry may weigh: there is no need to weigh a value any further.
+    pub(crate) fn max_weight(&self) -> usize {
+        usize::try_from(self.0.memory.max_entry_bytes()).unwrap_or(usize::MAX)
+    }
+
+    /// Stores an entry that was weighed up to `limit`, in place of any other of its key; whether it is small enough.
+    pub(crate) fn insert(&self, entry: &Arc<Kept>, limit: usize) -> bool {
+        let weight = entry.weight();
+        if weight > limit as u64 {
+            // The tier may have been given more room since, and this is not what the entry weighs.
+            self.0.memory.remove(&entry.key().as_lookup());
+            return false;
+        }
+        entry.stats.stored(weight);
+        let stored = self.0.memory.insert(Arc::clone(entry)).is_ok();
+        if !stored {
+            entry.stats.not_stored(weight);
+        }
+        stored
+    }
+
     /// The bound of waiting for another's computation of this function.
     pub(crate) fn patience(&self, seat: &Seat) -> Duration {
         let usual = Duration::from_nanos(seat.counters.mean_cost_ns());

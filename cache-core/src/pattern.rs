@@ -5,14 +5,13 @@
 
 use std::fmt;
 
-use crate::address::TemplatePart;
-
 mod overlap;
 mod parse;
 
 #[cfg(test)]
 mod tests;
 
+pub(crate) use overlap::Reach;
 pub(crate) use parse::PatternError;
 
 /// A pattern that is well-formed.
@@ -121,13 +120,6 @@ impl Pattern {
     /// The pattern as it was written.
     pub(crate) fn as_str(&self) -> &str {
         &self.source
-    }
-
-    /// Whether some arguments give an address that the template makes and this pattern matches.
-    ///
-    /// Exact, except that an argument's bytes from 128 on are taken to come in any order, not only as UTF-8.
-    pub(crate) fn overlaps(&self, template: &[TemplatePart<'_>]) -> bool {
-        overlap::overlaps(&self.parts, template)
     }
 
     /// The answer and the number of steps to it.

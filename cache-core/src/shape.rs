@@ -208,28 +208,28 @@ impl<T> Inner for Whole<T> {
 pub trait Weigh<T>: Copy + Send + Sync {
     /// Whether the answer is the truth or `size_of`.
     const MEASURED: bool;
-    /// Bytes.
-    fn weigh(value: &T) -> usize;
+    /// Bytes. What weighs more than `limit` may be weighed no further than that.
+    fn weigh(value: &T, limit: usize) -> usize;
 }
 
 impl<T: CacheWeight> Weigh<T> for ByHook<T> {
     const MEASURED: bool = true;
-    fn weigh(value: &T) -> usize {
+    fn weigh(value: &T, _: usize) -> usize {
         value.cache_weight()
     }
 }
 
 impl<T: Serialize> Weigh<T> for BySerde<T> {
     const MEASURED: bool = true;
-    fn weigh(value: &T) -> usize {
-        weight::measure(value)
+    fn weigh(value: &T, limit: usize) -> usize {
+        weight::measure(value, limit)
     }
 }
 
 impl<T> Weigh<T> for BySize<T> {
     /// A type that owns nothing on the heap would be measured right, but nothing tells us which do.
     const MEASURED: bool = !std::mem::needs_drop::<T>();
-    fn weigh(_: &T) -> usize {
+    fn weigh(_: &T, _: usize) -> usize {
         size_of::<T>()
     }
 }
@@ -254,15 +254,15 @@ impl<T> Content for Local<T> {
 
 /// Whether an error can be handed to more than one caller.
 pub trait Sharing<E>: Copy + Send + Sync {
-    /// An entry with a copy.
-    fn keep(error: &E, head: Head) -> Option<Arc<Kept>>;
+    /// An entry with a copy, weighed up to `limit`.
+    fn keep(error: &E, head: Head, limit: usize) -> Option<Arc<Kept>>;
     /// A copy to hand out.
     fn take(payload: Payload) -> Option<E>;
 }
 
 impl<E: CacheValue, W: Weigh<E>> Sharing<E> for Shared<E, W> {
-    fn keep(error: &E, head: Head) -> Option<Arc<Kept>> {
-        Some(head.with(Arc::new(error.clone()), W::weigh(error)))
+    fn keep(error: &E, head: Head, limit: usize) -> Option<Arc<Kept>> {
+        Some(head.with(Arc::new(error.clone()), W::weigh(error, limit)))
     }
     fn take(payload: Payload) -> Option<E> {
         payload.downcast_ref::<E>().cloned()
@@ -270,7 +270,7 @@ impl<E: CacheValue, W: Weigh<E>> Sharing<E> for Shared<E, W> {
 }
 
 impl<E> Sharing<E> for Alone<E> {
-    fn keep(_: &E, _: Head) -> Option<Arc<Kept>> {
+    fn keep(_: &E, _: Head, _: usize) -> Option<Arc<Kept>> {
         None
     }
     fn take(_: Payload) -> Option<E> {
@@ -288,8 +288,8 @@ pub trait Split: Copy + Send + Sync {
     fn class(out: &Self::Return) -> Class;
     /// The success value, through `Result` and `Option`.
     fn item(out: &Self::Return) -> Option<&Self::Item>;
-    /// An entry with a copy. `None` for an error that cannot be copied.
-    fn keep(out: &Self::Return, head: Head) -> Option<Arc<Kept>>;
+    /// An entry with a copy, weighed up to `limit`. `None` for an error that cannot be copied.
+    fn keep(out: &Self::Return, head: Head, limit: usize) -> Option<Arc<Kept>>;
     /// An outcome from what was kept. `None` where the types do not fit.
     fn unpack(payload: Payload, class: Class) -> Option<Self::Return>;
     /// The schema of the value, where it can leave the process.
@@ -322,10 +322,10 @@ where
         O::value(out).and_then(I::item)
     }
 
-    fn keep(out: &O::Return, head: Head) -> Option<Arc<Kept>> {
+    fn keep(out: &O::Return, head: Head, limit: usize) -> Option<Arc<Kept>> {
         match O::value(out) {
-            Some(value) => Some(head.with(I::pack(value), W::weigh(value))),
-            None => O::with_error(out, |error| S::keep(error, head)).flatten(),
+            Some(value) => Some(head.with(I::pack(value), W::weigh(value, limit))),
+            None => O::with_error(out, |error| S::keep(error, head, limit)).flatten(),
         }
     }
 

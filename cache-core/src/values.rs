@@ -15,7 +15,7 @@ use crate::shape::CacheValue;
 use crate::site::{Site, Spec};
 use crate::stats::{MissReason, RefusalReason};
 use crate::sync::Arc;
-use crate::tier::memory::{Lookup, MemoryKey, Resident};
+use crate::tier::memory::{Lookup, MemoryKey};
 use crate::time;
 
 /// Stands for all values that no function computed.
@@ -117,13 +117,14 @@ impl Cache {
     pub(crate) fn look<T: CacheValue>(&self, address: &str) -> Result<Option<T>, Error> {
         let seat = self.seat(&SITE);
         let scope = scope::current();
-        if scope.as_ref().is_some_and(|scope| scope.holds_back()) {
-            seat.counters.miss(MissReason::Bypass);
-            return Ok(None);
-        }
-        let found = self.find(&key(address).as_lookup());
+        let held_back = scope.as_ref().is_some_and(|scope| scope.holds_back());
+        let found = if held_back {
+            Err(MissReason::Bypass)
+        } else {
+            self.find(&key(address).as_lookup())
+        };
         if let Some(frame) = scope.as_ref().and_then(|scope| scope.frame.as_ref()) {
-            // A value that is not there is something to depend on, too.
+            // A value that is not there, or held back, is something to depend on, too.
             match &found {
                 Ok(entry) => frame.report(entry.stamp(), entry.deps()),
                 Err(_) => frame.report(self.0.index.applied(), &[own(address)]),
@@ -183,7 +184,8 @@ impl Cache {
         }
         let now = self.now();
         let stamp = self.0.index.applied();
-        let weight = crate::weight::measure(&value);
+        let limit = self.max_weight();
+        let weight = crate::weight::measure(&value, limit);
         let head = Head {
             key: key(address),
             class: Class::Value,
@@ -197,10 +199,7 @@ impl Cache {
             ring: None,
             index: Arc::clone(&self.0.index),
         };
-        let entry = head.with(Arc::new(value), weight);
-        seat.counters.stored(entry.weight());
-        if self.0.memory.insert(Arc::clone(&entry)).is_err() {
-            seat.counters.not_stored(entry.weight());
+        if !self.insert(&head.with(Arc::new(value), weight), limit) {
             seat.counters.refusal(RefusalReason::TooLarge);
             self.0
                 .events
@@ -210,9 +209,8 @@ impl Cache {
             return Err(Error::new(
                 ErrorKind::TooLarge,
                 format!(
-                    "the value for `{address}` has about {weight} bytes, and an entry may have {}; raise \
-                     `Memory::max_entry_bytes`",
-                    self.0.memory.max_entry_bytes()
+                    "the value for `{address}` has more than the {limit} bytes that an entry may have; raise \
+                     `Memory::max_entry_bytes`"
                 ),
             ));
         }

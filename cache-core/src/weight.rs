@@ -26,8 +26,10 @@ pub trait CacheWeight {
 
 /// Bytes that `value` holds on to, by driving its `Serialize`: scalars count their size, strings and collections
 /// their content and a header.
-pub(crate) fn measure<T: Serialize>(value: &T) -> usize {
-    let mut scale = Scale { bytes: 0 };
+///
+/// What is larger than `limit` is counted no further: its weight is then more than `limit`, and not known.
+pub(crate) fn measure<T: Serialize>(value: &T, limit: usize) -> usize {
+    let mut scale = Scale { bytes: 0, limit };
     // A value whose `Serialize` fails half-way still has a size: what was counted until then.
     let _ = value.serialize(&mut scale);
     scale.bytes.max(size_of::<T>())
@@ -38,15 +40,16 @@ const HEADER: usize = 24;
 
 struct Scale {
     bytes: usize,
+    limit: usize,
 }
 
 impl Scale {
-    #[expect(
-        clippy::unnecessary_wraps,
-        reason = "the shape of a Serializer's methods"
-    )]
+    /// Fails where the limit is passed: whatever drives this has no reason to go on.
     fn add(&mut self, bytes: usize) -> Result<(), Unweighable> {
         self.bytes = self.bytes.saturating_add(bytes);
+        if self.bytes > self.limit {
+            return Err(Unweighable);
+        }
         Ok(())
     }
 }
@@ -56,7 +59,7 @@ struct Unweighable;
 
 impl std::fmt::Display for Unweighable {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("a value's `Serialize` failed")
+        f.write_str("a value's `Serialize` failed, or it is too large")
     }
 }
 impl std::error::Error for Unweighable {}
@@ -170,14 +173,13 @@ impl ser::Serializer for &mut Scale {
     }
     fn collect_str<T: std::fmt::Display + ?Sized>(self, v: &T) -> Result<(), Unweighable> {
         // `Display` may stand for a small value (an id, an address): its text is an upper bound, written nowhere.
-        struct Count<'a>(&'a mut usize);
+        struct Count<'a>(&'a mut Scale);
         impl std::fmt::Write for Count<'_> {
             fn write_str(&mut self, s: &str) -> std::fmt::Result {
-                *self.0 = self.0.saturating_add(s.len());
-                Ok(())
+                self.0.add(s.len()).map_err(|_| std::fmt::Error)
             }
         }
-        std::fmt::write(&mut Count(&mut self.bytes), format_args!("{v}")).map_err(|_| Unweighable)
+        std::fmt::write(&mut Count(self), format_args!("{v}")).map_err(|_| Unweighable)
     }
 }
 
@@ -228,8 +230,11 @@ impl ser::SerializeMap for &mut Scale {
 
 #[cfg(test)]
 mod tests {
-    use super::measure;
     use std::sync::Arc;
+
+    fn measure<T: serde::Serialize>(value: &T) -> usize {
+        super::measure(value, usize::MAX)
+    }
 
     #[test]
     fn a_collection_counts_what_it_holds() {
@@ -238,5 +243,17 @@ mod tests {
         assert!(measure(&Arc::new(vec![1_u64; 1_000])) >= 8_000);
         assert_eq!(measure(&7_u64), 8);
         assert_eq!(measure(&Some([0_u64; 4])), 40);
+    }
+
+    #[test]
+    fn counting_ends_at_the_limit() {
+        let values = vec![1_u64; 1_000];
+        assert_eq!(super::measure(&values, 8_024), 8_024);
+        assert_eq!(super::measure(&values, 8_023), 8_024);
+        assert_eq!(super::measure(&values, 100), 104);
+        // Whatever it is, a value is as large as itself.
+        assert_eq!(super::measure(&[1_u64; 10], 0), 80);
+        let text = format_args!("{}{}{}", "a".repeat(50), "b".repeat(50), "c".repeat(50));
+        assert_eq!(super::measure(&text, 60), 100);
     }
 }

@@ -95,8 +95,9 @@ fn an_async_function() {
                     }
                 };
                 let __body = §pin!(
-                    async move { if false { return §never:: < sqlx::Result <
-                    Option < User > > > (); } load(pool, id). await }
+                    §Some(async move { if false { return
+                    §never:: < sqlx::Result < Option < User > > > (); }
+                    load(pool, id). await })
                 );
                 __miss.run(&__shape, __body).await
             }
@@ -323,8 +324,8 @@ fn what_async_trait_leaves() {
                         }
                     };
                     let __body = §pin!(
-                        async move { if false { return §never:: < u8 > (); }
-                        let __self = self; 1 }
+                        §Some(async move { if false { return
+                        §never:: < u8 > (); } let __self = self; 1 })
                     );
                     __miss.run(&__shape, __body).await
                 })

@@ -1,9 +1,80 @@
-//! Whether a pattern and a template have an address in common.
+//! Whether an invalidation and a template have an address in common.
 //!
 //! Both are read as automata over bytes; they have an address in common if their product reaches the end of both.
 
+use super::parse::{self, PatternError};
 use super::{Bytes, Part};
 use crate::address::{TemplatePart, is_escaped};
+
+/// What an invalidation can match: its pattern, or a tag's text, with holes for arguments that are not known yet.
+pub(crate) struct Reach(Vec<Step>);
+
+#[derive(Clone, Copy)]
+enum Step {
+    One(Bytes),
+    /// Any run of these bytes.
+    Run(Bytes),
+}
+
+impl Reach {
+    /// What a pattern with holes can match.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Pattern::parse`](super::Pattern::parse), also where a class or a backslash goes on behind a hole.
+    pub(crate) fn pattern(parts: &[TemplatePart<'_>]) -> Result<Self, PatternError> {
+        let mut steps = Vec::new();
+        for part in parts {
+            match part {
+                TemplatePart::Hole => steps.push(Step::Run(in_arguments())),
+                TemplatePart::Text(text) => {
+                    steps.extend(parse::parts(text)?.0.into_iter().map(Step::from));
+                }
+            }
+        }
+        Ok(Self(steps))
+    }
+
+    /// What a text with holes can be, in which nothing is wild.
+    pub(crate) fn text(parts: &[TemplatePart<'_>]) -> Self {
+        let mut steps = Vec::new();
+        for part in parts {
+            match part {
+                TemplatePart::Hole => steps.push(Step::Run(in_arguments())),
+                TemplatePart::Text(text) => {
+                    steps.extend(text.bytes().map(|byte| Step::One(Bytes::just(byte))));
+                }
+            }
+        }
+        Self(steps)
+    }
+
+    /// Whether some arguments give an address that the template makes and that is matched.
+    ///
+    /// Exact, except that an argument's bytes from 128 on are taken to come in any order, not only as UTF-8, and that
+    /// behind a `%` in an argument of the invalidation anything may come: it is more than there is, never less.
+    pub(crate) fn overlaps(&self, template: &[TemplatePart<'_>]) -> bool {
+        overlaps(&self.0, template)
+    }
+}
+
+impl From<Part> for Step {
+    fn from(part: Part) -> Self {
+        match part {
+            Part::One(set) => Self::One(set),
+            Part::Run => Self::Run(Bytes::ALL),
+        }
+    }
+}
+
+/// The bytes of an argument's escaped text.
+fn in_arguments() -> Bytes {
+    let mut set = Bytes::just(b'%');
+    (0..=u8::MAX)
+        .filter(|byte| !is_escaped(*byte))
+        .for_each(|byte| set.add(byte, byte));
+    set
+}
 
 /// Where a template's automaton stands.
 #[derive(Clone, Copy)]
@@ -23,7 +94,7 @@ enum Unit {
     Hole,
 }
 
-pub(super) fn overlaps(parts: &[Part], template: &[TemplatePart<'_>]) -> bool {
+fn overlaps(parts: &[Step], template: &[TemplatePart<'_>]) -> bool {
     let mut units = Vec::new();
     for part in template {
         match part {
@@ -45,7 +116,7 @@ pub(super) fn overlaps(parts: &[Part], template: &[TemplatePart<'_>]) -> bool {
         if part.is_none() && unit.is_none() {
             return true;
         }
-        if part == Some(&Part::Run) {
+        if let Some(Step::Run(_)) = part {
             open.push((at + 1, place));
         }
         if place.escape == 0 && matches!(unit, Some(Unit::Hole)) {
@@ -61,8 +132,8 @@ pub(super) fn overlaps(parts: &[Part], template: &[TemplatePart<'_>]) -> bool {
             continue;
         };
         let (set, next) = match part {
-            Part::Run => (Bytes::ALL, at),
-            Part::One(set) => (*set, at + 1),
+            Step::Run(set) => (*set, at),
+            Step::One(set) => (*set, at + 1),
         };
         let bytes = (0..=u8::MAX).filter(|byte| set.has(*byte));
         open.extend(bytes.filter_map(|byte| Some((next, step(*unit, place, byte)?))));

@@ -1,10 +1,15 @@
 use proptest::prelude::*;
 
-use super::{Pattern, PatternShape};
+use super::{Pattern, PatternShape, Reach};
 use crate::address::{Piece, TemplatePart, render};
 
 fn matches(pattern: &str, address: &str) -> bool {
     Pattern::parse(pattern).unwrap().matches(address)
+}
+
+fn overlaps(pattern: &str, template: &[TemplatePart<'_>]) -> bool {
+    let pattern = [TemplatePart::Text(pattern)];
+    Reach::pattern(&pattern).unwrap().overlaps(template)
 }
 
 #[test]
@@ -182,7 +187,7 @@ proptest! {
         }).collect::<Vec<_>>();
         let pattern = Pattern::parse(&pattern.concat()).unwrap();
         let common = addresses(7).find(|address| pattern.matches(address) && makes(&template, address));
-        prop_assert_eq!(pattern.overlaps(&template), common.is_some(), "{:?}", common);
+        prop_assert_eq!(overlaps(pattern.as_str(), &template), common.is_some(), "{:?}", common);
     }
 
     #[test]
@@ -191,7 +196,7 @@ proptest! {
         render(&[Piece::Arg(&a), Piece::Text(":"), Piece::Arg(&b)], &mut address).unwrap();
         let pattern = Pattern::parse(&pattern).unwrap();
         let template = [TemplatePart::Hole, TemplatePart::Text(":"), TemplatePart::Hole];
-        prop_assert!(!pattern.matches(&address) || pattern.overlaps(&template), "{}", address);
+        prop_assert!(!pattern.matches(&address) || overlaps(pattern.as_str(), &template), "{}", address);
     }
 }
 
@@ -199,7 +204,7 @@ proptest! {
 fn overlap_knows_what_an_argument_can_look_like() {
     let overlaps = |pattern: &str| {
         let template = [TemplatePart::Text("users:"), TemplatePart::Hole];
-        Pattern::parse(pattern).unwrap().overlaps(&template)
+        overlaps(pattern, &template)
     };
     assert!(
         overlaps("users:*")
@@ -220,6 +225,34 @@ fn overlap_knows_what_an_argument_can_look_like() {
             && !overlaps("users:%2")
     );
     assert!(!overlaps(r"users:\*") && !overlaps("users:{}") && !overlaps("users:[:*]"));
+}
+
+#[test]
+fn an_argument_of_an_invalidation_stays_in_its_segment() {
+    use TemplatePart::{Hole, Text};
+    let users = [Text("users:"), Hole];
+    let posts = [Text("users:"), Hole, Text(":posts")];
+    let reaches = |parts: &[TemplatePart<'_>], template: &[TemplatePart<'_>]| {
+        let text = Reach::text(parts).overlaps(template);
+        assert_eq!(Reach::pattern(parts).unwrap().overlaps(template), text);
+        text
+    };
+    assert!(reaches(&users, &users) && reaches(&posts, &posts));
+    assert!(!reaches(&users, &posts) && !reaches(&posts, &users));
+    assert!(reaches(&[Hole, Text(":"), Hole], &users) && !reaches(&[Hole], &users));
+    assert!(reaches(&users, &[Text("users:ad"), Hole, Text("a%3A")]));
+    assert!(!reaches(&users, &[Text("users:a*")]));
+    // As a pattern, and as a text.
+    let all = [Text("users:"), Hole, Text(":*")];
+    assert!(Reach::pattern(&all).unwrap().overlaps(&posts));
+    assert!(!Reach::text(&all).overlaps(&posts));
+    assert!(!Reach::pattern(&all).unwrap().overlaps(&users));
+    for torn in [
+        [Text("a["), Hole, Text("]")],
+        [Text(r"a\"), Hole, Text("]")],
+    ] {
+        assert!(Reach::pattern(&torn).is_err());
+    }
 }
 
 /// Counted, not timed: a matcher that tries every way to share out the runs needs more than 10¹⁵ steps here.

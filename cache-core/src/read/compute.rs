@@ -19,7 +19,7 @@ use crate::scope::{self, Frame, Scope};
 use crate::shape::Split;
 use crate::stats::{MissReason, RefusalReason};
 use crate::sync::{Arc, lock};
-use crate::tier::memory::{MemoryKey, Resident};
+use crate::tier::memory::MemoryKey;
 use crate::time;
 
 /// How often a call is given a value that is gone by then, before it computes for itself.
@@ -150,6 +150,16 @@ impl Driver {
                     return Poll::Pending;
                 }
             }
+        }
+    }
+
+    /// Runs `f` as part of the computation, if there is one.
+    pub(super) fn inside(&self, f: impl FnOnce()) {
+        match &self.stage {
+            Stage::Computing(computation) => {
+                scope::enter(Some(Arc::clone(&computation.scope)), f);
+            }
+            Stage::Begin | Stage::Waiting { .. } | Stage::Parked => f(),
         }
     }
 
@@ -384,13 +394,15 @@ impl Driver {
             ring: self.ticket.seat.ring.clone(),
             index: Arc::clone(&cache.0.index),
         };
+        // What is not stored need not be weighed.
+        let limit = expires.map_or(0, |_| cache.max_weight());
         let entry = if expires.is_ok() || waited_for {
-            work.keep(head)
+            work.keep(head, limit)
         } else {
             None
         };
         match (expires, &entry) {
-            (Ok(_), Some(entry)) => self.store(entry),
+            (Ok(_), Some(entry)) => self.store(entry, limit),
             (Err(reason), _) => {
                 self.refuse(reason);
                 let refreshed = may_store && self.ticket.mode() == Some(Mode::Refresh);
@@ -452,12 +464,8 @@ impl Driver {
         Ok(ttl.mul_f64(1.0 - crate::cache::fraction() * f64::from(policy.jitter) / 1000.0))
     }
 
-    fn store(&self, entry: &Arc<Kept>) {
-        let counters = &self.ticket.seat.counters;
-        counters.stored(entry.weight());
-        let stored = self.ticket.cache.0.memory.insert(Arc::clone(entry));
-        if stored.is_err() {
-            counters.not_stored(entry.weight());
+    fn store(&self, entry: &Arc<Kept>, limit: usize) {
+        if !self.ticket.cache.insert(entry, limit) {
             self.refuse(RefusalReason::TooLarge);
             return;
         }

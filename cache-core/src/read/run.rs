@@ -21,8 +21,8 @@ pub(super) trait Work {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()>;
     /// The kind of what it gave.
     fn class(&self) -> Option<Class>;
-    /// An entry with a copy of it.
-    fn keep(&self, head: Head) -> Option<Arc<Kept>>;
+    /// An entry with a copy of it, weighed up to `limit`.
+    fn keep(&self, head: Head, limit: usize) -> Option<Arc<Kept>>;
     /// What the attribute's rules say of it.
     fn judge(&mut self, keep: &mut Keep);
     /// Takes another's value; whether it fits.
@@ -43,8 +43,8 @@ impl<S: Split> Work for Job<'_, S> {
     fn class(&self) -> Option<Class> {
         self.out.as_ref().map(S::class)
     }
-    fn keep(&self, head: Head) -> Option<Arc<Kept>> {
-        self.out.as_ref().and_then(|out| S::keep(out, head))
+    fn keep(&self, head: Head, limit: usize) -> Option<Arc<Kept>> {
+        self.out.as_ref().and_then(|out| S::keep(out, head, limit))
     }
     fn judge(&mut self, keep: &mut Keep) {
         if let Some(item) = self.out.as_ref().and_then(S::item) {
@@ -124,7 +124,7 @@ impl Miss {
     pub fn run<'b, S: Split, F: Future<Output = S::Return>>(
         self,
         shape: &S,
-        body: Pin<&'b mut F>,
+        body: Pin<&'b mut Option<F>>,
     ) -> Run<'b, S, F, NoRules<S>> {
         let _ = shape;
         Run {
@@ -140,7 +140,7 @@ impl Miss {
     pub fn run_with<'b, S: Split, F: Future<Output = S::Return>, J: FnMut(&S::Item, &mut Keep)>(
         self,
         shape: &S,
-        body: Pin<&'b mut F>,
+        body: Pin<&'b mut Option<F>>,
         rules: J,
     ) -> Run<'b, S, F, J> {
         let _ = shape;
@@ -175,7 +175,7 @@ impl Miss {
 #[must_use = "futures do nothing unless awaited"]
 pub struct Run<'b, S, F, J> {
     driver: Box<Driver>,
-    body: Pin<&'b mut F>,
+    body: Pin<&'b mut Option<F>>,
     rules: J,
     shape: PhantomData<fn() -> S>,
 }
@@ -193,7 +193,17 @@ where
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<S::Return> {
         let this = &mut *self;
-        this.driver
-            .poll_for::<S>(cx, this.body.as_mut(), &mut this.rules)
+        match this.body.as_mut().as_pin_mut() {
+            Some(body) => this.driver.poll_for::<S>(cx, body, &mut this.rules),
+            None => Poll::Pending,
+        }
+    }
+}
+
+impl<S, F, J> Drop for Run<'_, S, F, J> {
+    /// Before the driver, whose end lets a successor begin: what the body holds, another may ask for.
+    fn drop(&mut self) {
+        let body = &mut self.body;
+        self.driver.inside(|| body.set(None));
     }
 }

@@ -143,7 +143,7 @@ fn a_value_is_weighed_by_the_best_that_it_has() {
     assert_eq!(answers!(Opaque), "Plain Whole BySize Local Shared");
     fn weight<S: Split>(_: S, out: &S::Return) -> (u64, bool) {
         use crate::tier::memory::Resident;
-        let rest = S::keep(out, head()).unwrap().weight();
+        let rest = S::keep(out, head(), usize::MAX).unwrap().weight();
         (rest, S::measured())
     }
     let (nothing, _) = weight(shape!(()), &());
@@ -253,7 +253,7 @@ fn head() -> Head {
 /// Keeps an outcome and hands it out again.
 fn again<S: Split>(_: S, out: S::Return) -> (Class, Option<S::Return>) {
     let class = S::class(&out);
-    let kept = S::keep(&out, head());
+    let kept = S::keep(&out, head(), usize::MAX);
     (
         class,
         kept.and_then(|kept| S::unpack(kept.payload(), class)),

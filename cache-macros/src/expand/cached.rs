@@ -25,7 +25,7 @@ use crate::value::Ttl;
 //                 Err(mut __miss) => { __miss.address(&[…]); __miss }
 //             }
 //         };
-//         let __body = pin!(async move { … body … });
+//         let __body = pin!(Some(async move { … body … }));
 //         __miss.run(&__shape, __body).await
 //     }
 //
@@ -56,7 +56,7 @@ pub(crate) fn cached(model: &Cached) -> TokenStream {
             let run = Ident::new(if closure.is_some() { "run_with" } else { "run" }, span);
             let body = body::future(&runtime, &model.function, &model.output);
             let private = runtime.at(Span::mixed_site());
-            let body = quote_spanned!(Span::mixed_site()=> let __body = #private::pin!(#body););
+            let body = quote_spanned!(Span::mixed_site()=> let __body = #private::pin!(#private::Some(#body)););
             let run = quote_spanned!(span=> __miss.#run(&__shape, __body #rest).await);
             quote!(#body #run)
         }

@@ -191,6 +191,27 @@ mod gaps {
     pub(super) fn one_segment_too_many(id: u64) {
         let _ = id;
     }
+
+    #[cache_query("gap-deep:{id}:whole")]
+    pub(super) fn deep(id: u64) -> u64 {
+        id
+    }
+
+    /// Whatever `id` is, its colons are escaped.
+    #[invalidate_cache("query:gap-deep:x{id}", tag = "gap-tenant:{id}:all")]
+    pub(super) fn one_segment_too_few(id: &str) {
+        let _ = id;
+    }
+
+    #[cache_query("gap-wide:{id}:whole")]
+    pub(super) fn wide(id: u64) -> u64 {
+        id
+    }
+
+    #[invalidate_cache("query:gap-wid{rest}:{id}:*")]
+    pub(super) fn right_by_pattern_and_argument(rest: &str, id: u64) {
+        let _ = (rest, id);
+    }
 }
 
 const GAPS: &str = "behaviour::audit::gaps";
@@ -212,6 +233,10 @@ fn findings(pick: impl Fn(&Finding) -> Option<(&String, String)>) -> Vec<String>
         gaps::right(1, 1);
         gaps::right_by_pattern();
         gaps::one_segment_too_many(1);
+        gaps::deep(1);
+        gaps::one_segment_too_few("1:whole");
+        gaps::wide(1);
+        gaps::right_by_pattern_and_argument("e", 1);
     });
     let mut found: Vec<_> = test
         .cache()
@@ -236,6 +261,8 @@ fn an_invalidation_that_matches_nothing_is_found() {
         [
             "::mistyped resource:gap-user:{id}",
             "::mistyped_tag tag:gap-tenants:{tenant}",
+            "::one_segment_too_few query:gap-deep:x{id}",
+            "::one_segment_too_few tag:gap-tenant:{id}:all",
             "::one_segment_too_many resource:gap-users:{id}:posts",
             "::without_its_prefix gap-users:{id}",
         ]
@@ -248,7 +275,13 @@ fn a_function_that_nothing_invalidates_is_found() {
         Finding::NeverInvalidated { function, address } => Some((function, format!(" {address}"))),
         _ => None,
     });
-    assert_eq!(found, ["::forgotten query:gap-forgotten:{id}:whole"]);
+    assert_eq!(
+        found,
+        [
+            "::deep query:gap-deep:{id}:whole",
+            "::forgotten query:gap-forgotten:{id}:whole"
+        ]
+    );
 }
 
 #[test]

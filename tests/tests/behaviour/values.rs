@@ -238,3 +238,40 @@ fn inside_a_transaction_values_are_neither_served_nor_stored() {
         assert_eq!(get::<u64>("n").await.unwrap(), None);
     }));
 }
+
+#[cache]
+async fn greeting_in_a_transaction(name: &str) -> String {
+    run();
+    let held_back = cache_core::current()
+        .transaction(async { get::<String>("word").await })
+        .await;
+    let word = held_back.ok().flatten();
+    format!("{} {name}", word.as_deref().unwrap_or("hi"))
+}
+
+#[cache]
+async fn greeting_uncached(name: &str) -> String {
+    run();
+    let word = cache_core::uncached(get::<String>("word"))
+        .await
+        .ok()
+        .flatten();
+    format!("{} {name}", word.as_deref().unwrap_or("hi"))
+}
+
+/// What is held back is asked for all the same: the answer may be another one after the value has changed.
+#[test]
+fn a_cached_function_depends_on_values_that_were_held_back() {
+    let test = start();
+    block_on(test.run(async {
+        for expected in [1, 2] {
+            greeting_in_a_transaction("Ada").await;
+            greeting_in_a_transaction("Ada").await;
+            assert_eq!(runs(), 2 * expected - 1);
+            greeting_uncached("Ada").await;
+            greeting_uncached("Ada").await;
+            assert_eq!(runs(), 2 * expected);
+            remove("word").await.unwrap();
+        }
+    }));
+}

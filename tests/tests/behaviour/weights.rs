@@ -1,12 +1,18 @@
 //! How much room values take, and that there is never more of them than the bound allows.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
-use cache_core::{Cache, CacheWeight, Memory, TestCache, blocking, cache};
+use cache_core::__private::block_on;
+use cache_core::{Cache, CacheWeight, Memory, RefusalReason, TestCache, blocking, cache};
+use futures_util::future::join;
 use serde::Serialize;
 
-use crate::runs::{run, start, start_with};
+use crate::runs::{pause, run, start, start_with};
+
+const MINUTE: Duration = Duration::from_secs(60);
 
 fn bytes(test: &TestCache, function: &str) -> u64 {
     test.cache()
@@ -237,4 +243,68 @@ fn values_without_a_size_have_the_weight_of_their_entry() {
         assert_eq!(crate::runs::runs(), 2);
     });
     assert!(bytes(&test, "unit") > 0 && bytes(&test, "empty") > 0);
+}
+
+thread_local! {
+    static WEIGHED: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Counts how often it is weighed.
+#[derive(Clone, Debug, PartialEq)]
+struct Item(u64);
+
+impl Serialize for Item {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        WEIGHED.set(WEIGHED.get() + 1);
+        serializer.serialize_u64(self.0)
+    }
+}
+
+#[cache]
+fn items(count: usize) -> Vec<Item> {
+    vec![Item(7); count]
+}
+
+#[cache]
+fn pairs(count: usize) -> BTreeMap<usize, (Item, String)> {
+    (0..count).map(|n| (n, (Item(7), n.to_string()))).collect()
+}
+
+#[test]
+fn what_is_too_large_is_weighed_no_further_than_it_may_be_large() {
+    const MOST: usize = 64 << 10;
+    let memory = Memory::new().max_entry_bytes(MOST as u64);
+    let test = start_with(Cache::builder().memory(memory));
+    test.enter(|| {
+        WEIGHED.set(0);
+        assert_eq!(items(1_000).len(), 1_000);
+        assert_eq!(WEIGHED.replace(0), 1_000);
+        assert_eq!(items(1_000_000).len(), 1_000_000);
+        assert!(WEIGHED.replace(0) <= MOST / 8 + 1);
+        assert_eq!(pairs(100_000).len(), 100_000);
+        assert!(WEIGHED.replace(0) <= MOST / 32 + 1);
+        let error = blocking::set("items", vec![Item(7); 1_000_000], MINUTE).unwrap_err();
+        assert_eq!(error.kind(), cache_core::ErrorKind::TooLarge);
+        assert!(WEIGHED.replace(0) <= MOST / 8 + 1);
+    });
+    let total = test.cache().stats().total;
+    assert_eq!((total.entries, total.stores), (1, 1));
+    assert_eq!(total.refusals.of(RefusalReason::TooLarge), 3);
+}
+
+#[cache(when = |_| false)]
+async fn unwanted(count: usize) -> Vec<Item> {
+    run();
+    pause().await;
+    vec![Item(7); count]
+}
+
+/// A value that is computed for those who wait, and not for the cache, need not be weighed.
+#[test]
+fn what_is_not_stored_is_not_weighed() {
+    WEIGHED.set(0);
+    let both = async { join(unwanted(1_000), unwanted(1_000)).await };
+    let (one, other) = block_on(start().run(both));
+    assert_eq!((one.len(), other.len()), (1_000, 1_000));
+    assert_eq!((crate::runs::runs(), WEIGHED.get()), (1, 0));
 }

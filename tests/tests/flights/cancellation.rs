@@ -2,10 +2,14 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::task::{Context, Wake, Waker};
+use std::time::Instant;
 
+use cache_core::__private::block_on;
 use cache_core::cache;
 
-use crate::support::{Source, all, fresh, pause, poll, ready, soon};
+use crate::support::{SOON, Source, all, fresh, patient, pause, poll, ready, soon};
 
 const AWAITS: usize = 6;
 
@@ -118,6 +122,55 @@ fn a_call_whose_leader_is_dropped_is_still_one_miss() {
     let events: Vec<_> = test.events().iter().map(ToString::to_string).collect();
     let misses = events.iter().filter(|event| event.starts_with("miss"));
     assert_eq!(misses.count(), 2, "one each: {events:?}");
+}
+
+/// What a body holds (a permit, a connection, a temporary file) is given back before another body may ask for it.
+#[test]
+fn a_dropped_leaders_body_is_gone_when_its_successor_begins() {
+    /// How many were reading when the successor was woken.
+    struct Bell(Arc<Source>, AtomicUsize);
+    impl Wake for Bell {
+        fn wake(self: Arc<Self>) {
+            self.1.store(self.0.inside(), SeqCst);
+        }
+    }
+    let (test, source) = (fresh(), Source::shut());
+    let mut leader = Box::pin(test.run(gated(&source, 1)));
+    assert!(poll(&mut leader).is_pending());
+    let bell = Arc::new(Bell(Arc::clone(&source), AtomicUsize::new(usize::MAX)));
+    let waker = Waker::from(Arc::clone(&bell));
+    let mut waiter = Box::pin(test.run(gated(&source, 1)));
+    let polled = waiter.as_mut().poll(&mut Context::from_waker(&waker));
+    assert!(polled.is_pending() && source.inside() == 1);
+    drop(leader);
+    assert_eq!(bell.1.load(SeqCst), 0);
+}
+
+/// What is dropped with a body may call the body's own function, as may the body itself.
+#[test]
+fn a_call_from_a_dropped_body_does_not_wait_for_that_body() {
+    struct Undo(Arc<Source>);
+    impl Drop for Undo {
+        fn drop(&mut self) {
+            if self.0.runs() == 1 {
+                self.0.open();
+                assert_eq!(block_on(undone(&self.0, 1)), 7);
+            }
+        }
+    }
+    #[cache("undone:{id}", key(id))]
+    async fn undone(source: &Arc<Source>, id: u64) -> u64 {
+        let _undo = Undo(Arc::clone(source));
+        source.read().await
+    }
+    let (test, source) = (patient(SOON / 2), Source::shut());
+    source.write(7);
+    let mut leader = Box::pin(test.run(undone(&source, 1)));
+    assert!(poll(&mut leader).is_pending());
+    let began = Instant::now();
+    drop(leader);
+    assert!(began.elapsed() < SOON / 4, "{:?}", began.elapsed());
+    assert_eq!(test.cache().stats().total.calls(), 2, "in the same cache");
 }
 
 /// One leader after another is aborted; those who are left are woken each time.
