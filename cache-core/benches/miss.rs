@@ -5,6 +5,8 @@
 
 #[path = "measure/allocations.rs"]
 mod allocations;
+#[path = "measure/awaited.rs"]
+mod awaited;
 #[path = "measure/block_on.rs"]
 mod block_on;
 #[path = "measure/random.rs"]
@@ -16,7 +18,7 @@ use std::convert::Infallible;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use block_on::block_on;
+use awaited::each_awaited;
 use cached::macros::{cached, concurrent_cached};
 use foldhash::fast::RandomState;
 use quick_cache::UnitWeighter;
@@ -97,7 +99,7 @@ mod ours {
         },
         Row {
             name: "#[cache] async",
-            run: |ids| each(ids, |id| block_on(suspending(id))),
+            run: |ids| each_awaited(ids, suspending),
         },
     ];
 }
@@ -124,22 +126,22 @@ const PEERS: &[Row<u64>] = &[
     Row {
         name: "moka::future, try_get_with",
         run: |ids| {
-            each(ids, |id| {
-                block_on(MOKA_FUTURE.try_get_with(id, async { Ok::<_, Infallible>(load(id)) }))
+            each_awaited(ids, |id| {
+                MOKA_FUTURE.try_get_with(id, async move { Ok::<_, Infallible>(load(id)) })
             });
         },
     },
     Row {
         name: "#[cached] async",
-        run: |ids| each(ids, |id| block_on(locked(id))),
+        run: |ids| each_awaited(ids, locked),
     },
     Row {
         name: "#[cached(sync_writes = \"by_key\")] async",
-        run: |ids| each(ids, |id| block_on(locked_by_key(id))),
+        run: |ids| each_awaited(ids, locked_by_key),
     },
     Row {
         name: "#[concurrent_cached] async",
-        run: |ids| each(ids, |id| block_on(sharded(id))),
+        run: |ids| each_awaited(ids, sharded),
     },
 ];
 

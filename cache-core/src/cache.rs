@@ -6,7 +6,7 @@ use std::num::NonZero;
 use std::time::{Duration, Instant};
 
 use crate::config::{Builder, Config};
-use crate::entry::{Class, Kept, Payload};
+use crate::entry::{Instance, Kept, Payload};
 use crate::events::{EventKind, Events};
 use crate::flight::Flights;
 use crate::index::{Index, Matcher};
@@ -48,29 +48,41 @@ pub(crate) struct Seat {
     pub(crate) name: Arc<str>,
     pub(crate) counters: Arc<SiteCounters>,
     pub(crate) ring: Option<Arc<CapacityRing>>,
-    /// What the values of each of its instances are, from the first miss of each on.
-    contents: RwLock<Vec<(TypeId, Content)>>,
+    /// What is known of each of its instances, from the first miss of each on.
+    instances: RwLock<Vec<(Arc<Instance>, Content)>>,
     /// Whether a value of it was seen to depend on other cached calls.
     derived: AtomicBool,
 }
 
 impl Seat {
-    /// What the values of an instance are; `read_type` is asked once.
-    pub(crate) fn content(&self, instance: TypeId, read_type: impl FnOnce() -> Content) -> Content {
-        let known = |contents: &[(TypeId, Content)]| {
-            contents
+    /// An instance and what its values are; `read_type` is asked once.
+    pub(crate) fn instance(
+        &self,
+        cache: &Cache,
+        identity: TypeId,
+        read_type: impl FnOnce() -> Content,
+    ) -> (Arc<Instance>, Content) {
+        let known = |instances: &[(Arc<Instance>, Content)]| {
+            instances
                 .iter()
-                .find(|(id, _)| *id == instance)
-                .map(|(_, c)| *c)
+                .find(|(instance, _)| instance.identity == identity)
+                .cloned()
         };
-        if let Some(content) = known(&read(&self.contents)) {
-            return content;
+        if let Some(found) = known(&read(&self.instances)) {
+            return found;
         }
         let content = read_type();
-        let mut contents = write(&self.contents);
-        known(&contents).unwrap_or_else(|| {
-            contents.push((instance, content));
-            content
+        let mut instances = write(&self.instances);
+        known(&instances).unwrap_or_else(|| {
+            let instance = Instance {
+                identity,
+                stats: Arc::clone(&self.counters),
+                ring: self.ring.clone(),
+                index: Arc::clone(&cache.0.index),
+            };
+            let found = (Arc::new(instance), content);
+            instances.push(found.clone());
+            found
         })
     }
 
@@ -84,7 +96,7 @@ impl Seat {
 
     /// What the values of its first instance are, if it was called.
     pub(crate) fn known_content(&self) -> Option<Content> {
-        read(&self.contents).first().map(|(_, content)| *content)
+        read(&self.instances).first().map(|(_, content)| *content)
     }
 }
 
@@ -125,7 +137,7 @@ impl Cache {
             Box::new(move |entry: &Arc<Kept>, departure| {
                 let key = entry.key();
                 let evicted = matches!(departure, Departure::Evicted | Departure::Capacity);
-                entry.stats.left(entry.weight(), evicted);
+                entry.instance.stats.left(entry.weight(), evicted);
                 match departure {
                     Departure::Evicted | Departure::Capacity => {
                         leavers.remember(key.hash(), MissReason::Evicted)
@@ -216,7 +228,7 @@ impl Cache {
                     .capacity
                     .and_then(NonZero::new)
                     .map(|most| Arc::new(CapacityRing::new(most))),
-                contents: RwLock::default(),
+                instances: RwLock::default(),
                 derived: AtomicBool::new(false),
             })
         });
@@ -241,13 +253,13 @@ impl Cache {
     /// A value that may be served now, or why there is none: the way of a hit that nothing surrounds, which takes no
     /// reference to the entry. Counts the hit.
     #[inline(always)]
-    pub(crate) fn serve(&self, lookup: &Lookup<'_>) -> Result<(Payload, Class), MissReason> {
+    pub(crate) fn serve(&self, lookup: &Lookup<'_>) -> Result<Payload, MissReason> {
         let now = self.now();
         let found = self.0.memory.view(lookup, |entry| {
             // After what was invalidated before this call began, or at the same time.
             if entry.is_checked(self.0.index.version()) && entry.expires > now {
-                entry.stats.hit();
-                Ok((entry.payload(), entry.class))
+                entry.instance.stats.hit();
+                Ok(entry.payload())
             } else {
                 Err(Arc::clone(entry))
             }
@@ -261,10 +273,10 @@ impl Cache {
 
     /// The same when there is more to look at than may be done under a lock.
     #[cold]
-    fn serve_after_check(&self, entry: &Kept) -> Result<(Payload, Class), MissReason> {
+    fn serve_after_check(&self, entry: &Kept) -> Result<Payload, MissReason> {
         self.judge(entry)?;
-        entry.stats.hit();
-        Ok((entry.payload(), entry.class))
+        entry.instance.stats.hit();
+        Ok(entry.payload())
     }
 
     /// An entry that may be served now, or why there is none.
@@ -296,13 +308,13 @@ impl Cache {
         let weight = entry.weight();
         if weight > limit as u64 {
             // The tier may have been given more room since, and this is not what the entry weighs.
-            self.0.memory.remove(&entry.key().as_lookup());
+            self.0.memory.remove(&entry.key());
             return false;
         }
-        entry.stats.stored(weight);
+        entry.instance.stats.stored(weight);
         let stored = self.0.memory.insert(Arc::clone(entry)).is_ok();
         if !stored {
-            entry.stats.not_stored(weight);
+            entry.instance.stats.not_stored(weight);
         }
         stored
     }

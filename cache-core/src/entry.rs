@@ -1,13 +1,13 @@
 //! A value with what must be known to serve it.
 
-use std::any::Any;
+use std::any::{Any, TypeId};
 
 use crate::index::{Dep, Deps, Index};
 use crate::position::Position;
 use crate::stats::SiteCounters;
 use crate::sync::Arc;
 use crate::sync::atomic::{AtomicU64, Ordering};
-use crate::tier::memory::{CapacityRing, MemoryKey, Resident, Usage};
+use crate::tier::memory::{CapacityRing, KeyBytes, Lookup, MemoryKey, Resident, Usage};
 
 /// What kind of outcome a value is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,22 +23,36 @@ pub enum Class {
 /// A value, its type forgotten. What a function returns in an `Arc` is that `Arc`.
 pub(crate) type Payload = Arc<dyn Any + Send + Sync>;
 
+/// What the entries of one instance of a function have in common, in one cache.
+pub(crate) struct Instance {
+    pub(crate) identity: TypeId,
+    pub(crate) stats: Arc<SiteCounters>,
+    pub(crate) ring: Option<Arc<CapacityRing>>,
+    pub(crate) index: Arc<Index>,
+}
+
 /// One value in memory.
+///
+/// What a hit reads comes first, in 60 bytes with a short key, whatever the allocator makes of it.
+#[repr(C)]
 pub struct Kept {
     /// The version of the index at which the entry was last found valid.
     checked: AtomicU64,
     /// In milliseconds of the cache's clock.
     pub(crate) expires: u64,
     payload: Payload,
-    pub(crate) stats: Arc<SiteCounters>,
-    key: MemoryKey,
-    pub(crate) class: Class,
+    pub(crate) instance: Arc<Instance>,
+    word: u64,
+    bytes: KeyBytes,
     usage: Usage,
+    pub(crate) class: Class,
     more: Box<More>,
 }
 
 /// What a hit does not read.
 pub(crate) struct More {
+    /// Of the key.
+    hash: u64,
     generation: u64,
     /// Raised as the entry is found valid, so that forgetting old records does not cost what is in use.
     sequence: AtomicU64,
@@ -47,23 +61,19 @@ pub(crate) struct More {
     began: u64,
     cost_ns: u64,
     weight: u64,
-    ring: Option<Arc<CapacityRing>>,
-    index: Arc<Index>,
 }
 
 /// What is known of an entry before its value.
 pub struct Head {
+    pub(crate) instance: Arc<Instance>,
     pub(crate) key: MemoryKey,
     pub(crate) class: Class,
     pub(crate) stamp: Position,
     pub(crate) checked: u64,
     pub(crate) expires: u64,
-    pub(crate) stats: Arc<SiteCounters>,
     pub(crate) deps: Deps,
     pub(crate) began: u64,
     pub(crate) cost_ns: u64,
-    pub(crate) ring: Option<Arc<CapacityRing>>,
-    pub(crate) index: Arc<Index>,
 }
 
 impl Head {
@@ -76,28 +86,29 @@ impl Head {
             .map(|dep| size_of::<Dep>() + dep.text().len() + 16)
             .sum();
         let rest = size_of::<Kept>() + size_of::<More>() + 6 * size_of::<usize>();
+        let (hash, word, bytes) = self.key.into_parts();
         // What a user's `CacheWeight` says may be anything.
         let weight = (weight as u64)
-            .saturating_add(self.key.heap_bytes())
+            .saturating_add(bytes.heap_bytes())
             .saturating_add((deps + rest) as u64);
         Arc::new(Kept {
             checked: AtomicU64::new(self.checked),
             expires: self.expires,
-            stats: self.stats,
+            payload,
+            instance: self.instance,
+            word,
+            bytes,
+            usage: Usage::default(),
+            class: self.class,
             more: Box::new(More {
+                hash,
                 generation: self.stamp.generation,
                 sequence: AtomicU64::new(self.stamp.sequence),
                 deps: self.deps,
                 began: self.began,
                 cost_ns: self.cost_ns,
                 weight,
-                ring: self.ring,
-                index: self.index,
             }),
-            key: self.key,
-            class: self.class,
-            usage: Usage::default(),
-            payload,
         })
     }
 }
@@ -140,7 +151,7 @@ impl Kept {
 
     /// Whether no record matches the entry: what a hit asks after the index has changed.
     pub(crate) fn is_valid(&self) -> bool {
-        let verdict = self.more.index.check(self.stamp(), &self.more.deps);
+        let verdict = self.instance.index.check(self.stamp(), &self.more.deps);
         if verdict.valid {
             // Only within one generation: a stamp must not jump over records that another generation lost.
             if verdict.applied.generation == self.more.generation {
@@ -171,8 +182,9 @@ impl std::fmt::Debug for Kept {
 
 impl Resident for Kept {
     #[inline(always)]
-    fn key(&self) -> &MemoryKey {
-        &self.key
+    fn key(&self) -> Lookup<'_> {
+        let encoded = self.bytes.encoded(self.word);
+        Lookup::hashed_before(self.more.hash, self.instance.identity, encoded)
     }
     fn expires(&self) -> u64 {
         self.expires
@@ -184,10 +196,10 @@ impl Resident for Kept {
         &self.usage
     }
     fn dead(&self) -> bool {
-        !self.is_checked(self.more.index.version()) && !self.is_valid()
+        !self.is_checked(self.instance.index.version()) && !self.is_valid()
     }
     fn ring(&self) -> Option<&CapacityRing> {
-        self.more.ring.as_deref()
+        self.instance.ring.as_deref()
     }
 }
 
@@ -195,28 +207,31 @@ impl Resident for Kept {
 #[cfg(not(loom))]
 mod tests {
     use super::*;
-    use crate::tier::memory::Lookup;
 
     fn weight(key: &[u8], value_weight: usize) -> u64 {
+        let identity = TypeId::of::<()>();
         let head = Head {
-            key: Lookup::new(std::any::TypeId::of::<()>(), key).to_key(),
+            instance: Arc::new(Instance {
+                identity,
+                stats: Arc::default(),
+                ring: None,
+                index: Arc::new(Index::new(Position::ZERO, 1)),
+            }),
+            key: Lookup::whole(identity, key).to_key(),
             class: Class::Value,
             stamp: Position::ZERO,
             checked: 0,
             expires: 0,
-            stats: Arc::default(),
             deps: Box::default(),
             began: 0,
             cost_ns: 0,
-            ring: None,
-            index: Arc::new(Index::new(Position::ZERO, 1)),
         };
         head.with(Arc::new(1_u8), value_weight).weight()
     }
 
     #[test]
     fn an_entry_weighs_what_its_key_has_on_the_heap() {
-        assert_eq!(weight(&[7; 38], 1), weight(b"", 1));
+        assert_eq!(weight(&[7; 37], 1), weight(b"", 1));
         assert_eq!(weight(&[7; 60], 1), weight(b"", 1) + 16 + 60);
     }
 

@@ -35,7 +35,7 @@ mod decoder;
 mod tests;
 
 pub(crate) use digest::{Digest, Identity, KeyDigest};
-pub(crate) use encoder::Encoder;
+pub(crate) use encoder::{Encoded, Encoder};
 
 /// The tags of the data model. Written to remote tiers as part of every digest: never renumber.
 mod tag {

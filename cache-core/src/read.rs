@@ -2,12 +2,13 @@
 
 use std::any::TypeId;
 use std::fmt::Display;
+use std::marker::PhantomData;
 
 use serde::Serialize;
 
 use crate::address::{Piece, UNWRITABLE, render};
 use crate::cache::{Cache, Content, Seat};
-use crate::entry::{Class, Payload};
+use crate::entry::{Instance, Payload};
 use crate::events::EventKind;
 use crate::global;
 use crate::index::Dep;
@@ -36,31 +37,35 @@ pub trait KeyPart: Serialize {}
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + ?Sized> KeyPart for T {}
 
-/// One call of a cached function, on the caller's stack.
-pub struct Call {
+/// One call of a cached function, on the caller's stack. The type `M` of a closure inside the function tells instances
+/// of a generic function apart, and implementors of a trait's default method.
+pub struct Call<M> {
     site: &'static Site,
-    identity: TypeId,
-    instance: &'static str,
     encoder: Encoder,
+    marker: PhantomData<fn() -> M>,
 }
 
-impl Call {
-    /// A call of the function at `site`. The type of `marker`, a closure inside the function, tells instances of a
-    /// generic function apart, and implementors of a trait's default method.
-    #[inline]
-    pub fn new<M>(site: &'static Site, marker: &M) -> Self {
-        let _ = marker;
+/// Who is called.
+#[derive(Clone, Copy)]
+struct Callee {
+    site: &'static Site,
+    identity: TypeId,
+    path: fn() -> &'static str,
+}
+
+impl<M> Call<M> {
+    /// A call of the function at `site`.
+    #[inline(always)]
+    pub fn new(site: &'static Site, _: &M) -> Self {
         Self {
             site,
-            identity: typeid::of::<M>(),
-            instance: std::any::type_name::<M>(),
             encoder: Encoder::new(),
+            marker: PhantomData,
         }
     }
 
     /// Adds an argument to the key.
-    // Inlined, an argument costs a few instructions; in a debug build that would be one more copy for each function.
-    #[cfg_attr(not(debug_assertions), inline(always))]
+    #[inline(always)]
     pub fn arg<T: KeyPart + ?Sized>(&mut self, value: &T) {
         self.encoder.add(value);
     }
@@ -71,62 +76,77 @@ impl Call {
     /// The miss, to be [run](Miss::run).
     #[inline]
     pub fn start<S: Split>(&mut self, _: &S) -> Result<S::Return, Miss> {
-        let (payload, class) = self.find()?;
-        match S::unpack(payload, class) {
-            Some(value) => Ok(value),
-            None => Err(Miss::new(self, MissReason::Type, None)),
-        }
+        let path = std::any::type_name::<M>;
+        let found = find(&mut self.encoder, typeid::of::<M>(), self.site, path)?;
+        S::unpack(found).ok_or_else(|| {
+            let callee = Callee {
+                site: self.site,
+                identity: typeid::of::<M>(),
+                path,
+            };
+            Miss::new(&mut self.encoder, callee, MissReason::Type, None)
+        })
     }
+}
 
-    /// What may be served. One call for all functions, and everything below it inlined.
-    fn find(&mut self) -> Result<(Payload, Class), Miss> {
-        let cache = global::get();
-        if scope::is_active() || cache.0.events.listening() || self.encoder.broken().is_some() {
-            return self.find_with_care();
-        }
-        match cache.serve(&Lookup::of(self.identity, &mut self.encoder)) {
-            Ok(served) => Ok(served),
-            Err(why) => Err(Miss::new(self, why, None)),
-        }
+/// What may be served. One for all functions, and everything below it inlined; its arguments travel in registers.
+fn find(
+    encoder: &mut Encoder,
+    identity: TypeId,
+    site: &'static Site,
+    path: fn() -> &'static str,
+) -> Result<Payload, Miss> {
+    let callee = || Callee {
+        site,
+        identity,
+        path,
+    };
+    let cache = global::get();
+    if scope::is_active() || cache.0.events.listening() || encoder.broken().is_some() {
+        return find_with_care(encoder, callee());
     }
+    match cache.serve(&Lookup::new(identity, encoder.encoded())) {
+        Ok(served) => Ok(served),
+        Err(why) => Err(Miss::new(encoder, callee(), why, None)),
+    }
+}
 
-    /// The same where something surrounds the call, somebody listens, or the arguments are no key.
-    #[inline(never)]
-    fn find_with_care(&mut self) -> Result<(Payload, Class), Miss> {
-        let scope = scope::current().unwrap_or_default();
-        scope.count();
-        let modifier = scope.modifier.clone().filter(|modifier| modifier.take());
-        let mode = modifier.as_ref().map(|modifier| modifier.mode);
-        let looks = matches!(mode, None | Some(Mode::Peek | Mode::Explain));
-        if self.encoder.broken().is_some() || scope.holds_back() || !looks {
-            return Err(Miss::new(self, MissReason::Bypass, modifier));
-        }
-        let cache = scope.cache.as_ref().unwrap_or_else(|| global::get());
-        let entry = match cache.find(&Lookup::of(self.identity, &mut self.encoder)) {
-            Ok(entry) => entry,
-            Err(why) => return Err(Miss::new(self, why, modifier)),
-        };
-        entry.stats.hit();
-        cache.0.events.tell(EventKind::Hit, || {
-            let name = Arc::clone(&cache.seat(self.site).name);
-            (name, entry.address().into())
-        });
-        if let Some(frame) = &scope.frame {
-            frame.report(entry.stamp(), entry.deps());
-        }
-        if let Some(modifier) = &modifier {
-            let trace = &mut lock(&modifier.found).trace;
-            trace.cached = true;
-            trace.tier = Some("memory");
-            trace.address = Some(entry.address().to_owned());
-            trace.age = Some(std::time::Duration::from_millis(
-                cache.now().saturating_sub(entry.began()),
-            ));
-            trace.stamp = Some(entry.stamp());
-            trace.cost = Some(std::time::Duration::from_nanos(entry.cost_ns()));
-        }
-        Ok((entry.payload(), entry.class))
+/// The same where something surrounds the call, somebody listens, or the arguments are no key.
+#[inline(never)]
+fn find_with_care(encoder: &mut Encoder, callee: Callee) -> Result<Payload, Miss> {
+    let scope = scope::current().unwrap_or_default();
+    scope.count();
+    let modifier = scope.modifier.clone().filter(|modifier| modifier.take());
+    let mode = modifier.as_ref().map(|modifier| modifier.mode);
+    let looks = matches!(mode, None | Some(Mode::Peek | Mode::Explain));
+    if encoder.broken().is_some() || scope.holds_back() || !looks {
+        return Err(Miss::new(encoder, callee, MissReason::Bypass, modifier));
     }
+    let cache = scope.cache.as_ref().unwrap_or_else(|| global::get());
+    let entry = match cache.find(&Lookup::new(callee.identity, encoder.encoded())) {
+        Ok(entry) => entry,
+        Err(why) => return Err(Miss::new(encoder, callee, why, modifier)),
+    };
+    entry.instance.stats.hit();
+    cache.0.events.tell(EventKind::Hit, || {
+        let name = Arc::clone(&cache.seat(callee.site).name);
+        (name, entry.address().into())
+    });
+    if let Some(frame) = &scope.frame {
+        frame.report(entry.stamp(), entry.deps());
+    }
+    if let Some(modifier) = &modifier {
+        let trace = &mut lock(&modifier.found).trace;
+        trace.cached = true;
+        trace.tier = Some("memory");
+        trace.address = Some(entry.address().to_owned());
+        trace.age = Some(std::time::Duration::from_millis(
+            cache.now().saturating_sub(entry.began()),
+        ));
+        trace.stamp = Some(entry.stamp());
+        trace.cost = Some(std::time::Duration::from_nanos(entry.cost_ns()));
+    }
+    Ok(entry.payload())
 }
 
 /// A call that was not answered from memory.
@@ -136,7 +156,7 @@ pub struct Miss(Box<Ticket>);
 pub(crate) struct Ticket {
     cache: Cache,
     seat: Arc<Seat>,
-    instance: &'static str,
+    callee: Callee,
     key: MemoryKey,
     why: MissReason,
     /// Why the arguments cannot be a key, or the entry not be named.
@@ -150,21 +170,26 @@ pub(crate) struct Ticket {
 
 impl Miss {
     #[inline(never)]
-    fn new(call: &mut Call, why: MissReason, modifier: Option<Arc<Modifier>>) -> Self {
+    fn new(
+        encoder: &mut Encoder,
+        callee: Callee,
+        why: MissReason,
+        modifier: Option<Arc<Modifier>>,
+    ) -> Self {
         let scope = scope::current();
         let cache = scope
             .as_ref()
             .and_then(|scope| scope.cache.clone())
             .unwrap_or_else(|| global::get().clone());
-        let seat = cache.seat(call.site);
-        let key = Lookup::of(call.identity, &mut call.encoder).to_key();
+        let seat = cache.seat(callee.site);
+        let key = Lookup::new(callee.identity, encoder.encoded()).to_key();
         if !matches!(
             modifier.as_ref().map(|m| m.mode),
             Some(Mode::Capture | Mode::Peek)
         ) {
             seat.counters.miss(why);
         }
-        let broken = call.encoder.broken().map(ToString::to_string);
+        let broken = encoder.broken().map(ToString::to_string);
         if let Some(why) = &broken {
             cache.0.events.tell(EventKind::Unkeyable, || {
                 (Arc::clone(&seat.name), why.as_str().into())
@@ -173,7 +198,7 @@ impl Miss {
         Self(Box::new(Ticket {
             cache,
             seat,
-            instance: call.instance,
+            callee,
             key,
             why,
             broken,
@@ -229,7 +254,7 @@ impl Ticket {
     fn target(&mut self, schema: u64) -> Target {
         let spec = &self.seat.site.spec;
         // A `name` stands for the whole identity, so that a function can be moved; type arguments stay apart.
-        let path = function_path(self.instance);
+        let path = function_path((self.callee.path)());
         let function = match spec.name {
             Some(name) => format!("{name}({})", spec.args.join(",")),
             None => format!("{path}({})", spec.args.join(",")),
@@ -240,7 +265,8 @@ impl Ticket {
             version: u64::from(spec.version) ^ spec.fingerprint,
             schema,
         };
-        let digest: KeyDigest = Digest::new(None, &identity, self.key.bytes()).short();
+        let digest: KeyDigest =
+            Digest::new(None, &identity, &self.key.encoded().canonical()).short();
         let address = match self.address.take() {
             Some(address) => address,
             None => {
@@ -256,17 +282,16 @@ impl Ticket {
         }
     }
 
-    /// What the types of this instance's values can do, learnt at its first miss; the hash of their schema.
-    fn learn<S: Split>(&self) -> u64 {
-        let content = self.seat.content(self.key.identity(), || {
+    /// What the types of this instance's values can do, learnt at its first miss.
+    fn learn<S: Split>(&self) -> (Arc<Instance>, Content) {
+        self.seat.instance(&self.cache, self.key.identity(), || {
             let schema = S::schema();
             Content {
                 portable: schema.is_some(),
                 measured: S::measured(),
                 schema,
             }
-        });
-        content.schema.map_or(0, |schema| schema.hash)
+        })
     }
 }
 

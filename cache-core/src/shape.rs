@@ -158,13 +158,19 @@ pub trait Inner: Copy + Send + Sync {
     {
         Arc::new(value.clone())
     }
-    /// A copy of what was kept. `None` where the type does not fit.
+    /// A copy of what was kept.
+    ///
+    /// # Errors
+    /// What is of another type.
     #[inline]
-    fn unpack(payload: Payload) -> Option<Self::Value>
+    fn unpack(payload: Payload) -> Result<Self::Value, Payload>
     where
         Self::Value: CacheValue,
     {
-        payload.downcast_ref::<Self::Value>().cloned()
+        match payload.downcast_ref::<Self::Value>() {
+            Some(value) => Ok(value.clone()),
+            None => Err(payload),
+        }
     }
 }
 
@@ -181,8 +187,8 @@ impl<T: Send + Sync + 'static> Inner for Handle<T> {
         Arc::<T>::clone(value)
     }
     #[inline]
-    fn unpack(payload: Payload) -> Option<Arc<T>> {
-        payload.downcast().ok()
+    fn unpack(payload: Payload) -> Result<Arc<T>, Payload> {
+        payload.downcast()
     }
 }
 
@@ -252,6 +258,9 @@ impl<T> Content for Local<T> {
     }
 }
 
+/// An error that is kept. It is no value, even where it has the type of one.
+struct Failure<E>(E);
+
 /// Whether an error can be handed to more than one caller.
 pub trait Sharing<E>: Copy + Send + Sync {
     /// An entry with a copy, weighed up to `limit`.
@@ -262,10 +271,12 @@ pub trait Sharing<E>: Copy + Send + Sync {
 
 impl<E: CacheValue, W: Weigh<E>> Sharing<E> for Shared<E, W> {
     fn keep(error: &E, head: Head, limit: usize) -> Option<Arc<Kept>> {
-        Some(head.with(Arc::new(error.clone()), W::weigh(error, limit)))
+        Some(head.with(Arc::new(Failure(error.clone())), W::weigh(error, limit)))
     }
     fn take(payload: Payload) -> Option<E> {
-        payload.downcast_ref::<E>().cloned()
+        payload
+            .downcast_ref::<Failure<E>>()
+            .map(|Failure(error)| error.clone())
     }
 }
 
@@ -291,7 +302,7 @@ pub trait Split: Copy + Send + Sync {
     /// An entry with a copy, weighed up to `limit`. `None` for an error that cannot be copied.
     fn keep(out: &Self::Return, head: Head, limit: usize) -> Option<Arc<Kept>>;
     /// An outcome from what was kept. `None` where the types do not fit.
-    fn unpack(payload: Payload, class: Class) -> Option<Self::Return>;
+    fn unpack(payload: Payload) -> Option<Self::Return>;
     /// The schema of the value, where it can leave the process.
     fn schema() -> Option<Fingerprint>;
     /// Whether the weight of a value is known, or only its `size_of`.
@@ -330,10 +341,10 @@ where
     }
 
     #[inline]
-    fn unpack(payload: Payload, class: Class) -> Option<O::Return> {
-        match class {
-            Class::Failed => S::take(payload).map(O::failure),
-            Class::Value | Class::Absent => I::unpack(payload).map(O::success),
+    fn unpack(payload: Payload) -> Option<O::Return> {
+        match I::unpack(payload) {
+            Ok(value) => Some(O::success(value)),
+            Err(other) => S::take(other).map(O::failure),
         }
     }
 

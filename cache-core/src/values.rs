@@ -1,8 +1,9 @@
 //! Values without a function: `get`, `set`, `remove`, under addresses of their own.
 
+use std::any::TypeId;
 use std::time::Duration;
 
-use crate::cache::{Cache, Token};
+use crate::cache::{Cache, Content, Token};
 use crate::entry::{Class, Head};
 use crate::error::{Error, ErrorKind};
 use crate::events::EventKind;
@@ -24,7 +25,7 @@ static SITE: Site = Site::new(Spec::new(Preset::Cache, "values", "", &["address"
 struct Values;
 
 fn key(address: &str) -> MemoryKey {
-    Lookup::new(std::any::TypeId::of::<Values>(), address.as_bytes()).to_key()
+    Lookup::whole(TypeId::of::<Values>(), address.as_bytes()).to_key()
 }
 
 fn own(address: &str) -> Dep {
@@ -186,18 +187,21 @@ impl Cache {
         let stamp = self.0.index.applied();
         let limit = self.max_weight();
         let weight = crate::weight::measure(&value, limit);
+        let (instance, _) = seat.instance(self, TypeId::of::<Values>(), || Content {
+            portable: true,
+            measured: true,
+            schema: None,
+        });
         let head = Head {
+            instance,
             key: key(address),
             class: Class::Value,
             stamp,
             checked: 0,
             expires: time::deadline(now, ttl),
-            stats: Arc::clone(&seat.counters),
             deps: Box::new([own(address)]),
             began: now,
             cost_ns: 0,
-            ring: None,
-            index: Arc::clone(&self.0.index),
         };
         if !self.insert(&head.with(Arc::new(value), weight), limit) {
             seat.counters.refusal(RefusalReason::TooLarge);

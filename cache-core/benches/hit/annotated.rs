@@ -2,7 +2,7 @@
 //! every entry for ever and so looks at no clock.
 
 use crate::Entrant;
-use crate::block_on::block_on;
+use crate::awaited::each_awaited;
 use crate::rounds::each;
 
 /// The same functions under one attribute. A `&str` cannot be part of the key of `cached`, hence
@@ -70,10 +70,8 @@ macro_rules! entrants {
             },
             Entrant {
                 name: $async,
-                user: |args| each(args, |id| block_on($module::suspending::user(id))),
-                page: |args| each(args, |args| {
-                    block_on($module::suspending::page(args.name, args.number, args.size))
-                }),
+                user: |args| each_awaited(args, $module::suspending::user),
+                page: |args| each_awaited(args, |args| $module::suspending::page(args.name, args.number, args.size)),
             },
         )*]
     };

@@ -18,6 +18,8 @@ mod allocations;
 mod annotated;
 #[path = "../measure/arguments.rs"]
 mod arguments;
+#[path = "../measure/awaited.rs"]
+mod awaited;
 mod bars;
 #[path = "../measure/block_on.rs"]
 mod block_on;

@@ -6,6 +6,7 @@ mod live {
     use cache_core::cache;
 
     use crate::Entrant;
+    use crate::awaited::each_awaited;
     use crate::block_on::block_on;
     use crate::bodies::{Page, User, load_page, load_user};
     use crate::rounds::each;
@@ -46,12 +47,8 @@ mod live {
         },
         Entrant {
             name: super::ASYNC,
-            user: |args| each(args, |id| block_on(user(id))),
-            page: |args| {
-                each(args, |args| {
-                    block_on(page(args.name, args.number, args.size))
-                })
-            },
+            user: |args| each_awaited(args, user),
+            page: |args| each_awaited(args, |args| page(args.name, args.number, args.size)),
         },
     ];
 

@@ -11,7 +11,7 @@ use quick_cache::{Equivalent, UnitWeighter};
 
 use crate::Entrant;
 use crate::arguments::{PageArgs, RESIDENT, page_args, user_args};
-use crate::block_on::block_on;
+use crate::awaited::each_awaited;
 use crate::bodies::{Page, User, load_page, load_user};
 use crate::rounds::each;
 
@@ -156,7 +156,7 @@ pub(crate) const ENTRANTS: &[Entrant] = &[
     },
     Entrant {
         name: "moka::future, try_get_with",
-        user: |args| each(args, |id| block_on(moka_future::user(id))),
-        page: |args| each(args, |args| block_on(moka_future::page(args))),
+        user: |args| each_awaited(args, moka_future::user),
+        page: |args| each_awaited(args, moka_future::page),
     },
 ];

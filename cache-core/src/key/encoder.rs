@@ -1,7 +1,5 @@
 //! The buffer that an argument list is encoded into.
 
-use std::hash::{Hash, Hasher};
-
 use serde::Serialize;
 
 use super::error::KeyError;
@@ -82,29 +80,52 @@ impl Encoder {
         self.out.finish(self.tags)
     }
 
-    /// The canonical bytes, and their hash with what else tells keys apart.
-    ///
-    /// Equal bytes have equal hashes. The tag word goes into the hash from its register: read back from memory it would
-    /// have to wait for the narrower writes that put it there.
+    /// What was pushed so far, as a look-up needs it.
     #[inline(always)]
-    pub(crate) fn finish_with_hash(
-        &mut self,
-        with: impl Hash,
-        mut hasher: impl Hasher,
-    ) -> (&[u8], u64) {
-        let Tags { word, shift: _ } = self.tags;
-        let len = self.out.len;
+    pub(crate) fn encoded(&mut self) -> Encoded<'_> {
         if self.out.limit < INLINE {
-            let bytes = self.out.finish_long(self.tags);
-            hasher.write(bytes);
-            with.hash(&mut hasher);
-            return (bytes, hasher.finish());
+            return Encoded::whole(self.out.finish_long(self.tags));
         }
-        let bytes = self.out.finish(self.tags);
-        hasher.write(bytes.get(..len).unwrap_or_default());
-        hasher.write_u64(word);
-        with.hash(&mut hasher);
-        (bytes, hasher.finish())
+        Encoded {
+            bytes: self.out.bytes.get(..self.out.len).unwrap_or_default(),
+            word: self.tags.word,
+            bits: self.tags.shift as u8,
+        }
+    }
+}
+
+/// Canonical bytes, of which the tags may be left in a word: written behind the values and read back at once they would
+/// have to wait for one another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Encoded<'a> {
+    /// The values, or everything.
+    pub(crate) bytes: &'a [u8],
+    /// The tags.
+    pub(crate) word: u64,
+    /// How many bits of the word are in use. With none the bytes are everything.
+    pub(crate) bits: u8,
+}
+
+impl<'a> Encoded<'a> {
+    /// Bytes that are everything.
+    pub(crate) fn whole(bytes: &'a [u8]) -> Self {
+        Self {
+            bytes,
+            word: 0,
+            bits: 0,
+        }
+    }
+
+    /// The canonical bytes.
+    pub(crate) fn canonical(self) -> Vec<u8> {
+        let bits = u32::from(self.bits);
+        let mut bytes = self.bytes.to_vec();
+        if bits > 0 || bytes.is_empty() {
+            let last = self.word.to_le_bytes();
+            bytes.extend(last.iter().take(bits.div_ceil(8) as usize));
+            bytes.push((bits / TAG_BITS) as u8);
+        }
+        bytes
     }
 }
 

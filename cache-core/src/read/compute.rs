@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::run::Work;
 use super::{Keep, Miss, Ticket};
 use crate::cache::Started;
-use crate::entry::{Class, Head, Kept};
+use crate::entry::{Class, Head, Instance, Kept};
 use crate::error::{Error, ErrorKind};
 use crate::events::EventKind;
 use crate::flight::{Leader, Role, Status, Waiter, Waiting};
@@ -34,6 +34,7 @@ const MAX_PATIENCE: u32 = 24;
 /// A call on the way of a miss.
 pub(super) struct Driver {
     ticket: Ticket,
+    instance: Arc<Instance>,
     target: Target,
     stage: Stage,
     /// Since when it has waited for others.
@@ -79,14 +80,16 @@ struct Computation {
 impl Driver {
     pub(super) fn new<S: Split>(miss: Miss) -> Box<Self> {
         // Before the digest is made, which covers the schema.
-        let schema = miss.0.learn::<S>();
-        Self::of(*miss.0, schema)
+        let (instance, content) = miss.0.learn::<S>();
+        let schema = content.schema.map_or(0, |schema| schema.hash);
+        Self::of(*miss.0, instance, schema)
     }
 
-    fn of(mut ticket: Ticket, schema: u64) -> Box<Self> {
+    fn of(mut ticket: Ticket, instance: Arc<Instance>, schema: u64) -> Box<Self> {
         let target = ticket.target(schema);
         Box::new(Self {
             ticket,
+            instance,
             target,
             stage: Stage::Begin,
             since: None,
@@ -245,7 +248,7 @@ impl Driver {
             return None;
         }
         let entry = self.ticket.cache.find(&self.ticket.key.as_lookup()).ok()?;
-        work.accept(entry.payload(), entry.class).then_some(entry)
+        work.accept(entry.payload()).then_some(entry)
     }
 
     /// What comes after another's flight.
@@ -259,7 +262,7 @@ impl Driver {
                 // What the function depends on by itself was checked when we joined, and what came later may be
                 // missing in our value. What it turned out to depend on was not.
                 let inherited = entry.deps().len() > self.target.own.len();
-                if inherited && !entry.is_valid() || !work.accept(entry.payload(), entry.class) {
+                if inherited && !entry.is_valid() || !work.accept(entry.payload()) {
                     self.gone += 1;
                     return Some(if self.gone > MAX_GONE {
                         self.compute(None, false)
@@ -382,17 +385,15 @@ impl Driver {
             });
         let waited_for = leader.as_ref().is_some_and(Leader::has_waiters);
         let head = Head {
+            instance: Arc::clone(&self.instance),
             key: self.ticket.key.clone(),
             class,
             stamp,
             checked: if verdict.valid { verdict.version } else { 0 },
             expires: expires.unwrap_or(0),
-            stats: counters,
             deps,
             began: started.at,
             cost_ns,
-            ring: self.ticket.seat.ring.clone(),
-            index: Arc::clone(&cache.0.index),
         };
         // What is not stored need not be weighed.
         let limit = expires.map_or(0, |_| cache.max_weight());

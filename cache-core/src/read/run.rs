@@ -26,7 +26,7 @@ pub(super) trait Work {
     /// What the attribute's rules say of it.
     fn judge(&mut self, keep: &mut Keep);
     /// Takes another's value; whether it fits.
-    fn accept(&mut self, payload: Payload, class: Class) -> bool;
+    fn accept(&mut self, payload: Payload) -> bool;
 }
 
 /// A body, and what became of it. Generic over the return type alone: functions that return the same share all of it.
@@ -51,8 +51,8 @@ impl<S: Split> Work for Job<'_, S> {
             (self.rules)(item, keep);
         }
     }
-    fn accept(&mut self, payload: Payload, class: Class) -> bool {
-        self.out = S::unpack(payload, class);
+    fn accept(&mut self, payload: Payload) -> bool {
+        self.out = S::unpack(payload);
         self.out.is_some()
     }
 }

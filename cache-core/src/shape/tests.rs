@@ -236,17 +236,20 @@ fn generic_functions_have_a_shape_too() {
 
 fn head() -> Head {
     Head {
-        key: crate::tier::memory::Lookup::new(std::any::TypeId::of::<()>(), b"").to_key(),
+        key: crate::tier::memory::Lookup::whole(std::any::TypeId::of::<()>(), b"").to_key(),
+        instance: Arc::new(crate::entry::Instance {
+            identity: std::any::TypeId::of::<()>(),
+            stats: Arc::default(),
+            ring: None,
+            index: Arc::new(Index::new(Position::ZERO, 1)),
+        }),
         class: Class::Value,
         stamp: Position::ZERO,
         checked: 0,
         expires: 0,
-        stats: Arc::default(),
         deps: Box::default(),
         began: 0,
         cost_ns: 0,
-        ring: None,
-        index: Arc::new(Index::new(Position::ZERO, 1)),
     }
 }
 
@@ -254,10 +257,7 @@ fn head() -> Head {
 fn again<S: Split>(_: S, out: S::Return) -> (Class, Option<S::Return>) {
     let class = S::class(&out);
     let kept = S::keep(&out, head(), usize::MAX);
-    (
-        class,
-        kept.and_then(|kept| S::unpack(kept.payload(), class)),
-    )
+    (class, kept.and_then(|kept| S::unpack(kept.payload())))
 }
 
 #[test]
@@ -294,18 +294,34 @@ fn an_outcome_comes_back_as_it_was() {
 
 #[test]
 fn what_does_not_fit_is_not_unpacked() {
-    fn from<S: Split>(_: S, payload: Payload, class: Class) -> Option<S::Return> {
-        S::unpack(payload, class)
+    fn from<S: Split>(_: S, payload: Payload) -> Option<S::Return> {
+        S::unpack(payload)
     }
     type Full = Result<Option<Both>, String>;
-    for class in [Class::Value, Class::Absent, Class::Failed] {
-        assert!(from(shape!(Full), Arc::new(7_u8), class).is_none());
-        assert!(from(shape!(u64), Arc::new(7_u8), class).is_none());
-    }
+    assert!(from(shape!(Full), Arc::new(7_u8)).is_none());
+    assert!(from(shape!(u64), Arc::new(7_u8)).is_none());
+    assert!(from(shape!(Arc<u64>), Arc::new(7_u8)).is_none());
     // A value is not its error, nor the other way round.
-    assert!(from(shape!(Full), Arc::new(Some(Both(1))), Class::Failed).is_none());
-    assert!(from(shape!(Full), Arc::new(String::new()), Class::Value).is_none());
-    assert!(from(shape!(Result<u64, NoClone>), Arc::new(7_u64), Class::Failed).is_none());
+    assert!(from(shape!(Full), Arc::new(Some(Both(1)))).is_some());
+    assert!(from(shape!(Full), Arc::new(String::new())).is_none());
+    assert!(from(shape!(Result<u64, NoClone>), Arc::new(NoClone)).is_none());
+}
+
+#[test]
+fn an_error_of_its_values_type_stays_an_error() {
+    type Same = Result<String, String>;
+    for out in [Same::Ok("a".into()), Same::Err("a".into())] {
+        assert_eq!(again(shape!(Same), out.clone()).1, Some(out));
+    }
+}
+
+#[test]
+fn an_arc_is_kept_as_it_is() {
+    let value = Arc::new(Both(1));
+    let kept = again(shape!(Arc<Both>), Arc::clone(&value)).1;
+    assert!(kept.is_some_and(|kept| Arc::ptr_eq(&kept, &value)));
+    let text: Arc<str> = "text".into();
+    assert_eq!(again(shape!(Arc<str>), Arc::clone(&text)).1, Some(text));
 }
 
 #[test]

@@ -12,7 +12,7 @@ mod usage;
 
 pub(crate) use self::{
     capacity::CapacityRing,
-    key::{Lookup, MemoryKey},
+    key::{KeyBytes, Lookup, MemoryKey},
     usage::Usage,
 };
 
@@ -34,7 +34,7 @@ use crate::{
 /// What the memory tier has to know of an entry.
 pub(crate) trait Resident: Send + Sync {
     /// The key that it is found by.
-    fn key(&self) -> &MemoryKey;
+    fn key(&self) -> Lookup<'_>;
 
     /// From when on the entry is of no use to anybody, in milliseconds of the tier's clock: the end of its last stale window.
     fn expires(&self) -> u64;
@@ -189,7 +189,7 @@ impl<R: Resident + ?Sized, E: Engine<R>> MemoryTier<R, E> {
     /// Removes everything, entry by entry; what others insert meanwhile may stay.
     pub(crate) fn clear(&self) {
         self.engine.for_each(|slot| {
-            self.remove_where(slot.entry.key(), |found| found.ticket == slot.ticket);
+            self.remove_where(&slot.entry.key(), |found| found.ticket == slot.ticket);
         });
     }
 
@@ -248,12 +248,12 @@ impl<R: Resident + ?Sized, E: Engine<R>> MemoryTier<R, E> {
         let limit = self.max_entry_bytes();
         let admitted = u32::try_from(weight).ok().filter(|_| weight <= limit);
         let Some(charged) = admitted else {
-            if let Some(slot) = self.engine.remove_if(entry.key(), |_| true) {
+            if let Some(slot) = self.engine.remove_if(&entry.key(), |_| true) {
                 leaving.push(slot, Departure::Replaced);
             }
             return Err(Refused::TooLarge { weight, limit });
         };
-        let token = self.reclaim.token(entry.key().hashed());
+        let token = self.reclaim.token(entry.key().hash());
         let slot = Slot {
             entry: Arc::clone(&entry),
             weight: charged,
@@ -261,9 +261,9 @@ impl<R: Resident + ?Sized, E: Engine<R>> MemoryTier<R, E> {
         };
         let turn = entry
             .ring()
-            .map(|ring| ring.admit(&self.engine, entry.key(), token, leaving));
+            .map(|ring| ring.admit(&self.engine, &entry.key(), token, leaving));
         for slot in self.engine.insert(slot) {
-            let replaced = !token.names(&slot) && entry.key().matches(slot.entry.key());
+            let replaced = !token.names(&slot) && entry.key().matches(&*slot.entry);
             let departure = if replaced {
                 Departure::Replaced
             } else {

@@ -12,17 +12,20 @@ use crate::tier::memory::Resident;
 /// An entry as a computation makes it that began at `stamp` and read `value`.
 fn entry_of(index: &Arc<Index>, stamp: Position, checked: u64, value: u64, tag: &str) -> Arc<Kept> {
     let head = Head {
-        key: crate::tier::memory::Lookup::new(std::any::TypeId::of::<()>(), b"").to_key(),
+        key: crate::tier::memory::Lookup::whole(std::any::TypeId::of::<()>(), b"").to_key(),
+        instance: Arc::new(crate::entry::Instance {
+            identity: std::any::TypeId::of::<()>(),
+            stats: Arc::default(),
+            ring: None,
+            index: Arc::clone(index),
+        }),
         class: Class::Value,
         stamp,
         checked,
         expires: u64::MAX,
-        stats: Arc::default(),
         deps: Box::new([Dep::tag(tag)]),
         began: 0,
         cost_ns: 0,
-        ring: None,
-        index: Arc::clone(index),
     };
     head.with(Arc::new(value), 8)
 }

@@ -276,15 +276,23 @@ proptest! {
         }
         let expected = arguments.iter().map(Tree::expected).collect::<Vec<_>>();
         prop_assert_eq!(decode(encoder.finish()), Some(expected));
-        let state = foldhash::fast::RandomState::default();
         let bytes = encoder.finish().to_vec();
+        prop_assert_eq!(encoder.encoded().canonical(), bytes);
         let mut again = Encoder::new();
         arguments.iter().for_each(|argument| again.push(argument).unwrap());
-        let (_, hash) = again.finish_with_hash(3_u32, state.build_hasher());
-        let (finished, same) = encoder.finish_with_hash(3_u32, state.build_hasher());
-        prop_assert_eq!(finished, &bytes);
-        prop_assert_eq!(hash, same);
-        prop_assert_ne!(hash, encoder.finish_with_hash(4_u32, state.build_hasher()).1);
+        prop_assert_eq!(again.encoded(), encoder.encoded());
+    }
+
+    #[test]
+    fn what_is_looked_up_is_equal_exactly_if_the_bytes_are(
+        a in prop::collection::vec(tree(), 0..3),
+        b in prop::collection::vec(tree(), 0..3),
+    ) {
+        let (mut first, mut second) = (Encoder::new(), Encoder::new());
+        a.iter().for_each(|argument| first.push(argument).unwrap());
+        b.iter().for_each(|argument| second.push(argument).unwrap());
+        let equal = first.encoded() == second.encoded();
+        prop_assert_eq!(equal, first.finish() == second.finish());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::{
     Departure, Leaving, Resident,
     engine::{Engine, Token},
-    key::MemoryKey,
+    key::Lookup,
 };
 use crate::sync::{
     Mutex, MutexGuard,
@@ -55,7 +55,7 @@ impl CapacityRing {
     pub(super) fn admit<'a, R: Resident + ?Sized, E: Engine<R>>(
         &'a self,
         engine: &E,
-        key: &MemoryKey,
+        key: &Lookup<'_>,
         token: Token,
         leaving: &mut Leaving<R>,
     ) -> MutexGuard<'a, VecDeque<Token>> {

@@ -1,6 +1,7 @@
-//! What the memory tier looks up: the identity of a function and the canonical bytes of its arguments.
+//! What the memory tier looks up: the identity of a function and its encoded arguments.
 
-use crate::{key::Encoder, sync::Arc};
+use super::Resident;
+use crate::{key::Encoded, sync::Arc};
 use foldhash::{SharedSeed, fast::FoldHasher};
 use std::{
     any::TypeId,
@@ -20,24 +21,25 @@ static SEEDS: LazyLock<(u64, SharedSeed)> = LazyLock::new(|| {
 /// foldhash is fast, not cryptographic. Its seeds differ from process to process and never leave it, so that keys cannot be prepared
 /// to collide; somebody who could measure single look-ups precisely enough might still find some. That costs time, in one shard, and
 /// within the byte bound; it never serves a wrong value, because bytes are compared.
-#[inline]
-fn hash(identity: TypeId, bytes: &[u8]) -> u64 {
+#[inline(always)]
+fn hash(identity: TypeId, encoded: Encoded<'_>) -> u64 {
     let (seed, shared) = &*SEEDS;
     let mut hasher = FoldHasher::with_seed(*seed, shared);
     // The bytes go in first and the identity is folded in by `finish`: that last multiplication spreads them over all 64 bits, of
     // which an engine uses both ends and the middle (test: `every_part_of_the_hash_is_even`).
-    hasher.write(bytes);
+    hasher.write(encoded.bytes);
+    hasher.write_u64(encoded.word);
     identity.hash(&mut hasher);
     hasher.finish()
 }
 
-/// A way to point at a key in an engine.
+/// A way to point at an entry in an engine.
 pub(crate) trait Probe {
     /// The hash of the keys that may match.
     fn hashed(&self) -> u64;
 
-    /// Whether this is the key, given that its hash is ours.
-    fn matches(&self, key: &MemoryKey) -> bool;
+    /// Whether this is the entry, given that its hash is ours.
+    fn matches<R: Resident + ?Sized>(&self, entry: &R) -> bool;
 }
 
 /// A key as a caller has it at hand, borrowed and hashed once.
@@ -45,32 +47,33 @@ pub(crate) trait Probe {
 pub(crate) struct Lookup<'a> {
     hash: u64,
     identity: TypeId,
-    bytes: &'a [u8],
+    encoded: Encoded<'a>,
 }
 
 impl<'a> Lookup<'a> {
-    /// The key of the function `identity` for the arguments whose canonical bytes are given.
-    #[inline]
-    pub(crate) fn new(identity: TypeId, bytes: &'a [u8]) -> Self {
+    /// The key of the function `identity` for these arguments.
+    #[inline(always)]
+    pub(crate) fn new(identity: TypeId, encoded: Encoded<'a>) -> Self {
         Self {
-            hash: hash(identity, bytes),
+            hash: hash(identity, encoded),
             identity,
-            bytes,
+            encoded,
         }
     }
 
-    /// The key that an encoder holds.
+    /// A key whose hash is known.
     #[inline(always)]
-    pub(crate) fn of(identity: TypeId, encoder: &'a mut Encoder) -> Self {
-        let (seed, shared) = &*SEEDS;
-        // The identity last, for the same reason as in `hash`.
-        let (bytes, hash) =
-            encoder.finish_with_hash(identity, FoldHasher::with_seed(*seed, shared));
+    pub(crate) fn hashed_before(hash: u64, identity: TypeId, encoded: Encoded<'a>) -> Self {
         Self {
             hash,
             identity,
-            bytes,
+            encoded,
         }
+    }
+
+    /// The key of a text, or of bytes from elsewhere.
+    pub(crate) fn whole(identity: TypeId, bytes: &'a [u8]) -> Self {
+        Self::new(identity, Encoded::whole(bytes))
     }
 
     /// The hash of the key in this process.
@@ -79,12 +82,22 @@ impl<'a> Lookup<'a> {
         self.hash
     }
 
+    /// Whether both are one key; their hashes are not asked.
+    #[inline(always)]
+    fn is(&self, other: &Lookup<'_>) -> bool {
+        let (own, its) = (self.encoded, other.encoded);
+        self.identity == other.identity
+            && (own.word, own.bits) == (its.word, its.bits)
+            && equal(own.bytes, its.bytes)
+    }
+
     /// The same key, to be kept; allocates if the bytes do not fit in line.
     pub(crate) fn to_key(self) -> MemoryKey {
         MemoryKey {
             hash: self.hash,
             identity: self.identity,
-            bytes: KeyBytes::new(self.bytes),
+            word: self.encoded.word,
+            bytes: KeyBytes::new(self.encoded),
         }
     }
 }
@@ -96,16 +109,17 @@ impl Probe for Lookup<'_> {
     }
 
     #[inline(always)]
-    fn matches(&self, key: &MemoryKey) -> bool {
-        self.identity == key.identity && equal(self.bytes, key.bytes.as_slice())
+    fn matches<R: Resident + ?Sized>(&self, entry: &R) -> bool {
+        self.is(&entry.key())
     }
 }
 
-/// A key as an engine keeps it: 64 bytes, one cache line.
+/// A key as an entry keeps it.
 #[derive(Clone)]
 pub(crate) struct MemoryKey {
     hash: u64,
     identity: TypeId,
+    word: u64,
     bytes: KeyBytes,
 }
 
@@ -121,9 +135,10 @@ impl MemoryKey {
         self.identity
     }
 
-    /// The canonical bytes of the arguments.
-    pub(crate) fn bytes(&self) -> &[u8] {
-        self.bytes.as_slice()
+    /// The encoded arguments.
+    #[inline(always)]
+    pub(crate) fn encoded(&self) -> Encoded<'_> {
+        self.bytes.encoded(self.word)
     }
 
     /// The same key, borrowed; nothing is hashed again.
@@ -132,13 +147,13 @@ impl MemoryKey {
         Lookup {
             hash: self.hash,
             identity: self.identity,
-            bytes: self.bytes.as_slice(),
+            encoded: self.encoded(),
         }
     }
 
-    /// What the bytes occupy outside the key.
-    pub(crate) fn heap_bytes(&self) -> u64 {
-        self.bytes.heap_bytes()
+    /// Its parts, without the hash.
+    pub(crate) fn into_parts(self) -> (u64, u64, KeyBytes) {
+        (self.hash, self.word, self.bytes)
     }
 }
 
@@ -149,15 +164,14 @@ impl Probe for MemoryKey {
     }
 
     #[inline]
-    fn matches(&self, key: &MemoryKey) -> bool {
-        self.as_lookup().matches(key)
+    fn matches<R: Resident + ?Sized>(&self, entry: &R) -> bool {
+        self.as_lookup().matches(entry)
     }
 }
 
 impl PartialEq for MemoryKey {
-    #[inline]
     fn eq(&self, other: &Self) -> bool {
-        self.matches(other)
+        self.as_lookup().is(&other.as_lookup())
     }
 }
 
@@ -202,57 +216,51 @@ fn equal(a: &[u8], b: &[u8]) -> bool {
         }
 }
 
-/// Canonical bytes, in line if they are short.
+/// Encoded arguments but for the word, in line if they are short.
 #[derive(Clone)]
 pub(crate) enum KeyBytes {
-    /// So many bytes from the start of the array.
-    Inline(u8, [u8; KeyBytes::INLINE]),
+    /// So many bits of the word and so many bytes from the start of the array.
+    Inline(u8, u8, [u8; KeyBytes::INLINE]),
     /// More than fit in line.
-    Shared(Arc<[u8]>),
+    Shared(u8, Arc<[u8]>),
 }
 
 impl KeyBytes {
-    /// The greatest length that needs no allocation: what fills 40 bytes beside the length and the variant.
-    pub(crate) const INLINE: usize = 38;
+    /// The greatest length that needs no allocation: what fills 40 bytes beside the variant and the two numbers.
+    pub(crate) const INLINE: usize = 37;
 
-    /// A copy of `bytes`.
-    pub(crate) fn new(bytes: &[u8]) -> Self {
+    fn new(Encoded { bytes, bits, .. }: Encoded<'_>) -> Self {
         let mut inline = [0; Self::INLINE];
         match (inline.get_mut(..bytes.len()), u8::try_from(bytes.len())) {
             (Some(start), Ok(len)) => {
                 start.copy_from_slice(bytes);
-                Self::Inline(len, inline)
+                Self::Inline(bits, len, inline)
             }
-            _ => Self::Shared(bytes.into()),
+            _ => Self::Shared(bits, bytes.into()),
         }
     }
 
-    /// The bytes.
-    #[inline]
-    pub(crate) fn as_slice(&self) -> &[u8] {
-        match self {
-            Self::Inline(len, bytes) => bytes.get(..usize::from(*len)).unwrap_or(bytes),
-            Self::Shared(bytes) => bytes,
-        }
+    /// With the word that belongs to it.
+    #[inline(always)]
+    pub(crate) fn encoded(&self, word: u64) -> Encoded<'_> {
+        let (bits, bytes) = match self {
+            Self::Inline(bits, len, bytes) => {
+                (*bits, bytes.get(..usize::from(*len)).unwrap_or(bytes))
+            }
+            Self::Shared(bits, bytes) => (*bits, &**bytes),
+        };
+        Encoded { bytes, word, bits }
     }
 
-    fn heap_bytes(&self) -> u64 {
+    /// What they occupy outside.
+    pub(crate) fn heap_bytes(&self) -> u64 {
         const COUNTS: u64 = 2 * size_of::<usize>() as u64;
         match self {
             Self::Inline(..) => 0,
-            Self::Shared(bytes) => COUNTS + bytes.len() as u64,
+            Self::Shared(_, bytes) => COUNTS + bytes.len() as u64,
         }
     }
 }
-
-impl PartialEq for KeyBytes {
-    #[inline]
-    fn eq(&self, other: &Self) -> bool {
-        self.as_slice() == other.as_slice()
-    }
-}
-
-impl Eq for KeyBytes {}
 
 #[cfg(test)]
 mod tests {
@@ -262,26 +270,29 @@ mod tests {
     struct Two;
 
     fn lookup<T: 'static>(bytes: &[u8]) -> Lookup<'_> {
-        Lookup::new(TypeId::of::<T>(), bytes)
+        Lookup::whole(TypeId::of::<T>(), bytes)
     }
 
     #[test]
-    fn a_key_is_one_cache_line() {
+    fn the_bytes_of_a_key_waste_nothing() {
         assert_eq!(size_of::<KeyBytes>(), 40);
-        assert_eq!(size_of::<MemoryKey>(), 64);
     }
 
     #[test]
     fn bytes_survive_on_both_sides_of_the_inline_limit() {
         let source: Vec<u8> = (1..=255).cycle().take(600).collect();
         for len in 0..source.len() {
-            let bytes = KeyBytes::new(&source[..len]);
-            assert_eq!(bytes.as_slice(), &source[..len]);
+            let encoded = Encoded {
+                bytes: &source[..len],
+                word: 7,
+                bits: len as u8,
+            };
+            let bytes = KeyBytes::new(encoded);
+            assert_eq!(bytes.encoded(7), encoded);
             assert_eq!(
                 matches!(bytes, KeyBytes::Inline(..)),
                 len <= KeyBytes::INLINE
             );
-            assert!(bytes == bytes.clone());
             let heap = if len <= KeyBytes::INLINE { 0 } else { 16 + len };
             assert_eq!(bytes.heap_bytes(), heap as u64);
         }
@@ -294,11 +305,22 @@ mod tests {
         for (i, a) in inputs.iter().enumerate() {
             for (j, b) in inputs.iter().enumerate() {
                 let key = lookup::<One>(b).to_key();
-                assert_eq!(lookup::<One>(a).matches(&key), i == j);
+                assert_eq!(lookup::<One>(a).is(&key.as_lookup()), i == j);
                 assert_eq!(lookup::<One>(a).to_key() == key, i == j);
-                assert!(!lookup::<Two>(a).matches(&key));
+                assert!(!lookup::<Two>(a).is(&key.as_lookup()));
             }
         }
+    }
+
+    #[test]
+    fn a_lookup_sees_the_word_and_its_bits() {
+        let key = |word, bits| {
+            let bytes = &[1, 2];
+            Lookup::new(TypeId::of::<One>(), Encoded { bytes, word, bits })
+        };
+        assert!(key(5, 10).is(&key(5, 10).to_key().as_lookup()));
+        assert!(!key(5, 10).is(&key(5, 15).to_key().as_lookup()));
+        assert!(!key(5, 10).is(&key(37, 10).to_key().as_lookup()));
     }
 
     #[test]
@@ -319,7 +341,7 @@ mod tests {
     fn equal_hashes_do_not_make_keys_equal() {
         let mut forged = lookup::<One>(b"a");
         forged.hash = lookup::<One>(b"b").hash;
-        assert!(!forged.matches(&lookup::<One>(b"b").to_key()));
+        assert!(!forged.is(&lookup::<One>(b"b")));
     }
 
     #[test]

@@ -28,8 +28,8 @@ struct Item {
 }
 
 impl Resident for Item {
-    fn key(&self) -> &MemoryKey {
-        self.key.get().unwrap()
+    fn key(&self) -> Lookup<'_> {
+        self.key.get().unwrap().as_lookup()
     }
 
     fn expires(&self) -> u64 {
@@ -160,12 +160,12 @@ impl Rig {
 /// Keys of three sizes: the shortest, one that just fits in line, and one on the heap.
 fn bytes(key: u64) -> Vec<u8> {
     let mut bytes = key.to_le_bytes().to_vec();
-    bytes.resize([8, 38, 60][(key % 3) as usize], 1);
+    bytes.resize([8, 37, 60][(key % 3) as usize], 1);
     bytes
 }
 
 fn lookup(bytes: &[u8]) -> Lookup<'_> {
-    Lookup::new(TypeId::of::<Site>(), bytes)
+    Lookup::whole(TypeId::of::<Site>(), bytes)
 }
 
 /// What an entry of weight 0 under a key of 8 bytes is charged.

@@ -127,7 +127,7 @@ fn functions_do_not_see_each_other() {
     let rig = Rig::new(1 << 20);
     rig.insert(1, rig.item(7)).unwrap();
     let bytes = bytes(1);
-    let other = Lookup::new(TypeId::of::<Other>(), &bytes);
+    let other = Lookup::whole(TypeId::of::<Other>(), &bytes);
     assert!(rig.tier.get(&other).is_none());
     assert!(rig.tier.remove(&other).is_none());
     assert_eq!(rig.value(1), Some(7));
@@ -166,7 +166,7 @@ fn the_listener_may_use_the_tier() {
     let on_leave: OnLeave<Item> = Box::new(move |entry, departure| {
         let tier = seen.get().and_then(std::sync::Weak::upgrade).unwrap();
         // Every lock of the tier that there is.
-        assert!(tier.get(&entry.key().as_lookup()).is_none() || departure == Departure::Replaced);
+        assert!(tier.get(&entry.key()).is_none() || departure == Departure::Replaced);
         tier.resize(tier.max_bytes());
         tier.remove(&lookup(&bytes(1_000)));
     });

@@ -202,8 +202,8 @@ struct Fleeting {
 }
 
 impl Resident for Fleeting {
-    fn key(&self) -> &MemoryKey {
-        &self.key
+    fn key(&self) -> Lookup<'_> {
+        self.key.as_lookup()
     }
 
     fn expires(&self) -> u64 {
