@@ -8,12 +8,13 @@
 use std::convert::Infallible;
 use std::marker::PhantomData;
 
-use serde::{Serialize, de::DeserializeOwned};
-
 use crate::entry::{Class, Head, Kept, Payload};
-use crate::schema::{self, Fingerprint};
+use crate::schema::Fingerprint;
 use crate::sync::Arc;
-use crate::weight::{self, CacheWeight};
+
+mod answers;
+pub mod probe;
+use answers::{Content, Sharing, Weigh};
 
 /// A value that can be kept: cheap to hand out again, from any thread, for as long as the cache likes.
 #[diagnostic::on_unimplemented(
@@ -62,7 +63,7 @@ zero_sized! {
     Handle<T>
     /// The error type of a function.
     Errors<E>
-    /// Weighed by its own [`CacheWeight`].
+    /// Weighed by its own [`CacheWeight`](crate::CacheWeight).
     ByHook<T>
     /// Weighed by what its `Serialize` emits.
     BySerde<T>
@@ -207,85 +208,6 @@ impl<T> Inner for Whole<T> {
     #[inline(always)]
     fn item(value: &T) -> Option<&T> {
         Some(value)
-    }
-}
-
-/// How many bytes a value holds on to.
-pub trait Weigh<T>: Copy + Send + Sync {
-    /// Whether the answer is the truth or `size_of`.
-    const MEASURED: bool;
-    /// Bytes. What weighs more than `limit` may be weighed no further than that.
-    fn weigh(value: &T, limit: usize) -> usize;
-}
-
-impl<T: CacheWeight> Weigh<T> for ByHook<T> {
-    const MEASURED: bool = true;
-    fn weigh(value: &T, _: usize) -> usize {
-        value.cache_weight()
-    }
-}
-
-impl<T: Serialize> Weigh<T> for BySerde<T> {
-    const MEASURED: bool = true;
-    fn weigh(value: &T, limit: usize) -> usize {
-        weight::measure(value, limit)
-    }
-}
-
-impl<T> Weigh<T> for BySize<T> {
-    /// A type that owns nothing on the heap would be measured right, but nothing tells us which do.
-    const MEASURED: bool = !std::mem::needs_drop::<T>();
-    fn weigh(_: &T, _: usize) -> usize {
-        size_of::<T>()
-    }
-}
-
-/// Whether a value can leave the process.
-pub trait Content: Copy + Send + Sync {
-    /// The fingerprint of the value's schema, or nothing where it can live in memory only.
-    fn schema() -> Option<Fingerprint>;
-}
-
-impl<T: Serialize + DeserializeOwned> Content for Portable<T> {
-    fn schema() -> Option<Fingerprint> {
-        Some(schema::fingerprint::<T>())
-    }
-}
-
-impl<T> Content for Local<T> {
-    fn schema() -> Option<Fingerprint> {
-        None
-    }
-}
-
-/// An error that is kept. It is no value, even where it has the type of one.
-struct Failure<E>(E);
-
-/// Whether an error can be handed to more than one caller.
-pub trait Sharing<E>: Copy + Send + Sync {
-    /// An entry with a copy, weighed up to `limit`.
-    fn keep(error: &E, head: Head, limit: usize) -> Option<Arc<Kept>>;
-    /// A copy to hand out.
-    fn take(payload: Payload) -> Option<E>;
-}
-
-impl<E: CacheValue, W: Weigh<E>> Sharing<E> for Shared<E, W> {
-    fn keep(error: &E, head: Head, limit: usize) -> Option<Arc<Kept>> {
-        Some(head.with(Arc::new(Failure(error.clone())), W::weigh(error, limit)))
-    }
-    fn take(payload: Payload) -> Option<E> {
-        payload
-            .downcast_ref::<Failure<E>>()
-            .map(|Failure(error)| error.clone())
-    }
-}
-
-impl<E> Sharing<E> for Alone<E> {
-    fn keep(_: &E, _: Head, _: usize) -> Option<Arc<Kept>> {
-        None
-    }
-    fn take(_: Payload) -> Option<E> {
-        None
     }
 }
 
@@ -466,112 +388,6 @@ pub fn must_be_option<I: MustBeOption>(_: I) {}
 /// Compiles for errors that can be kept only.
 #[inline(always)]
 pub fn must_keep_errors<E: MustKeepErrors>(_: E) {}
-
-/// The traits whose methods answer where no inherent method does; imported `as _` by generated code.
-///
-/// Several answers to one question are told apart by the number of references before `self`: the compiler takes the
-/// one with the most that fits.
-pub mod probe {
-    use super::{
-        Alone, ByHook, BySerde, BySize, CacheValue, CacheWeight, DeserializeOwned, Errors, Holds,
-        Local, Plain, Portable, Returns, Serialize, Shared, Whole,
-    };
-
-    /// Not a `Result`.
-    pub trait Return<R>: Sized {
-        /// Everything but a `Result`.
-        #[inline(always)]
-        fn outer(self) -> Plain<R> {
-            Plain::new()
-        }
-    }
-    impl<R> Return<R> for Returns<R> {}
-
-    /// Not an `Option`.
-    pub trait Value<T>: Sized {
-        /// Everything but an `Option`.
-        #[inline(always)]
-        fn inner(self) -> Whole<T> {
-            Whole::new()
-        }
-    }
-    impl<T> Value<T> for Holds<T> {}
-
-    /// First choice of a weight.
-    pub trait WeighHook<T> {
-        /// By the type's own hook.
-        #[inline(always)]
-        fn weigh(&self) -> ByHook<T> {
-            ByHook::new()
-        }
-    }
-    impl<T: CacheWeight> WeighHook<T> for &&Holds<T> {}
-
-    /// Second choice of a weight.
-    pub trait WeighSerde<T> {
-        /// By what is serialized.
-        #[inline(always)]
-        fn weigh(&self) -> BySerde<T> {
-            BySerde::new()
-        }
-    }
-    impl<T: Serialize> WeighSerde<T> for &Holds<T> {}
-
-    /// Last choice of a weight.
-    pub trait WeighSize<T> {
-        /// By size alone.
-        #[inline(always)]
-        fn weigh(&self) -> BySize<T> {
-            BySize::new()
-        }
-    }
-    impl<T> WeighSize<T> for Holds<T> {}
-
-    /// First choice of a content.
-    pub trait ContentSerde<T> {
-        /// Can leave the process.
-        #[inline(always)]
-        fn content(&self) -> Portable<T> {
-            Portable::new()
-        }
-    }
-    impl<T: Serialize + DeserializeOwned> ContentSerde<T> for &Holds<T> {}
-
-    /// Last choice of a content.
-    pub trait ContentLocal<T> {
-        /// Stays in memory.
-        #[inline(always)]
-        fn content(&self) -> Local<T> {
-            Local::new()
-        }
-    }
-    impl<T> ContentLocal<T> for Holds<T> {}
-
-    /// First choices for an error, weighed as a value is.
-    ///
-    /// Generated code asks `(&&errors).share()`. The compiler tries that as it is, then with the one more `&` that it
-    /// may add by itself, then with one less: in this order, three answers of one trait.
-    pub trait ShareClone<E, W> {
-        /// Can be given to every waiter.
-        #[inline(always)]
-        fn share(&self) -> Shared<E, W> {
-            Shared::new()
-        }
-    }
-    impl<E: CacheValue + CacheWeight> ShareClone<E, ByHook<E>> for &Errors<E> {}
-    impl<E: CacheValue + Serialize> ShareClone<E, BySerde<E>> for &&Errors<E> {}
-    impl<E: CacheValue> ShareClone<E, BySize<E>> for Errors<E> {}
-
-    /// Last choice for an error, with no `&` left.
-    pub trait ShareNone<E>: Sized {
-        /// Belongs to one caller.
-        #[inline(always)]
-        fn share(self) -> Alone<E> {
-            Alone::new()
-        }
-    }
-    impl<E> ShareNone<E> for Errors<E> {}
-}
 
 #[cfg(test)]
 mod tests;

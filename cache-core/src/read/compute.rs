@@ -3,24 +3,25 @@
 //! Nothing here is generic over the function; what depends on its types is behind [`Work`].
 
 use std::task::{Context, Poll, Wake, Waker};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::run::Work;
-use super::{Keep, Miss, Ticket};
+use super::{Miss, Ticket};
 use crate::cache::Started;
-use crate::entry::{Class, Head, Instance, Kept};
+use crate::entry::{Instance, Kept};
 use crate::error::{Error, ErrorKind};
 use crate::events::EventKind;
 use crate::flight::{Leader, Role, Status, Waiter, Waiting};
-use crate::index::{Dep, Deps};
+use crate::index::Dep;
 use crate::modifiers::{Mode, Target, Trace, blocking};
 use crate::position::Position;
 use crate::scope::{self, Frame, Scope};
 use crate::shape::Split;
-use crate::stats::{MissReason, RefusalReason};
+use crate::stats::MissReason;
 use crate::sync::{Arc, lock};
 use crate::tier::memory::MemoryKey;
-use crate::time;
+
+mod outcome;
 
 /// How often a call is given a value that is gone by then, before it computes for itself.
 const MAX_GONE: u32 = 2;
@@ -322,162 +323,6 @@ impl Driver {
             stamp,
             may_store,
         })
-    }
-
-    /// The body has given its value.
-    fn finish(&mut self, work: &mut dyn Work) {
-        let Stage::Computing(computation) = std::mem::replace(&mut self.stage, Stage::Parked)
-        else {
-            return;
-        };
-        let Some(class) = work.class() else { return };
-        let Computation {
-            leader,
-            frame,
-            started,
-            stamp,
-            may_store,
-            ..
-        } = computation;
-        let cache = self.ticket.cache.clone();
-        let counters = Arc::clone(&self.ticket.seat.counters);
-        let cost_ns = cache.cost_ns(started);
-        counters.computed(cost_ns, class == Class::Failed);
-        self.tell(EventKind::Computed(Duration::from_nanos(cost_ns)));
-        self.trace(|trace| trace.cost = Some(Duration::from_nanos(cost_ns)));
-
-        let used = frame.take();
-        let stamp = used.stamp.map_or(stamp, |inner| inner.min(stamp));
-        // Before the user's rules, which may panic. Its own dependencies were told when it began.
-        self.report(stamp, used.deps.as_slice());
-        let mut keep = Keep::default();
-        if may_store && class == Class::Value {
-            work.judge(&mut keep);
-        }
-        let mut own = self.target.own.clone();
-        own.extend(keep.tags.iter().map(|tag| Dep::tag(tag)));
-        let deps: Deps = used.deps.behind(&own);
-        if deps.len() > own.len() {
-            self.ticket.seat.derives();
-        }
-        let stamp = if keep.unnamed || self.ticket.broken.is_some() {
-            // What has no name could not be invalidated, and neither could what is computed from it.
-            Position::ZERO
-        } else {
-            stamp
-        };
-        self.report(stamp, &own[self.target.own.len()..]);
-
-        let verdict = cache.0.index.check(stamp, &deps);
-        let expires = self
-            .lifetime(class, &keep, cost_ns, may_store)
-            .and_then(|ttl| {
-                // A refresh that began later has replaced what this one was asked for.
-                if !verdict.valid || leader.as_ref().is_some_and(Leader::superseded) {
-                    return Err(RefusalReason::Invalidated);
-                }
-                let expires = time::deadline(started.at, ttl);
-                if expires <= cache.now() {
-                    Err(RefusalReason::Expired)
-                } else {
-                    Ok(expires)
-                }
-            });
-        let waited_for = leader.as_ref().is_some_and(Leader::has_waiters);
-        let head = Head {
-            instance: Arc::clone(&self.instance),
-            key: self.ticket.key.clone(),
-            class,
-            stamp,
-            checked: if verdict.valid { verdict.version } else { 0 },
-            expires: expires.unwrap_or(0),
-            deps,
-            began: started.at,
-            cost_ns,
-        };
-        // What is not stored need not be weighed.
-        let limit = expires.map_or(0, |_| cache.max_weight());
-        let entry = if expires.is_ok() || waited_for {
-            work.keep(head, limit)
-        } else {
-            None
-        };
-        match (expires, &entry) {
-            (Ok(_), Some(entry)) => self.store(entry, limit),
-            (Err(reason), _) => {
-                self.refuse(reason);
-                let refreshed = may_store && self.ticket.mode() == Some(Mode::Refresh);
-                if refreshed
-                    && !matches!(reason, RefusalReason::Failed | RefusalReason::Invalidated)
-                {
-                    // Whoever asked for it has seen that the old value is none any more.
-                    self.ticket
-                        .cache
-                        .0
-                        .memory
-                        .remove(&self.ticket.key.as_lookup());
-                }
-            }
-            // An `Err` with an `err_ttl` whose error cannot be kept does not compile.
-            (Ok(_), None) => self.refuse(RefusalReason::Failed),
-        }
-        if let Some(leader) = leader {
-            leader.finish(match entry {
-                Some(entry) => Status::Done(entry),
-                None if class == Class::Failed => Status::Failed,
-                None => Status::Abandoned,
-            });
-        }
-    }
-
-    /// How long a value may be kept, or why it may not.
-    fn lifetime(
-        &self,
-        class: Class,
-        keep: &Keep,
-        cost_ns: u64,
-        may_store: bool,
-    ) -> Result<Duration, RefusalReason> {
-        let site = self.ticket.seat.site;
-        let policy = &site.spec.policy;
-        if !may_store {
-            return Err(RefusalReason::Bypass);
-        }
-        let ttl = match class {
-            Class::Failed => policy.err_ttl.ok_or(RefusalReason::Failed)?,
-            Class::Absent => policy.none_ttl.ok_or(RefusalReason::Absent)?,
-            Class::Value => match (keep.refusal(), keep.ttl) {
-                (Some(reason), _) => return Err(reason),
-                (None, Some(ttl)) => ttl,
-                (None, None) => {
-                    let address = self.target.own.first().map_or("", Dep::text);
-                    self.ticket.cache.ttl(site, policy, address)
-                }
-            },
-        };
-        if Duration::from_nanos(cost_ns) < policy.min_cost {
-            return Err(RefusalReason::Cheap);
-        }
-        if policy.jitter == 0 || ttl == Duration::MAX {
-            return Ok(ttl);
-        }
-        // Only ever shorter: a `ttl` is a promise.
-        Ok(ttl.mul_f64(1.0 - crate::cache::fraction() * f64::from(policy.jitter) / 1000.0))
-    }
-
-    fn store(&self, entry: &Arc<Kept>, limit: usize) {
-        if !self.ticket.cache.insert(entry, limit) {
-            self.refuse(RefusalReason::TooLarge);
-            return;
-        }
-        self.tell(EventKind::Stored);
-        self.trace(|trace| trace.stored = true);
-    }
-
-    fn refuse(&self, reason: RefusalReason) {
-        self.ticket.seat.counters.refusal(reason);
-        self.tell(EventKind::Refused(reason));
-        self.trace(|trace| trace.refused = Some(reason));
     }
 
     /// Tells the computation that this call is part of.

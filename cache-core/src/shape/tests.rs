@@ -4,9 +4,12 @@ use super::probe::{
     ContentLocal as _, ContentSerde as _, Return as _, ShareClone as _, ShareNone as _, Value as _,
     WeighHook as _, WeighSerde as _, WeighSize as _,
 };
+use serde::{Serialize, de::DeserializeOwned};
+
 use super::*;
 use crate::index::Index;
 use crate::position::Position;
+use crate::weight::CacheWeight;
 
 /// What an attribute writes.
 macro_rules! shape {

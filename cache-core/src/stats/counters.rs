@@ -1,0 +1,197 @@
+//! The counters of one function, which hits of all threads add to.
+
+use std::cell::Cell;
+use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
+
+use super::{FunctionStats, MissCounts, MissReason, RefusalCounts, RefusalReason};
+
+/// A counter that many threads write and few read.
+///
+/// A thread that owns a shard adds with a plain load and store, a fifth of what an atomic addition costs on a hit. Threads
+/// beyond the number of shards share the last one.
+#[derive(Debug, Default)]
+struct Sharded([Padded; OWNED + 1]);
+
+#[derive(Debug, Default)]
+#[repr(align(64))]
+struct Padded(AtomicU64);
+
+/// How many threads can own a shard at a time.
+const OWNED: usize = 16;
+
+/// The shard of a thread that has not asked for one.
+const UNKNOWN: usize = usize::MAX;
+
+/// One bit for each shard that is owned.
+static TAKEN: AtomicU32 = AtomicU32::new(0);
+
+thread_local! {
+    static SHARD: Cell<usize> = const { Cell::new(UNKNOWN) };
+    static OWNER: Owner = const { Owner };
+}
+
+/// Gives a thread's shard back when the thread ends.
+struct Owner;
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        let shard = SHARD.replace(OWNED);
+        if shard < OWNED {
+            // Release, with the acquire in `own`: the next owner goes on from what this one wrote.
+            TAKEN.fetch_and(!(1 << shard), Ordering::Release);
+        }
+    }
+}
+
+/// Finds a shard for this thread, its own if one is free.
+#[cold]
+fn own() -> usize {
+    let free = |taken: u32| {
+        let shard = taken.trailing_ones();
+        (shard < OWNED as u32).then_some(taken | 1 << shard)
+    };
+    // A thread that is being torn down could not give a shard back.
+    let shard =
+        match OWNER.try_with(|_| TAKEN.fetch_update(Ordering::Acquire, Ordering::Relaxed, free)) {
+            Ok(Ok(taken)) => taken.trailing_ones() as usize,
+            _ => OWNED,
+        };
+    SHARD.set(shard);
+    shard
+}
+
+impl Sharded {
+    #[inline]
+    fn add(&self) {
+        let mut shard = SHARD.get();
+        if shard == UNKNOWN {
+            shard = own();
+        }
+        let Some(Padded(counter)) = self.0.get(shard) else {
+            return;
+        };
+        if shard < OWNED {
+            counter.store(counter.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+        } else {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn get(&self) -> u64 {
+        self.0
+            .iter()
+            .map(|shard| shard.0.load(Ordering::Relaxed))
+            .sum()
+    }
+}
+
+/// The counters of one function in one cache.
+#[derive(Debug, Default)]
+pub(crate) struct SiteCounters {
+    hits: Sharded,
+    misses: [AtomicU64; 6],
+    refusals: [AtomicU64; 8],
+    coalesced: AtomicU64,
+    computed: AtomicU64,
+    failed: AtomicU64,
+    stores: AtomicU64,
+    evictions: AtomicU64,
+    cost_ns: AtomicU64,
+    entries: AtomicI64,
+    bytes: AtomicI64,
+}
+
+fn bump(counter: &AtomicU64) {
+    counter.fetch_add(1, Ordering::Relaxed);
+}
+
+impl SiteCounters {
+    #[inline]
+    pub(crate) fn hit(&self) {
+        self.hits.add();
+    }
+    pub(crate) fn miss(&self, reason: MissReason) {
+        bump(&self.misses[reason as usize]);
+    }
+    pub(crate) fn refusal(&self, reason: RefusalReason) {
+        bump(&self.refusals[reason as usize]);
+    }
+    pub(crate) fn coalesced(&self) {
+        bump(&self.coalesced);
+    }
+    pub(crate) fn computed(&self, cost_ns: u64, failed: bool) {
+        bump(&self.computed);
+        if failed {
+            bump(&self.failed);
+        }
+        self.cost_ns.fetch_add(cost_ns, Ordering::Relaxed);
+    }
+    pub(crate) fn stored(&self, bytes: u64) {
+        bump(&self.stores);
+        self.entries.fetch_add(1, Ordering::Relaxed);
+        self.bytes.fetch_add(bytes.cast_signed(), Ordering::Relaxed);
+    }
+    pub(crate) fn left(&self, bytes: u64, evicted: bool) {
+        if evicted {
+            bump(&self.evictions);
+        }
+        self.entries.fetch_sub(1, Ordering::Relaxed);
+        self.bytes.fetch_sub(bytes.cast_signed(), Ordering::Relaxed);
+    }
+    /// Takes [`stored`](Self::stored) back.
+    pub(crate) fn not_stored(&self, bytes: u64) {
+        self.stores.fetch_sub(1, Ordering::Relaxed);
+        self.left(bytes, false);
+    }
+    /// What one computation costs on average, in nanoseconds; 0 before the first.
+    pub(crate) fn mean_cost_ns(&self) -> u64 {
+        let computed = self.computed.load(Ordering::Relaxed);
+        self.cost_ns
+            .load(Ordering::Relaxed)
+            .checked_div(computed)
+            .unwrap_or(0)
+    }
+
+    pub(crate) fn read(&self, name: String) -> FunctionStats {
+        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let gauge = |counter: &AtomicI64| counter.load(Ordering::Relaxed).max(0).cast_unsigned();
+        let hits = self.hits.get();
+        let mean = Duration::from_nanos(self.mean_cost_ns());
+        let coalesced = load(&self.coalesced);
+        FunctionStats {
+            name,
+            hits,
+            misses: MissCounts(self.misses.each_ref().map(load)),
+            coalesced,
+            computed: load(&self.computed),
+            failed: load(&self.failed),
+            stores: load(&self.stores),
+            refusals: RefusalCounts(self.refusals.each_ref().map(load)),
+            evictions: load(&self.evictions),
+            compute_time: Duration::from_nanos(load(&self.cost_ns)),
+            time_saved: mean.saturating_mul(u32::try_from(hits + coalesced).unwrap_or(u32::MAX)),
+            entries: gauge(&self.entries),
+            bytes: gauge(&self.bytes),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{OWNED, Sharded};
+
+    #[test]
+    fn no_count_is_lost_by_threads_that_come_and_go() {
+        let counter = Sharded::default();
+        for _ in 0..20 {
+            std::thread::scope(|scope| {
+                // More than there are shards, so that some share one.
+                for _ in 0..OWNED + 4 {
+                    scope.spawn(|| (0..500).for_each(|_| counter.add()));
+                }
+            });
+        }
+        assert_eq!(counter.get(), 20 * (OWNED as u64 + 4) * 500);
+    }
+}
