@@ -5,7 +5,7 @@
 //! matches its dependencies at a later position. Nothing is ever searched for and deleted: an invalidation costs the
 //! same whatever it matches, and a value that was being computed while it happened is as dead as one that was stored.
 //!
-//! Bounded: at most `max_records` records are remembered. Forgetting one raises the floor to its position, below
+//! Bounded: records of at most `max_matchers` matchers together are remembered. Forgetting one raises the floor to its position, below
 //! which every stamp is invalid: forgetting costs misses, never a stale value. Of patterns that are no prefixes few are
 //! kept, and the oldest of too many becomes its prefix: the same again, for the addresses that begin so.
 
@@ -88,7 +88,7 @@ pub(crate) struct Verdict {
 pub(crate) struct Index {
     /// One more for each change: a value checked at the present version needs no other check.
     version: AtomicU64,
-    max_records: usize,
+    max_matchers: usize,
     state: RwLock<State>,
 }
 
@@ -102,6 +102,8 @@ struct State {
     globs: Globs,
     all: Position,
     history: VecDeque<Record>,
+    /// How many matchers they have.
+    remembered: usize,
 }
 
 /// Fixed, so that a dependency can carry its hashes from one index to another.
@@ -120,10 +122,10 @@ fn key_hash(key: &KeyDigest) -> u64 {
 
 impl Index {
     /// An index whose log begins at `start`.
-    pub(crate) fn new(start: Position, max_records: usize) -> Self {
+    pub(crate) fn new(start: Position, max_matchers: usize) -> Self {
         Self {
             version: AtomicU64::new(1),
-            max_records: max_records.max(1),
+            max_matchers: max_matchers.max(1),
             state: RwLock::new(State {
                 floor: start,
                 applied: start,
@@ -132,6 +134,7 @@ impl Index {
                 globs: Globs::new(MAX_GLOBS),
                 all: Position::ZERO,
                 history: VecDeque::new(),
+                remembered: 0,
             }),
         }
     }
@@ -148,6 +151,13 @@ impl Index {
         read(&self.state).applied
     }
 
+    /// Matchers for one record: more than are remembered are everything, and need no room until they are appended.
+    pub(crate) fn fit(&self, matchers: &mut Vec<Matcher>) {
+        if matchers.len() > self.max_matchers {
+            *matchers = vec![Matcher::All];
+        }
+    }
+
     /// Appends one record to the log of this process and applies it.
     pub(crate) fn append(&self, matchers: Vec<Matcher>) -> Position {
         let mut state = write(&self.state);
@@ -159,7 +169,7 @@ impl Index {
             position,
             matchers: matchers.into_boxed_slice(),
         });
-        if state.history.len() > self.max_records {
+        while state.remembered > self.max_matchers {
             state.forget();
         }
         // Under the lock and after the maps: a check that sees the new version sees the new record.
@@ -218,6 +228,7 @@ impl State {
             }
         }
         self.applied = position;
+        self.remembered += record.matchers.len();
         self.history.push_back(record);
     }
 
@@ -245,6 +256,7 @@ impl State {
             return;
         };
         let at = record.position;
+        self.remembered -= record.matchers.len();
         let mut superseded = true;
         for matcher in &record.matchers {
             superseded &= match matcher {
