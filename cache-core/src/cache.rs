@@ -360,7 +360,8 @@ impl Cache {
     }
 
     /// Appends to the log.
-    pub(crate) fn append(&self, matchers: Vec<Matcher>) -> Token {
+    pub(crate) fn append(&self, mut matchers: Vec<Matcher>) -> Token {
+        self.0.index.fit(&mut matchers);
         let texts: Option<Vec<Arc<str>>> = self
             .0
             .events

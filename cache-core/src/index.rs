@@ -5,8 +5,9 @@
 //! matches its dependencies at a later position. Nothing is ever searched for and deleted: an invalidation costs the
 //! same whatever it matches, and a value that was being computed while it happened is as dead as one that was stored.
 //!
-//! Bounded: at most `max_records` records are remembered. Forgetting one raises the floor to its position, below
-//! which every stamp is invalid: forgetting costs misses, never a stale value.
+//! Bounded: records of at most `max_matchers` matchers together are remembered. Forgetting one raises the floor to its position, below
+//! which every stamp is invalid: forgetting costs misses, never a stale value. Of patterns that are no prefixes few are
+//! kept, and the oldest of too many becomes its prefix: the same again, for the addresses that begin so.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::hash::BuildHasher;
@@ -20,7 +21,9 @@ use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Arc, RwLock, read, write};
 
 mod deps;
+mod globs;
 pub(crate) use deps::{Dep, DepSet, Deps};
+use globs::{Globs, MAX_GLOBS};
 
 /// What a record invalidates.
 #[derive(Clone, Debug)]
@@ -85,7 +88,7 @@ pub(crate) struct Verdict {
 pub(crate) struct Index {
     /// One more for each change: a value checked at the present version needs no other check.
     version: AtomicU64,
-    max_records: usize,
+    max_matchers: usize,
     state: RwLock<State>,
 }
 
@@ -96,9 +99,11 @@ struct State {
     /// Hashes of digests, addresses and tags. A collision invalidates too much, never too little.
     exact: HashMap<u64, Position, foldhash::fast::RandomState>,
     prefixes: BTreeMap<usize, HashMap<u64, Position, foldhash::fast::RandomState>>,
-    globs: Vec<(Arc<Pattern>, Position)>,
+    globs: Globs,
     all: Position,
     history: VecDeque<Record>,
+    /// How many matchers they have.
+    remembered: usize,
 }
 
 /// Fixed, so that a dependency can carry its hashes from one index to another.
@@ -117,18 +122,19 @@ fn key_hash(key: &KeyDigest) -> u64 {
 
 impl Index {
     /// An index whose log begins at `start`.
-    pub(crate) fn new(start: Position, max_records: usize) -> Self {
+    pub(crate) fn new(start: Position, max_matchers: usize) -> Self {
         Self {
             version: AtomicU64::new(1),
-            max_records: max_records.max(1),
+            max_matchers: max_matchers.max(1),
             state: RwLock::new(State {
                 floor: start,
                 applied: start,
                 exact: HashMap::default(),
                 prefixes: BTreeMap::new(),
-                globs: Vec::new(),
+                globs: Globs::new(MAX_GLOBS),
                 all: Position::ZERO,
                 history: VecDeque::new(),
+                remembered: 0,
             }),
         }
     }
@@ -145,6 +151,13 @@ impl Index {
         read(&self.state).applied
     }
 
+    /// Matchers for one record: more than are remembered are everything, and need no room until they are appended.
+    pub(crate) fn fit(&self, matchers: &mut Vec<Matcher>) {
+        if matchers.len() > self.max_matchers {
+            *matchers = vec![Matcher::All];
+        }
+    }
+
     /// Appends one record to the log of this process and applies it.
     pub(crate) fn append(&self, matchers: Vec<Matcher>) -> Position {
         let mut state = write(&self.state);
@@ -156,7 +169,7 @@ impl Index {
             position,
             matchers: matchers.into_boxed_slice(),
         });
-        if state.history.len() > self.max_records {
+        while state.remembered > self.max_matchers {
             state.forget();
         }
         // Under the lock and after the maps: a check that sees the new version sees the new record.
@@ -205,27 +218,36 @@ impl State {
                         position,
                     );
                 }
-                Matcher::Prefix(prefix) => raise(
-                    self.prefixes
-                        .entry(prefix.len())
-                        .or_default()
-                        .entry(hash(PREFIX, prefix.as_bytes()))
-                        .or_default(),
-                    position,
-                ),
-                Matcher::Glob(pattern) => match self
-                    .globs
-                    .iter_mut()
-                    .find(|(p, _)| p.as_str() == pattern.as_str())
-                {
-                    Some((_, at)) => raise(at, position),
-                    None => self.globs.push((Arc::clone(pattern), position)),
-                },
+                Matcher::Prefix(prefix) => self.raise_prefix(prefix, position),
+                Matcher::Glob(pattern) => {
+                    if let Some(oldest) = self.globs.say(pattern, position) {
+                        self.raise_prefix(oldest.pattern.literal_prefix(), oldest.at);
+                    }
+                }
                 Matcher::All => raise(&mut self.all, position),
             }
         }
         self.applied = position;
+        self.remembered += record.matchers.len();
         self.history.push_back(record);
+    }
+
+    fn raise_prefix(&mut self, prefix: &str, position: Position) {
+        let of_this_length = self.prefixes.entry(prefix.len()).or_default();
+        let hash = hash(PREFIX, prefix.as_bytes());
+        raise(of_this_length.entry(hash).or_default(), position);
+    }
+
+    /// Removes what `at` says; whether something newer says it too.
+    fn drop_prefix(&mut self, prefix: &str, at: Position) -> bool {
+        let Some(map) = self.prefixes.get_mut(&prefix.len()) else {
+            return false;
+        };
+        let newer = drop_exact(map, hash(PREFIX, prefix.as_bytes()), at);
+        if map.is_empty() {
+            self.prefixes.remove(&prefix.len());
+        }
+        newer
     }
 
     /// Forgets the oldest record. What a later record says again needs no floor.
@@ -234,6 +256,7 @@ impl State {
             return;
         };
         let at = record.position;
+        self.remembered -= record.matchers.len();
         let mut superseded = true;
         for matcher in &record.matchers {
             superseded &= match matcher {
@@ -242,22 +265,11 @@ impl State {
                     drop_exact(&mut self.exact, hash(ADDRESS, text.as_bytes()), at)
                 }
                 Matcher::Tag(text) => drop_exact(&mut self.exact, hash(TAG, text.as_bytes()), at),
-                Matcher::Prefix(prefix) => match self.prefixes.get_mut(&prefix.len()) {
-                    Some(map) => {
-                        let newer = drop_exact(map, hash(PREFIX, prefix.as_bytes()), at);
-                        if map.is_empty() {
-                            self.prefixes.remove(&prefix.len());
-                        }
-                        newer
-                    }
-                    None => true,
-                },
+                Matcher::Prefix(prefix) => self.drop_prefix(prefix, at),
                 Matcher::Glob(pattern) => {
-                    self.globs
-                        .retain(|(p, newest)| p.as_str() != pattern.as_str() || *newest > at);
-                    self.globs
-                        .iter()
-                        .any(|(p, _)| p.as_str() == pattern.as_str())
+                    // It may have become a prefix, and have been said again since: both are to go.
+                    let as_prefix = self.drop_prefix(pattern.literal_prefix(), at);
+                    self.globs.forget(pattern, at) || as_prefix
                 }
                 Matcher::All => self.all > at,
             };
@@ -267,7 +279,7 @@ impl State {
         }
     }
 
-    /// The newest record that matches one dependency.
+    /// The newest record that matches one dependency; nothing that is later than `stamp` if none does since.
     fn newest(&self, dep: &Dep, stamp: Position) -> Position {
         let mut newest = self.all;
         match dep {
@@ -279,7 +291,7 @@ impl State {
             } => {
                 raise(&mut newest, self.exact_at(*key_hash));
                 raise(&mut newest, self.exact_at(*address_hash));
-                self.raise_by_pattern(&mut newest, address);
+                self.raise_by_pattern(&mut newest, address, stamp);
             }
             Dep::Tag {
                 hash,
@@ -289,7 +301,7 @@ impl State {
                 raise(&mut newest, self.exact_at(*hash));
                 // A pattern without wildcards, `tag:tenant:7`.
                 raise(&mut newest, self.exact_at(*address_hash));
-                self.raise_by_pattern(&mut newest, address);
+                self.raise_by_pattern(&mut newest, address, stamp);
             }
             Dep::Prefix(prefix) => {
                 // Many dependencies in one: read what happened since, rather than keep a second index by text.
@@ -314,7 +326,7 @@ impl State {
         self.exact.get(&hash).copied().unwrap_or_default()
     }
 
-    fn raise_by_pattern(&self, newest: &mut Position, address: &str) {
+    fn raise_by_pattern(&self, newest: &mut Position, address: &str, stamp: Position) {
         for (length, map) in &self.prefixes {
             let Some(head) = address.as_bytes().get(..*length) else {
                 break;
@@ -323,11 +335,7 @@ impl State {
                 raise(newest, *at);
             }
         }
-        for (pattern, at) in &self.globs {
-            if *at > *newest && pattern.matches(address) {
-                *newest = *at;
-            }
-        }
+        *newest = self.globs.newest(address, (*newest).max(stamp));
     }
 }
 
@@ -355,13 +363,8 @@ fn touches(matcher: &Matcher, prefix: &str) -> bool {
         },
         Matcher::Prefix(other) => other.starts_with(prefix) || prefix.starts_with(&**other),
         Matcher::Glob(pattern) => {
-            let PatternShape::Glob {
-                literal_prefix: literal,
-            } = pattern.shape()
-            else {
-                return true;
-            };
-            literal.starts_with(prefix) || prefix.starts_with(literal.as_str())
+            let literal = pattern.literal_prefix();
+            literal.starts_with(prefix) || prefix.starts_with(literal)
         }
         Matcher::All => true,
     }

@@ -117,6 +117,15 @@ impl Pattern {
         &self.shape
     }
 
+    /// What every match begins with, perhaps nothing.
+    pub(crate) fn literal_prefix(&self) -> &str {
+        match &self.shape {
+            PatternShape::Exact(prefix) | PatternShape::Prefix(prefix) => prefix,
+            PatternShape::Glob { literal_prefix } => literal_prefix,
+            PatternShape::All => "",
+        }
+    }
+
     /// The pattern as it was written.
     pub(crate) fn as_str(&self) -> &str {
         &self.source

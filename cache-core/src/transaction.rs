@@ -30,11 +30,14 @@ impl Queue {
                 None => Err(matchers),
             };
         };
-        match all
+        let same = all
             .iter_mut()
-            .find(|(other, _)| Arc::ptr_eq(&other.0, &cache.0))
-        {
-            Some((_, waiting)) => waiting.extend(matchers),
+            .find(|(other, _)| Arc::ptr_eq(&other.0, &cache.0));
+        match same {
+            Some((_, waiting)) => {
+                waiting.extend(matchers);
+                cache.0.index.fit(waiting);
+            }
             None => all.push((cache.clone(), matchers)),
         }
         Ok(())

@@ -1,10 +1,12 @@
-use super::{Dep, DepSet, Index, Matcher};
+use super::{Dep, DepSet, Globs, Index, Matcher};
 use crate::key::KeyDigest;
 use crate::pattern::Pattern;
 use crate::position::Position;
 
 #[cfg(not(loom))]
 mod forgetting;
+#[cfg(not(loom))]
+mod globs;
 #[cfg(not(loom))]
 mod kinds;
 #[cfg(loom)]
@@ -23,6 +25,13 @@ fn at(sequence: u64) -> Position {
 
 fn index(max_records: usize) -> Index {
     Index::new(at(0), max_records)
+}
+
+/// An index that tries at most `max_globs` patterns.
+fn index_of_few(max_records: usize, max_globs: usize) -> Index {
+    let index = index(max_records);
+    super::write(&index.state).globs = Globs::new(max_globs);
+    index
 }
 
 fn digest(of: &str) -> KeyDigest {

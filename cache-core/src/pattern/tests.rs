@@ -97,6 +97,30 @@ fn malformed_patterns_say_where_and_what_to_type() {
     );
 }
 
+/// The macros check the same cases at compile time.
+#[test]
+fn patterns_are_what_the_macros_take_for_patterns() {
+    let cases = include_str!("cases.txt");
+    let mut seen = 0;
+    for case in cases.lines().filter(|line| !line.starts_with('#')) {
+        let (verdict, pattern) = case.split_once(' ').unwrap();
+        let message = match verdict {
+            "ok" => "",
+            "backslash" => "has nothing to escape",
+            "open" => "is not closed; help",
+            "range" => "its `-]` is a range",
+            "empty" => "holds nothing",
+            _ => unreachable!("{case}"),
+        };
+        let error =
+            Pattern::parse(pattern.trim_start()).map_or_else(|e| e.to_string(), |_| String::new());
+        assert_eq!(error.is_empty(), message.is_empty(), "{case}: {error}");
+        assert!(error.contains(message), "{case}: {error}");
+        seen += 1;
+    }
+    assert!(seen > 50, "{seen}");
+}
+
 /// What the documentation of Redis says, in the most direct form, over the pattern's text.
 fn naive(pattern: &[u8], address: &[u8]) -> bool {
     match (pattern, address) {

@@ -158,3 +158,39 @@ fn uncached_runs_every_body_and_stores_nothing() {
     }));
     assert_eq!(test.cache().stats().total.stores, 5);
 }
+
+/// A list of a million addresses would be a million things to remember.
+#[test]
+fn an_invalidation_of_more_than_is_remembered_is_one_of_everything() {
+    let told = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let listener = std::sync::Arc::clone(&told);
+    let cache = cache_core::Cache::builder()
+        .index_max_records(10)
+        .on_event(move |event| listener.lock().unwrap().push(event.to_string()))
+        .build_blocking()
+        .unwrap();
+    let many: Vec<_> = (0..11).map(|n| format!("nobody:{n}")).collect();
+    let many: Vec<_> = many.iter().map(String::as_str).collect();
+    block_on(cache.scope(async {
+        account(1).await;
+        let before = runs();
+        cache.remove_many(&many[..5]).await.unwrap();
+        account(1).await;
+        assert_eq!(runs(), before);
+        cache.remove_many(&many).await.unwrap();
+        account(1).await;
+        assert_eq!(runs(), before + 1);
+        let out = cache.transaction(async {
+            for address in &many {
+                cache.remove(address).await.unwrap();
+            }
+            Ok::<_, ()>(())
+        });
+        out.await.unwrap();
+        account(1).await;
+        assert_eq!(runs(), before + 2);
+    }));
+    let told = told.lock().unwrap();
+    let invalidated = told.iter().filter(|line| line.starts_with("invalidated"));
+    assert_eq!(invalidated.count(), 5 + 1 + 1, "{told:#?}");
+}

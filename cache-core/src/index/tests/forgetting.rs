@@ -65,6 +65,36 @@ fn a_superseded_record_still_counts() {
 }
 
 #[test]
+fn a_record_takes_the_room_of_its_matchers() {
+    let index = index(10);
+    index.append(vec![tag("a")]);
+    index.append(vec![tag("b")]);
+    index.append((0..9).map(|n| address(&format!("a:{n}"))).collect());
+    let bystander = entry("z:1");
+    assert!(!valid(&index, at(0), &bystander) && valid(&index, at(1), &bystander));
+    index.append(vec![tag("c")]);
+    assert!(!valid(&index, at(1), &bystander) && valid(&index, at(2), &bystander));
+    index.append(vec![tag("d")]);
+    assert!(!valid(&index, at(2), &bystander) && valid(&index, at(3), &bystander));
+    let state = super::super::read(&index.state);
+    assert_eq!((state.history.len(), state.exact.len()), (2, 2));
+}
+
+/// `Cache` makes it everything before; the index alone comes to the same.
+#[test]
+fn a_record_larger_than_the_memory_is_everything() {
+    let index = index(10);
+    let mut many: Vec<_> = (0..11).map(|n| address(&format!("a:{n}"))).collect();
+    let position = index.append(many.clone());
+    assert!(!valid(&index, at(0), &entry("z:1")) && valid(&index, position, &entry("z:1")));
+    index.fit(&mut many);
+    assert!(matches!(many.as_slice(), [Matcher::All]));
+    let mut few: Vec<_> = (0..10).map(|n| address(&format!("a:{n}"))).collect();
+    index.fit(&mut few);
+    assert_eq!(few.len(), 10);
+}
+
+#[test]
 fn half_superseded_is_not_superseded() {
     let index = index(2);
     index.append(vec![address("a:1"), tag("only here")]);
@@ -98,7 +128,7 @@ fn a_record_that_says_one_thing_twice_is_forgotten_like_any_other() {
 
 #[test]
 fn everything_is_forgotten_in_the_end() {
-    let index = index(4);
+    let index = index(4 * 5);
     for n in 0..50 {
         let n = n.to_string();
         index.append(vec![
@@ -110,7 +140,7 @@ fn everything_is_forgotten_in_the_end() {
         ]);
     }
     let state = super::super::read(&index.state);
-    assert_eq!(state.history.len(), 4);
+    assert_eq!((state.history.len(), state.remembered), (4, 4 * 5));
     assert_eq!(state.exact.len(), 4 * 3);
     assert_eq!(
         state

@@ -171,3 +171,27 @@ fn loom_a_store_between_two_records() {
         sweeper.join().unwrap();
     });
 }
+
+/// The pattern that kills an entry becomes a prefix, as a later one needs its place, while the entry is looked at.
+#[test]
+fn loom_a_pattern_that_becomes_a_prefix_kills_all_the_time() {
+    loom::model(|| {
+        let index = Arc::new(index_of_few(10, 1));
+        let entry = entry_of(&index, index.applied(), index.version(), 1, "t");
+        let reader = {
+            let (index, entry) = (Arc::clone(&index), Arc::clone(&entry));
+            thread::spawn(move || serves(&index, &entry).then(|| entry.stamp()))
+        };
+        let other = {
+            let index = Arc::clone(&index);
+            thread::spawn(move || index.append(vec![pattern("t*z")]))
+        };
+        let record = index.append(vec![pattern("tag:*t")]);
+        assert!(!serves(&index, &entry));
+        if let Some(stamp) = reader.join().unwrap() {
+            assert!(stamp < record, "who used the value would outlive it");
+        }
+        other.join().unwrap();
+        assert!(!serves(&index, &entry));
+    });
+}
