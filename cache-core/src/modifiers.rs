@@ -86,6 +86,11 @@ impl Modifier {
         !self.taken.swap(true, Ordering::Relaxed)
     }
 
+    /// Whether a call was left.
+    fn has_left(&self) -> bool {
+        lock(&self.found).target.is_some()
+    }
+
     fn target(&self) -> Option<Result<Target, Error>> {
         lock(&self.found).target.take()
     }
@@ -230,13 +235,13 @@ pub async fn peek<F: Future>(call: F) -> Option<F::Output> {
     let modifier = Modifier::new(Mode::Peek);
     let scope = Arc::new(modifier.scope());
     let mut call = pin!(call);
-    poll_fn(
-        |cx| match scope::enter(Some(Arc::clone(&scope)), || call.as_mut().poll(cx)) {
-            Poll::Ready(out) => Poll::Ready(Some(out)),
-            Poll::Pending if lock(&modifier.found).target.is_some() => Poll::Ready(None),
-            Poll::Pending => Poll::Pending,
-        },
-    )
+    poll_fn(|cx| {
+        let polled = blocking::within(&scope, || call.as_mut().poll(cx));
+        match polled {
+            Some(polled) if !modifier.has_left() => polled.map(Some),
+            _ => Poll::Ready(None),
+        }
+    })
     .await
 }
 
@@ -303,7 +308,7 @@ pub(crate) async fn capture<F: Future>(call: F) -> Option<Result<Target, Error>>
     let scope = Arc::new(modifier.scope());
     let mut call = pin!(call);
     poll_fn(|cx| {
-        let _ = scope::enter(Some(Arc::clone(&scope)), || call.as_mut().poll(cx));
+        let _ = blocking::within(&scope, || call.as_mut().poll(cx));
         Poll::Ready(modifier.target())
     })
     .await

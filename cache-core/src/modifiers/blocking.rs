@@ -25,13 +25,18 @@ pub(crate) fn leave() -> ! {
 /// Whether a body can be left before it begins.
 pub(crate) const CAN_LEAVE: bool = cfg!(panic = "unwind");
 
-fn run<R>(modifier: &Arc<Modifier>, call: impl FnOnce() -> R) -> Option<R> {
-    let scope = Arc::new(modifier.scope());
-    match catch_unwind(AssertUnwindSafe(|| scope::enter(Some(scope), call))) {
+/// Runs `f` in a modifier's scope; nothing if a call inside was left.
+pub(super) fn within<R>(scope: &Arc<Scope>, f: impl FnOnce() -> R) -> Option<R> {
+    let scope = Some(Arc::clone(scope));
+    match catch_unwind(AssertUnwindSafe(|| scope::enter(scope, f))) {
         Ok(out) => Some(out),
         Err(payload) if payload.is::<Left>() => None,
         Err(payload) => resume_unwind(payload),
     }
+}
+
+fn run<R>(modifier: &Arc<Modifier>, call: impl FnOnce() -> R) -> Option<R> {
+    within(&Arc::new(modifier.scope()), call)
 }
 
 /// Runs the body, stores what it gives, and returns it; see [`refresh`](crate::refresh).
