@@ -21,17 +21,17 @@ use crate::sync::{Arc, Mutex, lock};
 
 pub mod blocking;
 
-/// What the first cached call should do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What the first cached call should do; where several are said, the last of them here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Mode {
-    /// Run the body and store.
-    Refresh,
-    /// Look, and never run the body.
-    Peek,
-    /// Run the body; neither look nor store.
-    Bypass,
     /// As without a modifier, but tell.
     Explain,
+    /// Run the body and store.
+    Refresh,
+    /// Run the body; neither look nor store.
+    Bypass,
+    /// Look, and never run the body.
+    Peek,
     /// Only say what the key is.
     Capture,
 }
@@ -41,10 +41,10 @@ pub(crate) enum Mode {
 pub(crate) struct Modifier {
     pub(crate) mode: Mode,
     taken: AtomicBool,
-    pub(crate) found: Mutex<Found>,
+    pub(crate) found: Arc<Mutex<Found>>,
 }
 
-/// What came of it.
+/// What came of it, for all modifiers of one call.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
     /// The call was reached and left before its body.
@@ -73,11 +73,23 @@ impl Target {
 }
 
 impl Modifier {
+    /// A modifier for the code that now begins, together with the one around it that still waits for its call.
     pub(crate) fn new(mode: Mode) -> Arc<Self> {
+        // A question is no call: what is around it goes on waiting.
+        let outer = match mode {
+            Mode::Peek | Mode::Capture => None,
+            Mode::Explain | Mode::Refresh | Mode::Bypass => {
+                scope::current().and_then(|scope| scope.modifier.clone())
+            }
+        };
+        let (mode, found) = match outer.filter(|outer| outer.take()) {
+            Some(outer) => (mode.max(outer.mode), Arc::clone(&outer.found)),
+            None => (mode, Arc::default()),
+        };
         Arc::new(Self {
             mode,
             taken: AtomicBool::new(false),
-            found: Mutex::default(),
+            found,
         })
     }
 
@@ -93,6 +105,10 @@ impl Modifier {
 
     fn target(&self) -> Option<Result<Target, Error>> {
         lock(&self.found).target.take()
+    }
+
+    fn trace(&self) -> Trace {
+        lock(&self.found).trace.clone()
     }
 
     fn scope(self: &Arc<Self>) -> Scope {
@@ -263,8 +279,7 @@ pub async fn peek<F: Future>(call: F) -> Option<F::Output> {
 pub async fn explain<F: Future>(call: F) -> (F::Output, Trace) {
     let modifier = Modifier::new(Mode::Explain);
     let out = scope::within(modifier.scope(), call).await;
-    let trace = std::mem::take(&mut lock(&modifier.found).trace);
-    (out, trace)
+    (out, modifier.trace())
 }
 
 /// The address, key and tags of a call, without running its body or looking anything up.

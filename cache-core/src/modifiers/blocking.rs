@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::global;
 use crate::scope::{self, Scope};
 use crate::shape::CacheValue;
-use crate::sync::{Arc, lock};
+use crate::sync::Arc;
 
 /// What the prologue of a call unwinds with.
 struct Left;
@@ -62,8 +62,7 @@ pub fn uncached<R>(f: impl FnOnce() -> R) -> R {
 pub fn explain<R>(call: impl FnOnce() -> R) -> (R, Trace) {
     let modifier = Modifier::new(Mode::Explain);
     let out = scope::enter(Some(Arc::new(modifier.scope())), call);
-    let trace = std::mem::take(&mut lock(&modifier.found).trace);
-    (out, trace)
+    (out, modifier.trace())
 }
 
 /// What is cached, without ever running the body: `None` for a miss; see [`peek`](crate::peek).

@@ -4,7 +4,10 @@ use std::future::Future;
 use std::task::Poll;
 
 use cache_core::__private::block_on;
-use cache_core::{blocking, cache, invalidate, invalidate_cache, key_of, peek};
+use cache_core::{
+    MissReason, Trace, blocking, bypass, cache, explain, invalidate, invalidate_cache, key_of,
+    peek, refresh,
+};
 
 use crate::runs::{Hand, pause, run, runs, start};
 
@@ -102,5 +105,69 @@ fn a_call_that_was_looked_at_goes_on_when_it_is_awaited() {
         assert_eq!(wait(peek(&mut call)), None);
         assert_eq!(wait(call), 1);
         assert_eq!(wait(slow(1)), 1, "and was stored");
+    });
+}
+
+#[test]
+fn modifiers_of_one_call_are_combined() {
+    let test = start();
+    let stores = || test.cache().stats().total.stores;
+    test.enter(|| {
+        let bypassed = |trace: &Trace| trace.cached && trace.miss == Some(MissReason::Bypass);
+        assert_eq!(wait(slow(1)), 1);
+        let (two, trace) = wait(refresh(explain(slow(1))));
+        assert!(two == 2 && bypassed(&trace) && trace.stored);
+        let (three, trace) = wait(explain(refresh(slow(1))));
+        assert!(three == 3 && bypassed(&trace) && trace.stored);
+        let (four, trace) = wait(explain(bypass(slow(1))));
+        assert!(four == 4 && bypassed(&trace) && !trace.stored);
+        let (five, trace) = wait(bypass(explain(slow(1))));
+        assert!(five == 5 && bypassed(&trace) && !trace.stored);
+        let ((three, inner), outer) = wait(explain(explain(slow(1))));
+        assert_eq!(
+            (three, inner.tier, outer.tier),
+            (3, Some("memory"), Some("memory"))
+        );
+        // Whichever is outside, the one that does less.
+        assert_eq!((wait(bypass(refresh(slow(1)))), stores()), (6, 3));
+        assert_eq!((wait(refresh(bypass(slow(1)))), stores()), (7, 3));
+        assert_eq!(wait(peek(refresh(slow(1)))), Some(3));
+        let (three, trace) = wait(peek(explain(slow(1)))).unwrap();
+        assert_eq!((three, trace.tier), (3, Some("memory")));
+        assert_eq!(wait(peek(bypass(slow(2)))), None);
+        assert_eq!(wait(peek(explain(slow(2)))).map(|(value, _)| value), None);
+        let key = wait(key_of(refresh(slow(2)))).unwrap();
+        assert_eq!(key.address, "slow:2");
+        assert_eq!(runs(), 7);
+        // The same in blocking code.
+        let (eight, trace) = blocking::refresh(|| blocking::explain(|| plain(1)));
+        assert!(eight == 8 && bypassed(&trace) && trace.stored);
+        let peeked = blocking::peek(|| blocking::refresh(|| plain(1)));
+        assert_eq!(peeked.unwrap(), Some(8));
+    });
+}
+
+/// They ask, and make no call.
+#[test]
+fn a_modifier_waits_for_what_comes_after_a_question() {
+    start().enter(|| {
+        assert_eq!(wait(slow(1)), 1);
+        let asked = async {
+            let there = peek(slow(1)).await;
+            key_of(slow(1)).await.unwrap();
+            (there, slow(1).await, slow(1).await)
+        };
+        assert_eq!(wait(refresh(asked)), (Some(1), 2, 2));
+        // What is only looked at is not run because the first look was in vain.
+        let either = async {
+            match peek(slow(2)).await {
+                Some(value) => value,
+                None => slow(3).await,
+            }
+        };
+        assert_eq!((wait(peek(either)), runs()), (None, 2));
+        // Nor is a call that comes after the one that was refreshed.
+        let both = async { (explain(slow(1)).await.0, slow(1).await) };
+        assert_eq!(wait(refresh(both)), (3, 3));
     });
 }
