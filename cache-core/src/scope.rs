@@ -148,7 +148,8 @@ impl Frame {
 /// The scope of this code, to be carried into a spawned task or thread.
 ///
 /// A cached call made in a spawned task is otherwise unknown to the cached function that spawned it: what it depends
-/// on is not inherited, and a [`TestCache`](crate::TestCache) is not used there.
+/// on is not inherited, and a [`TestCache`](crate::TestCache) is not used there. A modifier is not carried: it is for a
+/// call that is made where it stands.
 ///
 /// ```
 /// # async fn load(id: u64) -> u64 { id }
@@ -164,7 +165,15 @@ pub struct ScopeHandle(Option<Arc<Scope>>);
 /// The scope that this code runs in; see [`ScopeHandle`].
 #[must_use]
 pub fn scope_handle() -> ScopeHandle {
-    ScopeHandle(current())
+    // A modifier waits here for the call that it is around; elsewhere nobody would.
+    let modifier = None;
+    ScopeHandle(current().map(|scope| match &scope.modifier {
+        None => scope,
+        Some(_) => Arc::new(Scope {
+            modifier,
+            ..Scope::clone(&scope)
+        }),
+    }))
 }
 
 impl ScopeHandle {

@@ -6,7 +6,7 @@ use std::task::Poll;
 use cache_core::__private::block_on;
 use cache_core::{
     MissReason, Trace, blocking, bypass, cache, explain, invalidate, invalidate_cache, key_of,
-    peek, refresh,
+    peek, refresh, scope_handle,
 };
 
 use crate::runs::{Hand, pause, run, runs, start};
@@ -105,6 +105,22 @@ fn a_call_that_was_looked_at_goes_on_when_it_is_awaited() {
         assert_eq!(wait(peek(&mut call)), None);
         assert_eq!(wait(call), 1);
         assert_eq!(wait(slow(1)), 1, "and was stored");
+    });
+}
+
+#[test]
+fn a_scope_that_is_carried_on_is_under_no_modifier() {
+    start().enter(|| {
+        let carried = async { scope_handle().wrap(slow(1)).await };
+        assert_eq!(wait(peek(carried)), Some(1));
+        let carried = async { scope_handle().wrap(slow(1)).await };
+        assert_eq!(wait(refresh(carried)), 1, "a hit");
+        let thread = || {
+            let scope = scope_handle();
+            let thread = std::thread::spawn(move || scope.enter(|| plain(1)));
+            thread.join().unwrap()
+        };
+        assert_eq!(blocking::peek(thread).unwrap(), Some(1));
     });
 }
 
