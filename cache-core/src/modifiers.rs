@@ -246,7 +246,23 @@ pub async fn uncached<F: Future>(future: F) -> F::Output {
 
 /// What is cached, without ever running the body: `None` for a miss.
 ///
-/// Where the future reaches no cached call it runs to its end, and `Some` is what it gave.
+/// Where the future reaches no cached call it runs to its end, and `Some` is what it gave. It counts as no call: neither
+/// statistics nor events know of it.
+///
+/// ```
+/// # cache_core::__private::block_on(async {
+/// use cache_core::{cache, peek};
+///
+/// #[cache(ttl = 300)]
+/// async fn square(n: u64) -> u64 { n * n }
+///
+/// assert_eq!(peek(square(3)).await, None);
+/// assert_eq!(square(3).await, 9);
+/// assert_eq!(peek(square(3)).await, Some(9));
+/// # });
+/// ```
+///
+/// Cancel safe as far as the future is: no body runs.
 pub async fn peek<F: Future>(call: F) -> Option<F::Output> {
     let modifier = Modifier::new(Mode::Peek);
     let scope = Arc::new(modifier.scope());

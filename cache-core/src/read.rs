@@ -106,11 +106,13 @@ impl Call {
             Ok(entry) => entry,
             Err(why) => return Err(Miss::new(self, why, modifier)),
         };
-        entry.stats.hit();
-        cache.0.events.tell(EventKind::Hit, || {
-            let name = Arc::clone(&cache.seat(self.site).name);
-            (name, entry.address().into())
-        });
+        if mode != Some(Mode::Peek) {
+            entry.stats.hit();
+            cache.0.events.tell(EventKind::Hit, || {
+                let name = Arc::clone(&cache.seat(self.site).name);
+                (name, entry.address().into())
+            });
+        }
         if let Some(frame) = &scope.frame {
             frame.report(entry.stamp(), entry.deps());
         }

@@ -187,3 +187,25 @@ fn a_modifier_waits_for_what_comes_after_a_question() {
         assert_eq!(wait(refresh(both)), (3, 3));
     });
 }
+
+#[test]
+fn a_peek_is_no_call() {
+    let test = start();
+    test.enter(|| {
+        plain(1);
+        wait(slow(1));
+        test.forget_events();
+        let before = test.cache().stats().total;
+        for _ in 0..2 {
+            assert_eq!(wait(peek(slow(1))), Some(2));
+            assert_eq!(blocking::peek(|| plain(1)).unwrap(), Some(1));
+            assert_eq!(wait(peek(slow(2))), None);
+        }
+        let after = test.cache().stats().total;
+        assert_eq!(
+            (after.hits, after.misses.total()),
+            (before.hits, before.misses.total())
+        );
+        assert_eq!(test.count("*", |_| true), 0);
+    });
+}
