@@ -5,8 +5,8 @@ use std::task::Poll;
 
 use cache_core::__private::block_on;
 use cache_core::{
-    MissReason, Trace, blocking, bypass, cache, explain, invalidate, invalidate_cache, key_of,
-    peek, refresh, scope_handle,
+    Cache, EventKind, MissReason, Trace, blocking, bypass, cache, explain, invalidate,
+    invalidate_cache, key_of, peek, refresh, scope_handle,
 };
 
 use crate::runs::{Hand, pause, run, runs, start};
@@ -208,4 +208,75 @@ fn a_peek_is_no_call() {
         );
         assert_eq!(test.count("*", |_| true), 0);
     });
+}
+
+async fn late(id: u64) -> u64 {
+    pause().await;
+    slow(id).await
+}
+
+async fn uncached(id: u64) -> u64 {
+    id
+}
+
+#[invalidate_cache(late(id))]
+async fn write_late(id: u64, well: bool) -> Result<(), u64> {
+    if well { Ok(()) } else { Err(id) }
+}
+
+#[invalidate_cache(uncached(id))]
+async fn write_uncached(id: u64) {
+    let _ = id;
+}
+
+/// More is invalidated, never less.
+#[test]
+fn a_typed_target_that_reaches_no_cached_call_invalidates_everything() {
+    let test = start();
+    test.enter(|| {
+        assert_eq!((wait(slow(1)), plain(1)), (1, 2));
+        wait(write_late(1, false)).unwrap_err();
+        assert_eq!((wait(slow(1)), plain(1)), (1, 2), "after success only");
+        wait(write_late(1, true)).unwrap();
+        assert_eq!((wait(slow(1)), plain(1)), (3, 4));
+        wait(write_uncached(1));
+        assert_eq!((wait(slow(1)), plain(1)), (5, 6));
+    });
+    let told = |kind| kind == EventKind::NotInvalidated;
+    assert_eq!(test.count("*everything*", told), 3);
+}
+
+async fn elsewhere(cache: &Cache, id: u64) -> u64 {
+    cache.scope(slow(id)).await
+}
+
+#[invalidate_cache(elsewhere(cache, id), slow(id))]
+async fn write_elsewhere(cache: &Cache, id: u64) {
+    let _ = (cache, id);
+}
+
+#[invalidate_cache(elsewhere(cache, id), on = always)]
+async fn write_elsewhere_and_wait(cache: &Cache, id: u64) {
+    let _ = (cache, id);
+    pause().await;
+}
+
+#[test]
+fn a_typed_target_is_invalidated_in_its_own_cache() {
+    let (here, there) = (start(), start());
+    let other = there.cache();
+    here.enter(|| {
+        assert_eq!((wait(slow(1)), wait(elsewhere(other, 1))), (1, 2));
+        wait(write_elsewhere(other, 1));
+        assert_eq!((wait(slow(1)), wait(elsewhere(other, 1))), (3, 4));
+        let mut cancelled = Hand::new(write_elsewhere_and_wait(other, 1));
+        assert!(cancelled.poll().is_pending());
+        drop(cancelled);
+        assert_eq!((wait(slow(1)), wait(elsewhere(other, 1))), (3, 5));
+    });
+    let appended = (
+        here.cache().stats().invalidations,
+        other.stats().invalidations,
+    );
+    assert_eq!(appended, (1, 2));
 }
