@@ -113,6 +113,7 @@ impl Call {
                 (name, entry.address().into())
             });
         }
+        scope.count_kept();
         if let Some(frame) = &scope.frame {
             frame.report(entry.stamp(), entry.deps());
         }

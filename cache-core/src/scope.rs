@@ -24,10 +24,18 @@ pub(crate) struct Scope {
     pub(crate) modifier: Option<Arc<Modifier>>,
     /// Invalidations to hold back until it commits.
     pub(crate) transaction: Option<Arc<Queue>>,
-    /// Counts cached calls.
-    pub(crate) counter: Option<Arc<AtomicU64>>,
+    /// Counts the cached calls that are made here, not those inside them.
+    pub(crate) counter: Option<Arc<Counter>>,
     /// Nothing is looked up or stored.
     pub(crate) off: bool,
+}
+
+/// Cached calls, and what came of them.
+#[derive(Debug, Default)]
+pub(crate) struct Counter {
+    pub(crate) made: AtomicU64,
+    /// Those whose value is in the cache.
+    pub(crate) kept: AtomicU64,
 }
 
 thread_local! {
@@ -198,7 +206,14 @@ impl Scope {
     /// Counts one cached call.
     pub(crate) fn count(&self) {
         if let Some(counter) = &self.counter {
-            counter.fetch_add(1, Ordering::Relaxed);
+            counter.made.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Counts one whose value is in the cache.
+    pub(crate) fn count_kept(&self) {
+        if let Some(counter) = &self.counter {
+            counter.kept.fetch_add(1, Ordering::Relaxed);
         }
     }
 }

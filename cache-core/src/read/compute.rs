@@ -303,6 +303,13 @@ impl Driver {
         self.ticket.seat.counters.coalesced();
         self.tell(EventKind::Coalesced);
         self.report(entry.stamp(), entry.deps());
+        if let Some(scope) = &self.ticket.scope
+            && scope.counter.is_some()
+            // It may have been refused, and was given to those who waited all the same.
+            && self.ticket.cache.find(&self.ticket.key.as_lookup()).is_ok()
+        {
+            scope.count_kept();
+        }
         self.trace(|trace| {
             trace.coalesced = true;
             trace.stamp = Some(entry.stamp());
@@ -327,7 +334,7 @@ impl Driver {
             frame: Some(Arc::clone(&frame)),
             modifier: None,
             transaction: outer.and_then(|scope| scope.transaction.clone()),
-            counter: outer.and_then(|scope| scope.counter.clone()),
+            counter: None,
             off: outer.is_some_and(|scope| scope.off),
         };
         Stage::Computing(Computation {
@@ -488,6 +495,9 @@ impl Driver {
             return;
         }
         self.tell(EventKind::Stored);
+        if let Some(scope) = &self.ticket.scope {
+            scope.count_kept();
+        }
         self.trace(|trace| trace.stored = true);
     }
 
