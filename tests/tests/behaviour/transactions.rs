@@ -137,6 +137,24 @@ fn an_inner_transaction_waits_for_the_outer_one() {
     });
 }
 
+#[test]
+fn an_invalidation_has_its_place_in_the_log_from_the_commit_on() {
+    let test = start();
+    test.enter(|| {
+        let before = blocking::invalidate_tag("accounts").unwrap();
+        let waiting = test.cache().transaction_blocking(|| {
+            let waiting = blocking::invalidate_tag("accounts").unwrap();
+            assert_eq!(waiting.position(), None);
+            assert_eq!(blocking::clear().unwrap().position(), None);
+            Ok::<_, ()>(waiting)
+        });
+        let after = blocking::invalidate_tag("accounts").unwrap();
+        assert!(waiting.unwrap().position().is_none() && before < after);
+        let sequence = |token: cache_core::Token| token.position().unwrap().sequence;
+        assert_eq!((sequence(before), sequence(after)), (1, 3));
+    });
+}
+
 #[cache]
 fn sync(id: u64) -> u64 {
     let _ = id;
