@@ -69,9 +69,14 @@ pub(crate) fn copy() -> Scope {
         .unwrap_or_default()
 }
 
-/// Whether this code is part of a transaction.
+/// Whether this code is part of a transaction that is under way.
 pub(crate) fn in_transaction() -> bool {
-    current().is_some_and(|scope| scope.transaction.is_some())
+    current().is_some_and(|scope| {
+        scope
+            .transaction
+            .as_ref()
+            .is_some_and(|queue| queue.is_open())
+    })
 }
 
 /// Runs `f` inside `scope`, or outside of all with `None`.
@@ -200,7 +205,11 @@ impl ScopeHandle {
 impl Scope {
     /// Whether nothing may be looked up or stored here.
     pub(crate) fn holds_back(&self) -> bool {
-        self.off || self.transaction.is_some()
+        self.off
+            || self
+                .transaction
+                .as_ref()
+                .is_some_and(|queue| queue.is_open())
     }
 
     /// Counts one cached call.

@@ -32,6 +32,12 @@ impl Queue {
         Ok(())
     }
 
+    /// Whether this transaction, or one that it is part of, may still be rolled back.
+    pub(crate) fn is_open(&self) -> bool {
+        let open = lock(&self.held).is_some();
+        open || self.outer.as_ref().is_some_and(|outer| outer.is_open())
+    }
+
     /// Takes everything; nothing is held back afterwards.
     fn end(&self) -> Matchers {
         lock(&self.held).take().unwrap_or_default()
