@@ -20,6 +20,8 @@ impl Cache {
     /// Once it has returned, no call that starts later is served an older value, nor one whose computation began
     /// before.
     ///
+    /// Cancel safe: dropped, it has invalidated all of it or nothing.
+    ///
     /// # Errors
     /// [`ErrorKind::Pattern`](crate::ErrorKind::Pattern) if the pattern does not parse.
     pub async fn invalidate_pattern(&self, pattern: &str) -> Result<Token, Error> {
@@ -28,6 +30,8 @@ impl Cache {
 
     /// Invalidates every entry with this tag.
     ///
+    /// Cancel safe: dropped, it has invalidated all of it or nothing.
+    ///
     /// # Errors
     /// None with memory alone; remote logs can fail.
     pub async fn invalidate_tag(&self, tag: &str) -> Result<Token, Error> {
@@ -35,6 +39,8 @@ impl Cache {
     }
 
     /// Invalidates everything.
+    ///
+    /// Cancel safe: dropped, it has invalidated all of it or nothing.
     ///
     /// # Errors
     /// None with memory alone; remote logs can fail.
@@ -68,6 +74,8 @@ impl Cache {
 /// # Ok::<(), cache_core::Error>(()) }).unwrap();
 /// ```
 ///
+/// Cancel safe, as that is.
+///
 /// # Errors
 /// [`ErrorKind::Pattern`](crate::ErrorKind::Pattern) if the pattern does not parse.
 pub async fn invalidate_pattern(pattern: &str) -> Result<Token, Error> {
@@ -76,6 +84,8 @@ pub async fn invalidate_pattern(pattern: &str) -> Result<Token, Error> {
 
 /// [`Cache::invalidate_tag`] of the [current](crate::current) cache.
 ///
+/// Cancel safe, as that is.
+///
 /// # Errors
 /// As [`Cache::invalidate_tag`].
 pub async fn invalidate_tag(tag: &str) -> Result<Token, Error> {
@@ -83,6 +93,8 @@ pub async fn invalidate_tag(tag: &str) -> Result<Token, Error> {
 }
 
 /// [`Cache::clear`] of the [current](crate::current) cache.
+///
+/// Cancel safe, as that is.
 ///
 /// # Errors
 /// As [`Cache::clear`].

@@ -219,12 +219,38 @@ impl fmt::Display for Trace {
 
 /// Runs the body, stores what it gives, and returns it. Never joins another caller's computation.
 ///
+/// ```
+/// # cache_core::__private::block_on(async {
+/// use cache_core::{cache, refresh};
+///
+/// #[cache(ttl = 300)]
+/// async fn square(n: u64) -> u64 { n * n }
+///
+/// assert_eq!(square(3).await, 9);
+/// assert_eq!(refresh(square(3)).await, 9); // runs again, and replaces what was there
+/// # });
+/// ```
+///
 /// Cancel safe: dropped, it has stored nothing.
 pub async fn refresh<F: Future>(call: F) -> F::Output {
     scope::within(Modifier::new(Mode::Refresh).scope(), call).await
 }
 
 /// Runs the body: nothing is looked up and nothing stored. An enclosing cached function still inherits what the call depends on.
+///
+/// ```
+/// # cache_core::__private::block_on(async {
+/// use cache_core::{bypass, cache, peek};
+///
+/// #[cache(ttl = 300)]
+/// async fn square(n: u64) -> u64 { n * n }
+///
+/// assert_eq!(bypass(square(3)).await, 9);
+/// assert_eq!(peek(square(3)).await, None);
+/// # });
+/// ```
+///
+/// Cancel safe: it leaves what is stored as it is.
 pub async fn bypass<F: Future>(call: F) -> F::Output {
     scope::within(Modifier::new(Mode::Bypass).scope(), call).await
 }
@@ -233,6 +259,8 @@ pub async fn bypass<F: Future>(call: F) -> F::Output {
 /// stored. For comparing with and without, and for the moment when the cache is under suspicion.
 ///
 /// [`bypass`] is for one call; invalidations inside take effect as usual.
+///
+/// Cancel safe as far as the future is: it leaves what is stored as it is.
 pub async fn uncached<F: Future>(future: F) -> F::Output {
     scope::within(
         Scope {
@@ -292,6 +320,8 @@ pub async fn peek<F: Future>(call: F) -> Option<F::Output> {
 /// assert_eq!((nine, trace.tier), (9, Some("memory")));
 /// # });
 /// ```
+///
+/// Cancel safe as far as the call is.
 pub async fn explain<F: Future>(call: F) -> (F::Output, Trace) {
     let modifier = Modifier::new(Mode::Explain);
     let out = scope::within(modifier.scope(), call).await;
@@ -299,6 +329,20 @@ pub async fn explain<F: Future>(call: F) -> (F::Output, Trace) {
 }
 
 /// The address, key and tags of a call, without running its body or looking anything up.
+///
+/// ```
+/// # cache_core::__private::block_on(async {
+/// use cache_core::{cache, key_of};
+///
+/// #[cache(ttl = 300)]
+/// async fn square(n: u64) -> u64 { n * n }
+///
+/// let key = key_of(square(3)).await?;
+/// assert!(key.address.starts_with("square:"));
+/// # Ok::<(), cache_core::Error>(()) }).unwrap();
+/// ```
+///
+/// Cancel safe: it is through at its first poll.
 ///
 /// # Errors
 /// [`NoCachedCall`](crate::ErrorKind::NoCachedCall) if the future suspends or ends before it reaches a cached call,
@@ -322,6 +366,8 @@ pub async fn key_of<F: Future>(call: F) -> Result<Key, Error> {
 /// invalidate(square(3)).await?;
 /// # Ok::<(), cache_core::Error>(()) }).unwrap();
 /// ```
+///
+/// Cancel safe: dropped, it has invalidated the entry or has not.
 ///
 /// # Errors
 /// [`NoCachedCall`](crate::ErrorKind::NoCachedCall) if the future suspends or ends before it reaches a cached call,

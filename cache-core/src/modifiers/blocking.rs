@@ -1,6 +1,9 @@
 //! What waits for something, for code that is not async. The modifiers take a closure that makes the call.
 //!
 //! `invalidate`, `peek` and `key_of` leave the body before it begins by unwinding from there, without a panic message.
+//! What the closure holds at the call is dropped on the way, and a `Mutex` whose guard is alive there is poisoned: give
+//! the call plain arguments.
+//!
 //! Under `panic = "abort"` they return [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported).
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
