@@ -63,7 +63,9 @@ pub struct Audit {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Finding {
-    /// An invalidation that no annotated function's addresses or tags can match: a typing error, usually.
+    /// An invalidation that no annotated function's addresses or tags can match, or by a call of something that is not
+    /// annotated: a typing error, usually. Such a call reaches no entry, and everything is invalidated in its place,
+    /// unless it leads to a cached call at once.
     MatchesNothing {
         /// The function that invalidates.
         function: String,
@@ -104,7 +106,7 @@ impl fmt::Display for Finding {
             Self::MatchesNothing { function, target } => {
                 write!(
                     f,
-                    "`{function}` invalidates `{target}`, which no cached function of this program can have"
+                    "`{function}` invalidates `{target}`, which is of no cached function of this program"
                 )
             }
             Self::NeverInvalidated { function, address } => write!(
@@ -205,17 +207,15 @@ impl Cache {
         let targets: Vec<_> = site::targets().collect();
         let mut findings = Vec::new();
         for target in &targets {
-            // A call may go by another name here; whether it is one of a cached function shows when it is made.
-            let known = target.kind == TargetKind::Call;
-            if !known && !sites.iter().any(|site| reaches(target, site)) {
-                let tag = if target.kind == TargetKind::Tag {
-                    "tag:"
-                } else {
-                    ""
-                };
+            if !sites.iter().any(|site| reaches(target, site)) {
+                let text = target.text;
                 findings.push(Finding::MatchesNothing {
                     function: format!("{}::{}", target.module, target.function),
-                    target: format!("{tag}{}", target.text),
+                    target: match target.kind {
+                        TargetKind::Pattern => text.to_owned(),
+                        TargetKind::Tag => format!("tag:{text}"),
+                        TargetKind::Call => format!("{text}(…)"),
+                    },
                 });
             }
         }
@@ -258,7 +258,7 @@ fn reaches(target: &TargetRef, site: &Site) -> bool {
     let text = parts(target.text);
     let text: Vec<_> = text.iter().map(Part::borrowed).collect();
     let reach = match target.kind {
-        // By name alone: a call that is not of a cached function is found when it is made.
+        // By name alone: where the name leads is known to the compiler only.
         TargetKind::Call => return site.spec.function == target.text,
         // A tag's text is not a pattern.
         TargetKind::Tag => Reach::text(&text),

@@ -348,11 +348,11 @@ impl Cache {
     /// Appends to the log, or to the transaction that surrounds this code.
     pub(crate) fn invalidate(&self, mut matchers: Vec<Matcher>) -> Token {
         if matchers.is_empty() {
-            return Token(self.0.index.applied());
+            return Token(Some(self.0.index.applied()));
         }
         if let Some(queue) = scope::current().and_then(|scope| scope.transaction.clone()) {
             match queue.hold(self, matchers) {
-                Ok(()) => return Token(self.0.index.applied()),
+                Ok(()) => return Token(None),
                 Err(late) => matchers = late,
             }
         }
@@ -373,18 +373,20 @@ impl Cache {
                 .events
                 .tell(EventKind::Invalidated, || ("".into(), text));
         }
-        Token(position)
+        Token(Some(position))
     }
 }
 
-/// The place in the log of an invalidation.
+/// The place in the log of an invalidation, if it has one by now: one that waits for the commit of a
+/// [transaction](Cache::transaction) has none, and comes before all others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Token(pub(crate) Position);
+pub struct Token(Option<Position>);
 
 impl Token {
-    /// The place in the log.
+    /// The place in the log. `None` for an invalidation inside a transaction: its place is given by the commit, before
+    /// that of any invalidation after it.
     #[must_use]
-    pub fn position(self) -> Position {
+    pub fn position(self) -> Option<Position> {
         self.0
     }
 }

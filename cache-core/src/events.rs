@@ -39,7 +39,8 @@ pub enum EventKind {
     Evicted,
     /// Something was invalidated.
     Invalidated,
-    /// A target of an `#[invalidate_cache]` could not be made; the address says why.
+    /// A target of an `#[invalidate_cache]` could not be made, and everything is invalidated in its place; the address
+    /// says why.
     NotInvalidated,
     /// The arguments could not be encoded: the call was not cached.
     Unkeyable,
@@ -56,7 +57,7 @@ impl fmt::Display for Event {
             EventKind::Refused(reason) => write!(f, "not stored ({})", reason.as_str()),
             EventKind::Evicted => f.write_str("evicted"),
             EventKind::Invalidated => f.write_str("invalidated"),
-            EventKind::NotInvalidated => f.write_str("not invalidated:"),
+            EventKind::NotInvalidated => f.write_str("not invalidated as written:"),
             EventKind::Unkeyable => f.write_str("arguments cannot be a key"),
         }?;
         write!(f, " {}", self.address)

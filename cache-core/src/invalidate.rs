@@ -1,6 +1,7 @@
 //! Invalidation: by pattern, by tag, of everything, and by attribute.
 
 use std::cell::Cell;
+use std::fmt::Display;
 
 use crate::address::{Piece, UNWRITABLE, render};
 use crate::cache::{Cache, Token};
@@ -19,6 +20,8 @@ impl Cache {
     /// Once it has returned, no call that starts later is served an older value, nor one whose computation began
     /// before.
     ///
+    /// Cancel safe: dropped, it has invalidated all of it or nothing.
+    ///
     /// # Errors
     /// [`ErrorKind::Pattern`](crate::ErrorKind::Pattern) if the pattern does not parse.
     pub async fn invalidate_pattern(&self, pattern: &str) -> Result<Token, Error> {
@@ -27,6 +30,8 @@ impl Cache {
 
     /// Invalidates every entry with this tag.
     ///
+    /// Cancel safe: dropped, it has invalidated all of it or nothing.
+    ///
     /// # Errors
     /// None with memory alone; remote logs can fail.
     pub async fn invalidate_tag(&self, tag: &str) -> Result<Token, Error> {
@@ -34,6 +39,8 @@ impl Cache {
     }
 
     /// Invalidates everything.
+    ///
+    /// Cancel safe: dropped, it has invalidated all of it or nothing.
     ///
     /// # Errors
     /// None with memory alone; remote logs can fail.
@@ -67,6 +74,8 @@ impl Cache {
 /// # Ok::<(), cache_core::Error>(()) }).unwrap();
 /// ```
 ///
+/// Cancel safe, as that is.
+///
 /// # Errors
 /// [`ErrorKind::Pattern`](crate::ErrorKind::Pattern) if the pattern does not parse.
 pub async fn invalidate_pattern(pattern: &str) -> Result<Token, Error> {
@@ -74,6 +83,8 @@ pub async fn invalidate_pattern(pattern: &str) -> Result<Token, Error> {
 }
 
 /// [`Cache::invalidate_tag`] of the [current](crate::current) cache.
+///
+/// Cancel safe, as that is.
 ///
 /// # Errors
 /// As [`Cache::invalidate_tag`].
@@ -83,17 +94,43 @@ pub async fn invalidate_tag(tag: &str) -> Result<Token, Error> {
 
 /// [`Cache::clear`] of the [current](crate::current) cache.
 ///
+/// Cancel safe, as that is.
+///
 /// # Errors
 /// As [`Cache::clear`].
 pub async fn clear() -> Result<Token, Error> {
     global::current().clear().await
 }
 
+/// What is to be invalidated, by cache.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Matchers(Vec<(Cache, Vec<Matcher>)>);
+
+impl Matchers {
+    pub(crate) fn add(&mut self, cache: &Cache, matchers: impl IntoIterator<Item = Matcher>) {
+        let same = |(other, _): &&mut (Cache, Vec<Matcher>)| Arc::ptr_eq(&other.0, &cache.0);
+        match self.0.iter_mut().find(same) {
+            Some((_, all)) => {
+                all.extend(matchers);
+                cache.0.index.fit(all);
+            }
+            None => self.0.push((cache.clone(), matchers.into_iter().collect())),
+        }
+    }
+
+    /// One record per cache, or a part of that of the transaction that surrounds this code.
+    pub(crate) fn invalidate(self) {
+        for (cache, matchers) in self.0 {
+            cache.invalidate(matchers);
+        }
+    }
+}
+
 /// What an `#[invalidate_cache]` invalidates when its function is through.
 pub struct Targets {
     cache: Cache,
     function: &'static str,
-    matchers: Vec<Matcher>,
+    matchers: Matchers,
     always: bool,
 }
 
@@ -104,7 +141,7 @@ impl Targets {
         Self {
             cache: global::current(),
             function,
-            matchers: Vec::new(),
+            matchers: Matchers::default(),
             always: false,
         }
     }
@@ -121,11 +158,8 @@ impl Targets {
             return self.widen(pieces);
         }
         match Pattern::parse(&text) {
-            Ok(pattern) => self.matchers.push(pattern.into()),
-            Err(error) => {
-                self.complain(&error.to_string());
-                self.everything();
-            }
+            Ok(pattern) => self.matchers.add(&self.cache, [pattern.into()]),
+            Err(error) => self.everything(&error),
         }
     }
 
@@ -136,31 +170,37 @@ impl Targets {
             Some(Piece::Text(text)) if !text.ends_with(['\\', UNWRITABLE]) => {
                 self.pattern(&[Piece::Text(text), Piece::Text("*")]);
             }
-            _ => self.everything(),
+            _ => self.everything(&"an argument in it cannot be written"),
         }
     }
 
-    /// What was meant cannot be said: everything is invalidated.
-    fn everything(&mut self) {
-        self.complain("a target of this `#[invalidate_cache]` cannot be written, so everything was invalidated");
-        self.matchers.push(Matcher::All);
+    /// What was meant cannot be said.
+    fn everything(&mut self, why: &dyn Display) {
+        let text = format!("{why}; everything is invalidated in its place");
+        #[cfg(feature = "tracing")]
+        tracing::error!(target: "cache", function = self.function, "a target: {text}");
+        let events = &self.cache.0.events;
+        events.tell(EventKind::NotInvalidated, || {
+            (Arc::from(self.function), text.into())
+        });
+        self.matchers.add(&self.cache, [Matcher::All]);
     }
 
     /// A tag.
     pub fn tag(&mut self, pieces: &[Piece<'_>]) {
         let mut tag = String::new();
         if render(pieces, &mut tag).is_err() || tag.contains(UNWRITABLE) {
-            return self.everything();
+            return self.everything(&"an argument in it cannot be written");
         }
-        self.matchers.push(Matcher::Tag(tag.into()));
+        self.matchers.add(&self.cache, [Matcher::Tag(tag.into())]);
     }
 
     /// A call of a cached function, as far as its key.
     pub fn call(&mut self, target: Option<Result<Target, Error>>) {
         match target {
-            Some(Ok(target)) => self.matchers.push(target.matcher()),
-            Some(Err(error)) => self.complain(&error.to_string()),
-            None => self.complain("a target of this `#[invalidate_cache]` reached no cached call; nothing of it was invalidated"),
+            Some(Ok(target)) => self.matchers.add(&target.cache, [target.matcher()]),
+            Some(Err(error)) => self.everything(&error),
+            None => self.everything(&"it reaches no cached call before it ends or waits"),
         }
     }
 
@@ -171,7 +211,7 @@ impl Targets {
 
     /// `before`, in a function that is not async.
     pub fn now_blocking(&self) {
-        self.cache.invalidate(self.matchers.clone());
+        self.matchers.clone().invalidate();
     }
 
     /// The function is through.
@@ -184,22 +224,15 @@ impl Targets {
     pub fn finish_blocking(mut self, succeeded: bool) {
         let matchers = std::mem::take(&mut self.matchers);
         if succeeded || self.always {
-            self.cache.invalidate(matchers);
+            matchers.invalidate();
         }
-    }
-
-    fn complain(&self, what: &str) {
-        let text = || (Arc::from(self.function), Arc::from(what));
-        self.cache.0.events.tell(EventKind::NotInvalidated, text);
-        #[cfg(feature = "tracing")]
-        tracing::error!(target: "cache", function = self.function, "{what}");
     }
 }
 
 impl Drop for Targets {
     fn drop(&mut self) {
-        if self.always && !self.matchers.is_empty() {
-            self.cache.invalidate(std::mem::take(&mut self.matchers));
+        if self.always {
+            std::mem::take(&mut self.matchers).invalidate();
         }
     }
 }

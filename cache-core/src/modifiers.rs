@@ -21,17 +21,17 @@ use crate::sync::{Arc, Mutex, lock};
 
 pub mod blocking;
 
-/// What the first cached call should do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What the first cached call should do; where several are said, the last of them here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Mode {
-    /// Run the body and store.
-    Refresh,
-    /// Look, and never run the body.
-    Peek,
-    /// Run the body; neither look nor store.
-    Bypass,
     /// As without a modifier, but tell.
     Explain,
+    /// Run the body and store.
+    Refresh,
+    /// Run the body; neither look nor store.
+    Bypass,
+    /// Look, and never run the body.
+    Peek,
     /// Only say what the key is.
     Capture,
 }
@@ -41,10 +41,10 @@ pub(crate) enum Mode {
 pub(crate) struct Modifier {
     pub(crate) mode: Mode,
     taken: AtomicBool,
-    pub(crate) found: Mutex<Found>,
+    pub(crate) found: Arc<Mutex<Found>>,
 }
 
-/// What came of it.
+/// What came of it, for all modifiers of one call.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
     /// The call was reached and left before its body.
@@ -73,11 +73,23 @@ impl Target {
 }
 
 impl Modifier {
+    /// A modifier for the code that now begins, together with the one around it that still waits for its call.
     pub(crate) fn new(mode: Mode) -> Arc<Self> {
+        // A question is no call: what is around it goes on waiting.
+        let outer = match mode {
+            Mode::Peek | Mode::Capture => None,
+            Mode::Explain | Mode::Refresh | Mode::Bypass => {
+                scope::current().and_then(|scope| scope.modifier.clone())
+            }
+        };
+        let (mode, found) = match outer.filter(|outer| outer.take()) {
+            Some(outer) => (mode.max(outer.mode), Arc::clone(&outer.found)),
+            None => (mode, Arc::default()),
+        };
         Arc::new(Self {
             mode,
             taken: AtomicBool::new(false),
-            found: Mutex::default(),
+            found,
         })
     }
 
@@ -86,8 +98,17 @@ impl Modifier {
         !self.taken.swap(true, Ordering::Relaxed)
     }
 
+    /// Whether a call was left.
+    fn has_left(&self) -> bool {
+        lock(&self.found).target.is_some()
+    }
+
     fn target(&self) -> Option<Result<Target, Error>> {
         lock(&self.found).target.take()
+    }
+
+    fn trace(&self) -> Trace {
+        lock(&self.found).trace.clone()
     }
 
     fn scope(self: &Arc<Self>) -> Scope {
@@ -198,12 +219,38 @@ impl fmt::Display for Trace {
 
 /// Runs the body, stores what it gives, and returns it. Never joins another caller's computation.
 ///
+/// ```
+/// # cache_core::__private::block_on(async {
+/// use cache_core::{cache, refresh};
+///
+/// #[cache(ttl = 300)]
+/// async fn square(n: u64) -> u64 { n * n }
+///
+/// assert_eq!(square(3).await, 9);
+/// assert_eq!(refresh(square(3)).await, 9); // runs again, and replaces what was there
+/// # });
+/// ```
+///
 /// Cancel safe: dropped, it has stored nothing.
 pub async fn refresh<F: Future>(call: F) -> F::Output {
     scope::within(Modifier::new(Mode::Refresh).scope(), call).await
 }
 
 /// Runs the body: nothing is looked up and nothing stored. An enclosing cached function still inherits what the call depends on.
+///
+/// ```
+/// # cache_core::__private::block_on(async {
+/// use cache_core::{bypass, cache, peek};
+///
+/// #[cache(ttl = 300)]
+/// async fn square(n: u64) -> u64 { n * n }
+///
+/// assert_eq!(bypass(square(3)).await, 9);
+/// assert_eq!(peek(square(3)).await, None);
+/// # });
+/// ```
+///
+/// Cancel safe: it leaves what is stored as it is.
 pub async fn bypass<F: Future>(call: F) -> F::Output {
     scope::within(Modifier::new(Mode::Bypass).scope(), call).await
 }
@@ -212,6 +259,8 @@ pub async fn bypass<F: Future>(call: F) -> F::Output {
 /// stored. For comparing with and without, and for the moment when the cache is under suspicion.
 ///
 /// [`bypass`] is for one call; invalidations inside take effect as usual.
+///
+/// Cancel safe as far as the future is: it leaves what is stored as it is.
 pub async fn uncached<F: Future>(future: F) -> F::Output {
     scope::within(
         Scope {
@@ -225,18 +274,34 @@ pub async fn uncached<F: Future>(future: F) -> F::Output {
 
 /// What is cached, without ever running the body: `None` for a miss.
 ///
-/// Where the future reaches no cached call it runs to its end, and `Some` is what it gave.
+/// Where the future reaches no cached call it runs to its end, and `Some` is what it gave. It counts as no call: neither
+/// statistics nor events know of it.
+///
+/// ```
+/// # cache_core::__private::block_on(async {
+/// use cache_core::{cache, peek};
+///
+/// #[cache(ttl = 300)]
+/// async fn square(n: u64) -> u64 { n * n }
+///
+/// assert_eq!(peek(square(3)).await, None);
+/// assert_eq!(square(3).await, 9);
+/// assert_eq!(peek(square(3)).await, Some(9));
+/// # });
+/// ```
+///
+/// Cancel safe as far as the future is: no body runs.
 pub async fn peek<F: Future>(call: F) -> Option<F::Output> {
     let modifier = Modifier::new(Mode::Peek);
     let scope = Arc::new(modifier.scope());
     let mut call = pin!(call);
-    poll_fn(
-        |cx| match scope::enter(Some(Arc::clone(&scope)), || call.as_mut().poll(cx)) {
-            Poll::Ready(out) => Poll::Ready(Some(out)),
-            Poll::Pending if lock(&modifier.found).target.is_some() => Poll::Ready(None),
-            Poll::Pending => Poll::Pending,
-        },
-    )
+    poll_fn(|cx| {
+        let polled = blocking::within(&scope, || call.as_mut().poll(cx));
+        match polled {
+            Some(polled) if !modifier.has_left() => polled.map(Some),
+            _ => Poll::Ready(None),
+        }
+    })
     .await
 }
 
@@ -255,14 +320,29 @@ pub async fn peek<F: Future>(call: F) -> Option<F::Output> {
 /// assert_eq!((nine, trace.tier), (9, Some("memory")));
 /// # });
 /// ```
+///
+/// Cancel safe as far as the call is.
 pub async fn explain<F: Future>(call: F) -> (F::Output, Trace) {
     let modifier = Modifier::new(Mode::Explain);
     let out = scope::within(modifier.scope(), call).await;
-    let trace = std::mem::take(&mut lock(&modifier.found).trace);
-    (out, trace)
+    (out, modifier.trace())
 }
 
 /// The address, key and tags of a call, without running its body or looking anything up.
+///
+/// ```
+/// # cache_core::__private::block_on(async {
+/// use cache_core::{cache, key_of};
+///
+/// #[cache(ttl = 300)]
+/// async fn square(n: u64) -> u64 { n * n }
+///
+/// let key = key_of(square(3)).await?;
+/// assert!(key.address.starts_with("square:"));
+/// # Ok::<(), cache_core::Error>(()) }).unwrap();
+/// ```
+///
+/// Cancel safe: it is through at its first poll.
 ///
 /// # Errors
 /// [`NoCachedCall`](crate::ErrorKind::NoCachedCall) if the future suspends or ends before it reaches a cached call,
@@ -287,6 +367,8 @@ pub async fn key_of<F: Future>(call: F) -> Result<Key, Error> {
 /// # Ok::<(), cache_core::Error>(()) }).unwrap();
 /// ```
 ///
+/// Cancel safe: dropped, it has invalidated the entry or has not.
+///
 /// # Errors
 /// [`NoCachedCall`](crate::ErrorKind::NoCachedCall) if the future suspends or ends before it reaches a cached call,
 /// [`Key`](crate::ErrorKind::Key) if its arguments cannot be a key.
@@ -303,7 +385,7 @@ pub(crate) async fn capture<F: Future>(call: F) -> Option<Result<Target, Error>>
     let scope = Arc::new(modifier.scope());
     let mut call = pin!(call);
     poll_fn(|cx| {
-        let _ = scope::enter(Some(Arc::clone(&scope)), || call.as_mut().poll(cx));
+        let _ = blocking::within(&scope, || call.as_mut().poll(cx));
         Poll::Ready(modifier.target())
     })
     .await

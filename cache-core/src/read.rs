@@ -127,11 +127,14 @@ fn find_with_care(encoder: &mut Encoder, callee: Callee) -> Result<Payload, Miss
         Ok(entry) => entry,
         Err(why) => return Err(Miss::new(encoder, callee, why, modifier)),
     };
-    entry.instance.stats.hit();
-    cache.0.events.tell(EventKind::Hit, || {
-        let name = Arc::clone(&cache.seat(callee.site).name);
-        (name, entry.address().into())
-    });
+    if mode != Some(Mode::Peek) {
+        entry.instance.stats.hit();
+        cache.0.events.tell(EventKind::Hit, || {
+            let name = Arc::clone(&cache.seat(callee.site).name);
+            (name, entry.address().into())
+        });
+    }
+    scope.count_kept();
     if let Some(frame) = &scope.frame {
         frame.report(entry.stamp(), entry.deps());
     }

@@ -24,10 +24,18 @@ pub(crate) struct Scope {
     pub(crate) modifier: Option<Arc<Modifier>>,
     /// Invalidations to hold back until it commits.
     pub(crate) transaction: Option<Arc<Queue>>,
-    /// Counts cached calls.
-    pub(crate) counter: Option<Arc<AtomicU64>>,
+    /// Counts the cached calls that are made here, not those inside them.
+    pub(crate) counter: Option<Arc<Counter>>,
     /// Nothing is looked up or stored.
     pub(crate) off: bool,
+}
+
+/// Cached calls, and what came of them.
+#[derive(Debug, Default)]
+pub(crate) struct Counter {
+    pub(crate) made: AtomicU64,
+    /// Those whose value is in the cache.
+    pub(crate) kept: AtomicU64,
 }
 
 thread_local! {
@@ -61,9 +69,14 @@ pub(crate) fn copy() -> Scope {
         .unwrap_or_default()
 }
 
-/// Whether this code is part of a transaction.
+/// Whether this code is part of a transaction that is under way.
 pub(crate) fn in_transaction() -> bool {
-    current().is_some_and(|scope| scope.transaction.is_some())
+    current().is_some_and(|scope| {
+        scope
+            .transaction
+            .as_ref()
+            .is_some_and(|queue| queue.is_open())
+    })
 }
 
 /// Runs `f` inside `scope`, or outside of all with `None`.
@@ -148,7 +161,8 @@ impl Frame {
 /// The scope of this code, to be carried into a spawned task or thread.
 ///
 /// A cached call made in a spawned task is otherwise unknown to the cached function that spawned it: what it depends
-/// on is not inherited, and a [`TestCache`](crate::TestCache) is not used there.
+/// on is not inherited, and a [`TestCache`](crate::TestCache) is not used there. A modifier is not carried: it is for a
+/// call that is made where it stands.
 ///
 /// ```
 /// # async fn load(id: u64) -> u64 { id }
@@ -164,7 +178,15 @@ pub struct ScopeHandle(Option<Arc<Scope>>);
 /// The scope that this code runs in; see [`ScopeHandle`].
 #[must_use]
 pub fn scope_handle() -> ScopeHandle {
-    ScopeHandle(current())
+    // A modifier waits here for the call that it is around; elsewhere nobody would.
+    let modifier = None;
+    ScopeHandle(current().map(|scope| match &scope.modifier {
+        None => scope,
+        Some(_) => Arc::new(Scope {
+            modifier,
+            ..Scope::clone(&scope)
+        }),
+    }))
 }
 
 impl ScopeHandle {
@@ -183,13 +205,24 @@ impl ScopeHandle {
 impl Scope {
     /// Whether nothing may be looked up or stored here.
     pub(crate) fn holds_back(&self) -> bool {
-        self.off || self.transaction.is_some()
+        self.off
+            || self
+                .transaction
+                .as_ref()
+                .is_some_and(|queue| queue.is_open())
     }
 
     /// Counts one cached call.
     pub(crate) fn count(&self) {
         if let Some(counter) = &self.counter {
-            counter.fetch_add(1, Ordering::Relaxed);
+            counter.made.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Counts one whose value is in the cache.
+    pub(crate) fn count_kept(&self) {
+        if let Some(counter) = &self.counter {
+            counter.kept.fetch_add(1, Ordering::Relaxed);
         }
     }
 }

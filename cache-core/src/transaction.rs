@@ -4,17 +4,15 @@ use std::future::Future;
 
 use crate::cache::Cache;
 use crate::index::Matcher;
+use crate::invalidate::Matchers;
 use crate::scope::{self, Scope};
 use crate::sync::{Arc, Mutex, lock};
-
-/// What one cache is to be told.
-type Held = (Cache, Vec<Matcher>);
 
 /// Invalidations that wait for a commit.
 #[derive(Debug)]
 pub(crate) struct Queue {
     /// Nothing when the transaction is over.
-    held: Mutex<Option<Vec<Held>>>,
+    held: Mutex<Option<Matchers>>,
     /// The transaction that this one is part of.
     outer: Option<Arc<Self>>,
 }
@@ -30,21 +28,18 @@ impl Queue {
                 None => Err(matchers),
             };
         };
-        let same = all
-            .iter_mut()
-            .find(|(other, _)| Arc::ptr_eq(&other.0, &cache.0));
-        match same {
-            Some((_, waiting)) => {
-                waiting.extend(matchers);
-                cache.0.index.fit(waiting);
-            }
-            None => all.push((cache.clone(), matchers)),
-        }
+        all.add(cache, matchers);
         Ok(())
     }
 
+    /// Whether this transaction, or one that it is part of, may still be rolled back.
+    pub(crate) fn is_open(&self) -> bool {
+        let open = lock(&self.held).is_some();
+        open || self.outer.as_ref().is_some_and(|outer| outer.is_open())
+    }
+
     /// Takes everything; nothing is held back afterwards.
-    fn end(&self) -> Vec<(Cache, Vec<Matcher>)> {
+    fn end(&self) -> Matchers {
         lock(&self.held).take().unwrap_or_default()
     }
 }
@@ -56,7 +51,7 @@ impl Open {
     fn new() -> (Self, Scope) {
         let outer = scope::copy();
         let queue = Arc::new(Queue {
-            held: Mutex::new(Some(Vec::new())),
+            held: Mutex::new(Some(Matchers::default())),
             outer: outer.transaction.clone(),
         });
         let scope = Scope {
@@ -66,12 +61,9 @@ impl Open {
         (Self(queue), scope)
     }
 
-    /// One record for all, and one per cache.
+    /// Inside an outer transaction they go on waiting.
     fn commit(self) {
-        for (cache, matchers) in self.0.end() {
-            // Inside an outer transaction they go on waiting.
-            cache.invalidate(matchers);
-        }
+        self.0.end().invalidate();
     }
 }
 

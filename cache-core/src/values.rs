@@ -45,6 +45,8 @@ fn own(address: &str) -> Dep {
 impl Cache {
     /// The value under an address, if there is one and it may be served.
     ///
+    /// Cancel safe: it changes nothing.
+    ///
     /// # Errors
     /// [`ErrorKind::Type`] if the value has another type.
     pub async fn get<T: CacheValue>(&self, address: &str) -> Result<Option<T>, Error> {
@@ -56,6 +58,8 @@ impl Cache {
     /// The cache cannot know when the value was read from its source. An invalidation between that read and this call
     /// does not reach it: prefer an annotated function, which takes its stamp before it reads.
     /// In a [transaction](Self::transaction) nothing is stored, and the old value is invalidated with the commit.
+    ///
+    /// Cancel safe: dropped, it has put the value or has not.
     ///
     /// # Errors
     /// [`ErrorKind::TooLarge`] if the value is larger than one entry may be, [`ErrorKind::Config`] for a `ttl` of zero.
@@ -70,6 +74,8 @@ impl Cache {
 
     /// Removes the value under an address, and everything that was computed from it.
     ///
+    /// Cancel safe: dropped, it has removed the value or has not.
+    ///
     /// # Errors
     /// None with memory alone; remote logs can fail.
     pub async fn remove(&self, address: &str) -> Result<Token, Error> {
@@ -77,6 +83,8 @@ impl Cache {
     }
 
     /// The values under many addresses, in their order; absent ones and those of another type are `None`.
+    ///
+    /// Cancel safe: it changes nothing.
     ///
     /// # Errors
     /// None with memory alone.
@@ -92,6 +100,8 @@ impl Cache {
 
     /// Puts many values.
     ///
+    /// Cancel safe: dropped, it has put some of the values, or all or none.
+    ///
     /// # Errors
     /// Those of [`set`](Self::set); values before the failing one are stored.
     pub async fn set_many<T: CacheValue + serde::Serialize>(
@@ -105,6 +115,8 @@ impl Cache {
     }
 
     /// Removes the values under many addresses, as one record.
+    ///
+    /// Cancel safe: dropped, it has removed all of them or none.
     ///
     /// # Errors
     /// None with memory alone; remote logs can fail.
@@ -247,6 +259,8 @@ impl Cache {
 /// # Ok::<(), cache_core::Error>(()) }).unwrap();
 /// ```
 ///
+/// Cancel safe, as that is.
+///
 /// # Errors
 /// As [`Cache::get`].
 pub async fn get<T: CacheValue>(address: &str) -> Result<Option<T>, Error> {
@@ -254,6 +268,8 @@ pub async fn get<T: CacheValue>(address: &str) -> Result<Option<T>, Error> {
 }
 
 /// [`Cache::set`] of the [current](crate::current) cache.
+///
+/// Cancel safe, as that is.
 ///
 /// # Errors
 /// As [`Cache::set`].
@@ -267,6 +283,8 @@ pub async fn set<T: CacheValue + serde::Serialize>(
 
 /// [`Cache::remove`] of the [current](crate::current) cache.
 ///
+/// Cancel safe, as that is.
+///
 /// # Errors
 /// As [`Cache::remove`].
 pub async fn remove(address: &str) -> Result<Token, Error> {
@@ -275,6 +293,8 @@ pub async fn remove(address: &str) -> Result<Token, Error> {
 
 /// [`Cache::get_many`] of the [current](crate::current) cache.
 ///
+/// Cancel safe, as that is.
+///
 /// # Errors
 /// As [`Cache::get_many`].
 pub async fn get_many<T: CacheValue>(addresses: &[&str]) -> Result<Vec<Option<T>>, Error> {
@@ -282,6 +302,8 @@ pub async fn get_many<T: CacheValue>(addresses: &[&str]) -> Result<Vec<Option<T>
 }
 
 /// [`Cache::set_many`] of the [current](crate::current) cache.
+///
+/// Cancel safe, as that is.
 ///
 /// # Errors
 /// As [`Cache::set_many`].

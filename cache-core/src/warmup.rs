@@ -1,6 +1,5 @@
 //! Calls to make at start-up, registered by `#[warmup_cache]`.
 
-use crate::sync::atomic::{AtomicU64, Ordering};
 use std::fmt;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
@@ -11,8 +10,9 @@ use futures_util::FutureExt;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
 use crate::cache::Cache;
-use crate::scope::{self, Scope};
+use crate::scope::{self, Counter, Scope};
 use crate::sync::Arc;
+use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// What one start-up call came to: nothing, or what its error says.
 pub type Outcome = Result<(), String>;
@@ -101,8 +101,9 @@ impl<'a> Warmup<'a> {
             };
             let name = format!("{}::{}", job.module, job.call);
             match result {
-                Ok(0) => report.untouched.push(name),
-                Ok(_) => report.warmed.push(name),
+                Ok(Reach::Nothing) => report.untouched.push(name),
+                Ok(Reach::Refused) => report.refused.push(name),
+                Ok(Reach::Kept) => report.warmed.push(name),
                 Err(why) => report.failed.push((name, why)),
             }
             if let Some(progress) = &self.progress {
@@ -115,10 +116,17 @@ impl<'a> Warmup<'a> {
     }
 }
 
+/// What a call reached in the cache.
+enum Reach {
+    Nothing,
+    Refused,
+    Kept,
+}
+
 impl Cache {
-    /// Makes one call; how many cached calls it reached.
-    async fn warm(&self, job: &'static WarmupJob) -> (&'static WarmupJob, Result<u64, String>) {
-        let counter = Arc::new(AtomicU64::new(0));
+    /// Makes one call.
+    async fn warm(&self, job: &'static WarmupJob) -> (&'static WarmupJob, Result<Reach, String>) {
+        let counter = Arc::new(Counter::default());
         let scope = Scope {
             cache: Some(self.clone()),
             counter: Some(Arc::clone(&counter)),
@@ -127,7 +135,14 @@ impl Cache {
         let call =
             AssertUnwindSafe(scope::within(scope, async { (job.run)().await })).catch_unwind();
         let result = match call.await {
-            Ok(outcome) => outcome.map(|()| counter.load(Ordering::Relaxed)),
+            Ok(outcome) => outcome.map(|()| {
+                let count = |calls: &AtomicU64| calls.load(Ordering::Relaxed);
+                match (count(&counter.made), count(&counter.kept)) {
+                    (0, _) => Reach::Nothing,
+                    (_, 0) => Reach::Refused,
+                    _ => Reach::Kept,
+                }
+            }),
             Err(payload) => Err(format!("panicked: {}", message(&*payload))),
         };
         (job, result)
@@ -148,6 +163,9 @@ fn message(payload: &(dyn std::any::Any + Send)) -> &str {
 pub struct WarmupReport {
     /// Calls that left their value in the cache, or found it there.
     pub warmed: Vec<String>,
+    /// Calls that reached cached functions and left nothing in the cache: `when` said no, there was nothing to keep, or
+    /// too much.
+    pub refused: Vec<String>,
     /// Calls that failed, and why.
     pub failed: Vec<(String, String)>,
     /// Calls that reached no cached function: `#[warmup_cache]` stands on something that is not cached.
@@ -167,6 +185,9 @@ impl fmt::Display for WarmupReport {
         )?;
         for (name, why) in &self.failed {
             write!(f, "\n  failed: {name}: {why}")?;
+        }
+        for name in &self.refused {
+            write!(f, "\n  kept nothing: {name}")?;
         }
         for name in &self.untouched {
             write!(f, "\n  touched no cache: {name}")?;

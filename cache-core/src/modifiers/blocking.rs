@@ -1,6 +1,9 @@
 //! What waits for something, for code that is not async. The modifiers take a closure that makes the call.
 //!
 //! `invalidate`, `peek` and `key_of` leave the body before it begins by unwinding from there, without a panic message.
+//! What the closure holds at the call is dropped on the way, and a `Mutex` whose guard is alive there is poisoned: give
+//! the call plain arguments.
+//!
 //! Under `panic = "abort"` they return [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported).
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -12,7 +15,7 @@ use crate::error::Error;
 use crate::global;
 use crate::scope::{self, Scope};
 use crate::shape::CacheValue;
-use crate::sync::{Arc, lock};
+use crate::sync::Arc;
 
 /// What the prologue of a call unwinds with.
 struct Left;
@@ -25,13 +28,18 @@ pub(crate) fn leave() -> ! {
 /// Whether a body can be left before it begins.
 pub(crate) const CAN_LEAVE: bool = cfg!(panic = "unwind");
 
-fn run<R>(modifier: &Arc<Modifier>, call: impl FnOnce() -> R) -> Option<R> {
-    let scope = Arc::new(modifier.scope());
-    match catch_unwind(AssertUnwindSafe(|| scope::enter(Some(scope), call))) {
+/// Runs `f` in a modifier's scope; nothing if a call inside was left.
+pub(super) fn within<R>(scope: &Arc<Scope>, f: impl FnOnce() -> R) -> Option<R> {
+    let scope = Some(Arc::clone(scope));
+    match catch_unwind(AssertUnwindSafe(|| scope::enter(scope, f))) {
         Ok(out) => Some(out),
         Err(payload) if payload.is::<Left>() => None,
         Err(payload) => resume_unwind(payload),
     }
+}
+
+fn run<R>(modifier: &Arc<Modifier>, call: impl FnOnce() -> R) -> Option<R> {
+    within(&Arc::new(modifier.scope()), call)
 }
 
 /// Runs the body, stores what it gives, and returns it; see [`refresh`](crate::refresh).
@@ -57,8 +65,7 @@ pub fn uncached<R>(f: impl FnOnce() -> R) -> R {
 pub fn explain<R>(call: impl FnOnce() -> R) -> (R, Trace) {
     let modifier = Modifier::new(Mode::Explain);
     let out = scope::enter(Some(Arc::new(modifier.scope())), call);
-    let trace = std::mem::take(&mut lock(&modifier.found).trace);
-    (out, trace)
+    (out, modifier.trace())
 }
 
 /// What is cached, without ever running the body: `None` for a miss; see [`peek`](crate::peek).

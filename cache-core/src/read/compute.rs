@@ -64,8 +64,10 @@ enum Stage {
         _edges: Option<Waiting<MemoryKey, Arc<Kept>>>,
     },
     Computing(Computation),
-    /// A modifier has what it wanted.
-    Parked,
+    /// A modifier has what it wanted, and whoever polls this should leave it.
+    Left,
+    /// There is a value, or none to come.
+    Done,
 }
 
 /// A body under way.
@@ -109,14 +111,6 @@ impl Driver {
         let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
         let mut cx = Context::from_waker(&waker);
         while self.poll(&mut cx, work).is_pending() {
-            if matches!(self.stage, Stage::Parked) {
-                if blocking::CAN_LEAVE {
-                    return;
-                }
-                // The body cannot be left: run it, for nothing.
-                self.stage = self.compute(None, false);
-                continue;
-            }
             std::thread::park();
         }
     }
@@ -124,8 +118,14 @@ impl Driver {
     pub(super) fn poll(&mut self, cx: &mut Context<'_>, work: &mut dyn Work) -> Poll<()> {
         loop {
             match &mut self.stage {
-                Stage::Parked => return Poll::Pending,
+                Stage::Done => return Poll::Pending,
+                Stage::Left => self.stage = self.leave(),
                 Stage::Begin => match self.begin(work) {
+                    Some(Stage::Left) => {
+                        self.stage = Stage::Left;
+                        cx.waker().wake_by_ref();
+                        return Poll::Pending;
+                    }
                     Some(stage) => self.stage = stage,
                     None => return Poll::Ready(()),
                 },
@@ -163,7 +163,26 @@ impl Driver {
             Stage::Computing(computation) => {
                 scope::enter(Some(Arc::clone(&computation.scope)), f);
             }
-            Stage::Begin | Stage::Waiting { .. } | Stage::Parked => f(),
+            Stage::Begin | Stage::Waiting { .. } | Stage::Left | Stage::Done => f(),
+        }
+    }
+
+    /// Polled although a modifier has what it wanted: somebody in between blocks on this call, or it has been kept for
+    /// later.
+    fn leave(&mut self) -> Stage {
+        let around = scope::current().and_then(|scope| scope.modifier.clone());
+        match (around, &self.ticket.modifier) {
+            (Some(around), Some(own)) if Arc::ptr_eq(&around, own) => {
+                if blocking::CAN_LEAVE {
+                    blocking::leave();
+                }
+                // For nothing.
+                self.compute(None, false)
+            }
+            _ => {
+                self.ticket.modifier = None;
+                Stage::Begin
+            }
         }
     }
 
@@ -194,7 +213,7 @@ impl Driver {
                         Some(why) => Err(Error::new(ErrorKind::Key, why.as_str())),
                     });
                 }
-                return Some(Stage::Parked);
+                return Some(Stage::Left);
             }
             // What a transaction has not committed must not be stored, whoever asks for it.
             Some(Mode::Refresh) if !broken && !held_back => {}
@@ -288,11 +307,18 @@ impl Driver {
         self.ticket.seat.counters.coalesced();
         self.tell(EventKind::Coalesced);
         self.report(entry.stamp(), entry.deps());
+        if let Some(scope) = &self.ticket.scope
+            && scope.counter.is_some()
+            // It may have been refused, and was given to those who waited all the same.
+            && self.ticket.cache.find(&self.ticket.key.as_lookup()).is_ok()
+        {
+            scope.count_kept();
+        }
         self.trace(|trace| {
             trace.coalesced = true;
             trace.stamp = Some(entry.stamp());
         });
-        self.stage = Stage::Parked;
+        self.stage = Stage::Done;
     }
 
     fn compute(&self, leader: Option<Leader<MemoryKey, Arc<Kept>>>, may_store: bool) -> Stage {
@@ -312,7 +338,7 @@ impl Driver {
             frame: Some(Arc::clone(&frame)),
             modifier: None,
             transaction: outer.and_then(|scope| scope.transaction.clone()),
-            counter: outer.and_then(|scope| scope.counter.clone()),
+            counter: None,
             off: outer.is_some_and(|scope| scope.off),
         };
         Stage::Computing(Computation {

@@ -90,7 +90,7 @@ impl Driver {
         self.block(&mut job);
         match job.out {
             Some(out) => out,
-            // Only a call that a modifier stops has no outcome.
+            // A driver that is through has an outcome.
             None => blocking::leave(),
         }
     }

@@ -174,6 +174,15 @@ mod gaps {
         let _ = tenant;
     }
 
+    pub(super) fn not_annotated(id: u64) -> u64 {
+        id
+    }
+
+    #[invalidate_cache(not_annotated(id))]
+    pub(super) fn mistyped_call(id: u64) {
+        let _ = id;
+    }
+
     #[invalidate_cache("gap-users:{id}")]
     pub(super) fn without_its_prefix(id: u64) {
         let _ = id;
@@ -229,6 +238,7 @@ fn findings(pick: impl Fn(&Finding) -> Option<(&String, String)>) -> Vec<String>
         gaps::kept(1);
         gaps::mistyped(1);
         gaps::mistyped_tag(1);
+        gaps::mistyped_call(1);
         gaps::without_its_prefix(1);
         gaps::right(1, 1);
         gaps::right_by_pattern();
@@ -260,6 +270,7 @@ fn an_invalidation_that_matches_nothing_is_found() {
         found,
         [
             "::mistyped resource:gap-user:{id}",
+            "::mistyped_call not_annotated(…)",
             "::mistyped_tag tag:gap-tenants:{tenant}",
             "::one_segment_too_few query:gap-deep:x{id}",
             "::one_segment_too_few tag:gap-tenant:{id}:all",

@@ -14,6 +14,7 @@ mod identity;
 mod input;
 mod invalidation;
 mod lifetimes;
+mod modifiers;
 mod observing;
 mod patterns;
 mod regression;

@@ -3,7 +3,7 @@
 use cache_core::__private::block_on;
 use cache_core::{
     TestCache, blocking, bypass, cache, cache_resource, explain, invalidate, invalidate_cache,
-    invalidate_tag, key_of, peek, refresh, uncached,
+    invalidate_tag, key_of, peek, refresh, scope_handle, uncached,
 };
 
 use crate::runs::{Gate, Hand, run, runs, start};
@@ -135,6 +135,60 @@ fn an_inner_transaction_waits_for_the_outer_one() {
         });
         assert_eq!((outer, block_on(account(1))), (Ok(()), 2));
     });
+}
+
+#[test]
+fn an_invalidation_has_its_place_in_the_log_from_the_commit_on() {
+    let test = start();
+    test.enter(|| {
+        let before = blocking::invalidate_tag("accounts").unwrap();
+        let waiting = test.cache().transaction_blocking(|| {
+            let waiting = blocking::invalidate_tag("accounts").unwrap();
+            assert_eq!(waiting.position(), None);
+            assert_eq!(blocking::clear().unwrap().position(), None);
+            Ok::<_, ()>(waiting)
+        });
+        let after = blocking::invalidate_tag("accounts").unwrap();
+        assert!(waiting.unwrap().position().is_none() && before < after);
+        let sequence = |token: cache_core::Token| token.position().unwrap().sequence;
+        assert_eq!((sequence(before), sequence(after)), (1, 3));
+    });
+}
+
+#[test]
+fn a_scope_that_outlives_its_transaction_caches_again() {
+    for end in [Some(Ok(())), Some(Err(())), None] {
+        let test = start();
+        let carried = std::cell::RefCell::new(Vec::new());
+        let gate = Gate::default();
+        let mut work = Hand::new(test.cache().transaction(async {
+            let inner = test.cache().transaction_blocking(|| {
+                carried.borrow_mut().push(scope_handle());
+                Ok::<_, ()>(())
+            });
+            inner.unwrap();
+            carried.borrow_mut().push(scope_handle());
+            gate.pass().await;
+            end.unwrap_or(Ok(()))
+        }));
+        assert!(work.poll().is_pending());
+        for scope in &*carried.borrow() {
+            assert_ne!(scope.enter(|| sync(1)), scope.enter(|| sync(1)), "open");
+        }
+        if end.is_some() {
+            gate.open();
+            assert!(work.poll().is_ready());
+        }
+        drop(work);
+        for scope in carried.into_inner() {
+            scope.enter(|| {
+                assert_eq!((sync(1), sync(1)), (5, 5));
+                blocking::set("by hand", 1_u64, std::time::Duration::MAX).unwrap();
+                assert_eq!(blocking::get::<u64>("by hand").unwrap(), Some(1));
+            });
+        }
+        assert_eq!(test.enter(|| sync(1)), 5);
+    }
 }
 
 #[cache]

@@ -7,11 +7,15 @@ use std::time::Duration;
 use cache_core::__private::block_on;
 use cache_core::{TestCache, WarmupReport, cache, cache_result, warmup_cache};
 
+use futures_util::future::join;
+
 use crate::runs::{Hand, pause, run, runs, start};
 
 thread_local! {
     static UNDER_WAY: Cell<usize> = const { Cell::new(0) };
     static MOST: Cell<usize> = const { Cell::new(0) };
+    /// How slow `even` is.
+    static PAUSES: Cell<usize> = const { Cell::new(0) };
 }
 
 #[warmup_cache(country = "DE")]
@@ -84,7 +88,23 @@ async fn several(ids: &[u64]) -> u64 {
     sum
 }
 
-const JOBS: usize = 13;
+#[warmup_cache(id = 1)]
+#[warmup_cache(id = 2)]
+#[cache(when = |value| value % 2 == 0)]
+async fn even(id: u64) -> u64 {
+    for _ in 0..PAUSES.get() {
+        pause().await;
+    }
+    inner(id + 100).await - 100
+}
+
+#[warmup_cache]
+#[cache_result]
+fn nothing() -> Result<Option<u64>, String> {
+    Ok(None)
+}
+
+const JOBS: usize = 16;
 
 fn names(list: &[String]) -> Vec<&str> {
     let mut names: Vec<_> = list
@@ -115,11 +135,13 @@ fn a_warm_up_reports_what_came_of_each_call() {
             "cities(\"IT\")",
             "cities(\"PL\")",
             "cities(\"PT\")",
+            "even(2)",
             "several(&[1,2])",
             "sync()"
         ]
     );
     assert_eq!(names(&report.untouched), ["untouched()"]);
+    assert_eq!(names(&report.refused), ["even(1)", "nothing()"]);
     let mut failed = report.failed.clone();
     failed.sort();
     let failed: Vec<_> = failed
@@ -142,12 +164,16 @@ fn a_warm_up_reports_what_came_of_each_call() {
         ]
     );
     assert_eq!(
-        report.warmed.len() + report.untouched.len() + report.failed.len(),
+        report.warmed.len() + report.untouched.len() + report.refused.len() + report.failed.len(),
         JOBS
     );
 
     let text = report.to_string();
-    assert!(text.starts_with("8 warmed, 4 failed in "), "{text}");
+    assert!(text.starts_with("9 warmed, 4 failed in "), "{text}");
+    assert!(
+        text.contains("\n  kept nothing: behaviour::warmup::even(1)"),
+        "{text}"
+    );
     assert!(
         text.contains("\n  failed: behaviour::warmup::failing(): no such table"),
         "{text}"
@@ -221,7 +247,7 @@ fn progress_is_told_after_each_call() {
         told.into_inner().unwrap(),
         (1..=JOBS).map(|n| (n, JOBS)).collect::<Vec<_>>()
     );
-    assert_eq!(report.warmed.len(), 8);
+    assert_eq!(report.warmed.len(), 9);
 }
 
 #[test]
@@ -234,6 +260,18 @@ fn a_warm_up_that_is_dropped_leaves_what_it_stored() {
     drop(warming);
     UNDER_WAY.set(0);
     let stored = test.cache().stats().total.stores;
-    assert!((1..8).contains(&stored), "{stored}");
-    assert_eq!(names(&warm(&test).warmed).len(), 8, "and blocks nobody");
+    assert!((1..11).contains(&stored), "{stored}");
+    assert_eq!(names(&warm(&test).warmed).len(), 9, "and blocks nobody");
+}
+
+#[test]
+fn who_waits_for_a_value_that_is_not_kept_is_not_warm() {
+    let test = start();
+    PAUSES.set(100);
+    let warming = test.cache().warmup().concurrency(JOBS).run();
+    let (values, report) = block_on(join(join(test.run(even(1)), test.run(even(2))), warming));
+    assert_eq!(values, (1, 2));
+    assert_eq!(test.cache().stats().total.coalesced, 2);
+    assert!(names(&report.warmed).contains(&"even(2)"));
+    assert_eq!(names(&report.refused), ["even(1)", "nothing()"]);
 }

@@ -18,8 +18,7 @@ use crate::time;
 impl Driver {
     /// The body has given its value.
     pub(super) fn finish(&mut self, work: &mut dyn Work) {
-        let Stage::Computing(computation) = std::mem::replace(&mut self.stage, Stage::Parked)
-        else {
+        let Stage::Computing(computation) = std::mem::replace(&mut self.stage, Stage::Done) else {
             return;
         };
         let Some(class) = work.class() else { return };
@@ -163,6 +162,9 @@ impl Driver {
             return;
         }
         self.tell(EventKind::Stored);
+        if let Some(scope) = &self.ticket.scope {
+            scope.count_kept();
+        }
         self.trace(|trace| trace.stored = true);
     }
 
