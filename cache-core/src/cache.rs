@@ -106,14 +106,8 @@ impl Cache {
     }
 
     pub(crate) fn from_config(config: Config) -> Self {
-        // Unique among the generations of one process's life; time is used for nothing else.
-        let generation = std::time::SystemTime::now()
-            .duration_since(std::time::UNIX_EPOCH)
-            .map_or(1, |since| {
-                u64::try_from(since.as_millis()).unwrap_or(1).max(1)
-            });
         let start = Position {
-            generation,
+            generation: generation(),
             sequence: 0,
         };
         let events = config.events.clone();
@@ -362,6 +356,19 @@ impl Cache {
         }
         Token(position)
     }
+}
+
+/// A number for the log of a new cache: no two caches of a process share one, and a later process has greater ones.
+fn generation() -> u64 {
+    static LAST: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(1, |since| u64::try_from(since.as_millis()).unwrap_or(1));
+    let next = |last: u64| now.max(last + 1);
+    LAST.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| {
+        Some(next(last))
+    })
+    .map_or(now, next)
 }
 
 /// The place in the log of an invalidation.

@@ -9,11 +9,11 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use crate::position::Position;
-use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Arc, Mutex, lock};
 
 #[cfg(not(loom))]
@@ -33,12 +33,18 @@ const LONG_TURN: u32 = 8;
 
 type Shard<K, V> = HashMap<K, Arc<Flight<V>>, foldhash::fast::RandomState>;
 
+/// A number that no other computation of this process has, in whatever cache: one may be part of another cache's.
+pub(crate) fn next_id() -> u64 {
+    // Not loom's, which a static cannot hold: nothing is ordered by it.
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
 /// The flights of one cache: `K` tells them apart, `V` is what waiters are given.
 #[derive(Debug)]
 pub(crate) struct Flights<K, V> {
     shards: [Mutex<Shard<K, V>>; SHARDS],
     waits: Mutex<Waits>,
-    ids: AtomicU64,
 }
 
 /// One running computation.
@@ -122,13 +128,7 @@ impl<K: Hash + Eq + Clone, V: Clone> Flights<K, V> {
         Self {
             shards: std::array::from_fn(|_| Mutex::new(HashMap::default())),
             waits: Mutex::new(Waits::default()),
-            ids: AtomicU64::new(1),
         }
-    }
-
-    /// A number that no other computation has.
-    pub(crate) fn next_id(&self) -> u64 {
-        self.ids.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Joins the flight of `key`, if it is `joinable`, or else leads a new one in its place. A flight that is overdue has
@@ -179,7 +179,7 @@ impl<K: Hash + Eq + Clone, V: Clone> Flights<K, V> {
         };
         let turn = state.lead(patience);
         let flight = Arc::new(Flight {
-            id: self.next_id(),
+            id: next_id(),
             stamp: stamp(),
             state: Mutex::new(state),
         });

@@ -11,7 +11,7 @@ use crate::cache::Started;
 use crate::entry::{Class, Head, Kept};
 use crate::error::{Error, ErrorKind};
 use crate::events::EventKind;
-use crate::flight::{Leader, Role, Status, Waiter, Waiting};
+use crate::flight::{self, Leader, Role, Status, Waiter, Waiting};
 use crate::index::{Dep, Deps};
 use crate::modifiers::{Mode, Target, Trace, blocking};
 use crate::position::Position;
@@ -48,8 +48,7 @@ impl Drop for Driver {
     fn drop(&mut self) {
         if let Stage::Computing(computation) = &self.stage {
             let used = computation.frame.take();
-            let stamp = used.stamp.unwrap_or(computation.stamp);
-            self.report(stamp, used.deps.as_slice());
+            self.report(used.stamp, used.deps.as_slice());
         }
     }
 }
@@ -72,7 +71,6 @@ struct Computation {
     frame: Arc<Frame>,
     scope: Arc<Scope>,
     started: Started,
-    stamp: Position,
     may_store: bool,
 }
 
@@ -296,13 +294,13 @@ impl Driver {
         let outer = self.ticket.scope.as_deref();
         let id = leader
             .as_ref()
-            .map_or_else(|| cache.0.flights.next_id(), |leader| leader.flight().id);
+            .map_or_else(flight::next_id, |leader| leader.flight().id);
         // The stamp is what the log was when the computation began, never later.
         let stamp = leader
             .as_ref()
             .map_or_else(|| cache.0.index.applied(), |leader| leader.flight().stamp);
         let parent = outer.and_then(|scope| scope.frame.clone());
-        let frame = Arc::new(Frame::new(id, parent, cache.0.config.max_deps));
+        let frame = Arc::new(Frame::new(id, parent, stamp, cache.0.config.max_deps));
         let scope = Scope {
             cache: outer.and_then(|scope| scope.cache.clone()),
             frame: Some(Arc::clone(&frame)),
@@ -316,7 +314,6 @@ impl Driver {
             frame,
             scope: Arc::new(scope),
             started: cache.started(),
-            stamp,
             may_store,
         })
     }
@@ -332,7 +329,6 @@ impl Driver {
             leader,
             frame,
             started,
-            stamp,
             may_store,
             ..
         } = computation;
@@ -344,9 +340,8 @@ impl Driver {
         self.trace(|trace| trace.cost = Some(Duration::from_nanos(cost_ns)));
 
         let used = frame.take();
-        let stamp = used.stamp.map_or(stamp, |inner| inner.min(stamp));
         // Before the user's rules, which may panic. Its own dependencies were told when it began.
-        self.report(stamp, used.deps.as_slice());
+        self.report(used.stamp, used.deps.as_slice());
         let mut keep = Keep::default();
         if may_store && class == Class::Value {
             work.judge(&mut keep);
@@ -361,7 +356,7 @@ impl Driver {
             // What has no name could not be invalidated, and neither could what is computed from it.
             Position::ZERO
         } else {
-            stamp
+            used.stamp
         };
         self.report(stamp, &own[self.target.own.len()..]);
 
