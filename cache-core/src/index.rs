@@ -74,6 +74,8 @@ struct Record {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Verdict {
     pub(crate) valid: bool,
+    /// Whether records since the stamp are forgotten: nobody knows.
+    pub(crate) forgotten: bool,
     /// The version at which this was found.
     pub(crate) version: u64,
     /// Up to where the log had been applied.
@@ -167,12 +169,14 @@ impl Index {
     /// Whether a value that began at `stamp` and depends on `deps` may be served.
     pub(crate) fn check(&self, stamp: Position, deps: &[Dep]) -> Verdict {
         let state = read(&self.state);
+        let forgotten = stamp < state.floor;
         let valid = stamp != Position::ZERO
-            && state.floor <= stamp
+            && !forgotten
             && stamp <= state.applied
             && deps.iter().all(|dep| state.newest(dep, stamp) <= stamp);
         Verdict {
             valid,
+            forgotten,
             version: self.version.load(Ordering::Relaxed),
             applied: state.applied,
         }

@@ -364,9 +364,18 @@ impl Driver {
         let expires = self
             .lifetime(class, &keep, cost_ns, may_store)
             .and_then(|ttl| {
+                if !verdict.valid {
+                    return Err(if stamp == Position::ZERO {
+                        RefusalReason::Untracked
+                    } else if verdict.forgotten {
+                        RefusalReason::Forgotten
+                    } else {
+                        RefusalReason::Invalidated
+                    });
+                }
                 // A refresh that began later has replaced what this one was asked for.
-                if !verdict.valid || leader.as_ref().is_some_and(Leader::superseded) {
-                    return Err(RefusalReason::Invalidated);
+                if leader.as_ref().is_some_and(Leader::superseded) {
+                    return Err(RefusalReason::Superseded);
                 }
                 let expires = time::deadline(started.at, ttl);
                 if expires <= cache.now() {
@@ -402,7 +411,14 @@ impl Driver {
                 self.refuse(reason);
                 let refreshed = may_store && self.ticket.mode() == Some(Mode::Refresh);
                 if refreshed
-                    && !matches!(reason, RefusalReason::Failed | RefusalReason::Invalidated)
+                    && !matches!(
+                        reason,
+                        RefusalReason::Failed
+                            | RefusalReason::Invalidated
+                            | RefusalReason::Superseded
+                            | RefusalReason::Forgotten
+                            | RefusalReason::Untracked
+                    )
                 {
                     // Whoever asked for it has seen that the old value is none any more.
                     self.ticket
