@@ -14,10 +14,12 @@ use crate::policy::{Policy, Ttl};
 use crate::position::Position;
 use crate::scope::{self, Scope};
 use crate::site::Site;
-use crate::stats::{MissReason, SiteCounters, Stats};
+use crate::stats::{MissReason, RefusalReason, SiteCounters, Stats};
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Arc, RwLock, read, write};
-use crate::tier::memory::{CapacityRing, Departure, Lookup, MemoryKey, MemoryTier, Resident};
+use crate::tier::memory::{
+    CapacityRing, Departure, Lookup, MemoryKey, MemoryTier, Refused, Resident,
+};
 
 mod ghosts;
 use ghosts::Ghosts;
@@ -285,20 +287,27 @@ impl Cache {
         usize::try_from(self.0.memory.max_entry_bytes()).unwrap_or(usize::MAX)
     }
 
-    /// Stores an entry that was weighed up to `limit`, in place of any other of its key; whether it is small enough.
-    pub(crate) fn insert(&self, entry: &Arc<Kept>, limit: usize) -> bool {
+    /// Stores an entry that was weighed up to `limit`, in place of any older one of its key.
+    ///
+    /// # Errors
+    /// Why it was not stored. Then there is no older one either.
+    pub(crate) fn insert(&self, entry: &Arc<Kept>, limit: usize) -> Result<(), RefusalReason> {
         let weight = entry.weight();
         if weight > limit as u64 {
             // The tier may have been given more room since, and this is not what the entry weighs.
-            self.0.memory.remove(&entry.key().as_lookup());
-            return false;
+            self.0
+                .memory
+                .remove_older(&entry.key().as_lookup(), entry.ordinal());
+            return Err(RefusalReason::TooLarge);
         }
         entry.stats.stored(weight);
-        let stored = self.0.memory.insert(Arc::clone(entry)).is_ok();
-        if !stored {
+        self.0.memory.insert(Arc::clone(entry)).map_err(|refused| {
             entry.stats.not_stored(weight);
-        }
-        stored
+            match refused {
+                Refused::TooLarge { .. } => RefusalReason::TooLarge,
+                Refused::Superseded => RefusalReason::Superseded,
+            }
+        })
     }
 
     /// The bound of waiting for another's computation of this function.

@@ -45,6 +45,7 @@ pub(crate) struct More {
     /// Its own key, address and tags first.
     deps: Deps,
     began: u64,
+    ordinal: u64,
     cost_ns: u64,
     weight: u64,
     ring: Option<Arc<CapacityRing>>,
@@ -61,6 +62,8 @@ pub struct Head {
     pub(crate) stats: Arc<SiteCounters>,
     pub(crate) deps: Deps,
     pub(crate) began: u64,
+    /// The number of its computation, or of its being put: the greater, the later that began.
+    pub(crate) ordinal: u64,
     pub(crate) cost_ns: u64,
     pub(crate) ring: Option<Arc<CapacityRing>>,
     pub(crate) index: Arc<Index>,
@@ -89,6 +92,7 @@ impl Head {
                 sequence: AtomicU64::new(self.stamp.sequence),
                 deps: self.deps,
                 began: self.began,
+                ordinal: self.ordinal,
                 cost_ns: self.cost_ns,
                 weight,
                 ring: self.ring,
@@ -186,6 +190,9 @@ impl Resident for Kept {
     fn dead(&self) -> bool {
         !self.is_checked(self.more.index.version()) && !self.is_valid()
     }
+    fn ordinal(&self) -> u64 {
+        self.more.ordinal
+    }
     fn ring(&self) -> Option<&CapacityRing> {
         self.more.ring.as_deref()
     }
@@ -207,6 +214,7 @@ mod tests {
             stats: Arc::default(),
             deps: Box::default(),
             began: 0,
+            ordinal: 0,
             cost_ns: 0,
             ring: None,
             index: Arc::new(Index::new(Position::ZERO, 1)),

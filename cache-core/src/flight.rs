@@ -65,6 +65,8 @@ struct State<V> {
     leaders: usize,
     /// How many leaders were overdue.
     takeovers: u32,
+    /// Who waits, or has joined to do so.
+    waiters: usize,
     /// Whether another flight of this key has begun since.
     superseded: bool,
     wakers: Vec<Option<Waker>>,
@@ -162,6 +164,7 @@ impl<K: Hash + Eq + Clone, V: Clone> Flights<K, V> {
                 state.takeovers += 1;
                 return lead(flight, state.lead(patience));
             }
+            state.waiters += 1;
             return Role::Wait(Waiter {
                 flight: Arc::clone(flight),
                 slot: None,
@@ -172,6 +175,7 @@ impl<K: Hash + Eq + Clone, V: Clone> Flights<K, V> {
             deadline: None,
             leaders: 0,
             takeovers: 0,
+            waiters: 0,
             superseded: false,
             wakers: Vec::new(),
             free: Vec::new(),
@@ -227,10 +231,7 @@ impl<K: Hash + Eq + Clone, V: Clone> Leader<K, V> {
 
     /// Whether anybody waits.
     pub(crate) fn has_waiters(&self) -> bool {
-        let state = lock(&self.flight.state);
-        // Beside the leaders, the map has one; those who have just joined have one and no waker yet.
-        Arc::strong_count(&self.flight) > state.leaders + 1
-            || state.wakers.iter().any(Option::is_some)
+        lock(&self.flight.state).waiters > 0
     }
 
     /// Whether another flight of this key has begun since, because this one may not be joined.
@@ -331,13 +332,14 @@ impl<V: Clone + Send + Sync + 'static> Waiter<V> {
 
 impl<V> Drop for Waiter<V> {
     fn drop(&mut self) {
-        if let Some(slot) = self.slot {
-            let mut state = lock(&self.flight.state);
-            let waker = state.wakers.get_mut(slot).and_then(Option::take);
+        let mut state = lock(&self.flight.state);
+        state.waiters -= 1;
+        let waker = self.slot.and_then(|slot| {
             state.free.push(slot);
-            drop(state);
-            drop(waker);
-        }
+            state.wakers.get_mut(slot).and_then(Option::take)
+        });
+        drop(state);
+        drop(waker);
     }
 }
 

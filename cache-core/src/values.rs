@@ -6,6 +6,7 @@ use crate::cache::{Cache, Token};
 use crate::entry::{Class, Head};
 use crate::error::{Error, ErrorKind};
 use crate::events::EventKind;
+use crate::flight;
 use crate::global;
 use crate::index::{Dep, Matcher};
 use crate::key::{Digest, Identity};
@@ -195,17 +196,20 @@ impl Cache {
             stats: Arc::clone(&seat.counters),
             deps: Box::new([own(address)]),
             began: now,
+            ordinal: flight::next_id(),
             cost_ns: 0,
             ring: None,
             index: Arc::clone(&self.0.index),
         };
-        if !self.insert(&head.with(Arc::new(value), weight), limit) {
-            seat.counters.refusal(RefusalReason::TooLarge);
-            self.0
-                .events
-                .tell(EventKind::Refused(RefusalReason::TooLarge), || {
-                    (Arc::clone(&seat.name), address.into())
-                });
+        if let Err(reason) = self.insert(&head.with(Arc::new(value), weight), limit) {
+            seat.counters.refusal(reason);
+            self.0.events.tell(EventKind::Refused(reason), || {
+                (Arc::clone(&seat.name), address.into())
+            });
+            if reason == RefusalReason::Superseded {
+                // As if the other value had been put a moment later.
+                return Ok(());
+            }
             return Err(Error::new(
                 ErrorKind::TooLarge,
                 format!(

@@ -70,6 +70,8 @@ struct Computation {
     leader: Option<Leader<MemoryKey, Arc<Kept>>>,
     frame: Arc<Frame>,
     scope: Arc<Scope>,
+    /// Less than that of every computation that begins later; co-leaders of a flight have each their own.
+    ordinal: u64,
     started: Started,
     may_store: bool,
 }
@@ -292,9 +294,8 @@ impl Driver {
     fn compute(&self, leader: Option<Leader<MemoryKey, Arc<Kept>>>, may_store: bool) -> Stage {
         let cache = &self.ticket.cache;
         let outer = self.ticket.scope.as_deref();
-        let id = leader
-            .as_ref()
-            .map_or_else(flight::next_id, |leader| leader.flight().id);
+        let ordinal = flight::next_id();
+        let id = leader.as_ref().map_or(ordinal, |leader| leader.flight().id);
         // The stamp is what the log was when the computation began, never later.
         let stamp = leader
             .as_ref()
@@ -313,6 +314,7 @@ impl Driver {
             leader,
             frame,
             scope: Arc::new(scope),
+            ordinal,
             started: cache.started(),
             may_store,
         })
@@ -328,6 +330,7 @@ impl Driver {
         let Computation {
             leader,
             frame,
+            ordinal,
             started,
             may_store,
             ..
@@ -373,7 +376,8 @@ impl Driver {
                         RefusalReason::Invalidated
                     });
                 }
-                // A refresh that began later has replaced what this one was asked for.
+                // A refresh that began later has replaced what this one was asked for, stored or not. Where the flight does
+                // not know of it, the tier does.
                 if leader.as_ref().is_some_and(Leader::superseded) {
                     return Err(RefusalReason::Superseded);
                 }
@@ -394,6 +398,7 @@ impl Driver {
             stats: counters,
             deps,
             began: started.at,
+            ordinal,
             cost_ns,
             ring: self.ticket.seat.ring.clone(),
             index: Arc::clone(&cache.0.index),
@@ -410,22 +415,10 @@ impl Driver {
             (Err(reason), _) => {
                 self.refuse(reason);
                 let refreshed = may_store && self.ticket.mode() == Some(Mode::Refresh);
-                if refreshed
-                    && !matches!(
-                        reason,
-                        RefusalReason::Failed
-                            | RefusalReason::Invalidated
-                            | RefusalReason::Superseded
-                            | RefusalReason::Forgotten
-                            | RefusalReason::Untracked
-                    )
-                {
+                if refreshed && reason != RefusalReason::Failed {
                     // Whoever asked for it has seen that the old value is none any more.
-                    self.ticket
-                        .cache
-                        .0
-                        .memory
-                        .remove(&self.ticket.key.as_lookup());
+                    let lookup = self.ticket.key.as_lookup();
+                    cache.0.memory.remove_older(&lookup, ordinal);
                 }
             }
             // An `Err` with an `err_ttl` whose error cannot be kept does not compile.
@@ -476,9 +469,8 @@ impl Driver {
     }
 
     fn store(&self, entry: &Arc<Kept>, limit: usize) {
-        if !self.ticket.cache.insert(entry, limit) {
-            self.refuse(RefusalReason::TooLarge);
-            return;
+        if let Err(reason) = self.ticket.cache.insert(entry, limit) {
+            return self.refuse(reason);
         }
         self.tell(EventKind::Stored);
         self.trace(|trace| trace.stored = true);

@@ -244,6 +244,7 @@ fn head() -> Head {
         stats: Arc::default(),
         deps: Box::default(),
         began: 0,
+        ordinal: 0,
         cost_ns: 0,
         ring: None,
         index: Arc::new(Index::new(Position::ZERO, 1)),

@@ -20,6 +20,7 @@ fn entry_of(index: &Arc<Index>, stamp: Position, checked: u64, value: u64, tag: 
         stats: Arc::default(),
         deps: Box::new([Dep::tag(tag)]),
         began: 0,
+        ordinal: 0,
         cost_ns: 0,
         ring: None,
         index: Arc::clone(index),

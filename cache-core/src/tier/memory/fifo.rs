@@ -117,7 +117,12 @@ impl<R: Resident + ?Sized> Shard<R> {
         }
     }
 
-    fn insert(&mut self, slot: Slot<R>, departed: &mut Departed<R>) {
+    fn insert(&mut self, slot: Slot<R>) -> Result<Departed<R>, Slot<R>> {
+        let resident = self.find(slot.entry.key());
+        if resident.is_some_and(|place| place.entry.ordinal() > slot.entry.ordinal()) {
+            return Err(slot);
+        }
+        let mut departed = Departed::new();
         let hash = slot.entry.key().hashed();
         let token = Token {
             hash,
@@ -139,7 +144,8 @@ impl<R: Resident + ?Sized> Shard<R> {
         };
         self.table.insert_unique(hash, place, |place| place.hash);
         self.queue(main).push(token, weight);
-        self.evict(departed);
+        self.evict(&mut departed);
+        Ok(departed)
     }
 
     fn remove_if<P: Probe>(
@@ -312,10 +318,8 @@ impl<R: Resident + ?Sized> Engine<R> for Fifo<R> {
             .map(Place::slot)
     }
 
-    fn insert(&self, slot: Slot<R>) -> Departed<R> {
-        let mut departed = Departed::new();
-        write(self.shard(slot.entry.key().hashed())).insert(slot, &mut departed);
-        departed
+    fn insert(&self, slot: Slot<R>) -> Result<Departed<R>, Slot<R>> {
+        write(self.shard(slot.entry.key().hashed())).insert(slot)
     }
 
     fn remove_if<P: Probe>(
