@@ -40,6 +40,8 @@ pub(super) struct Driver {
     since: Option<Instant>,
     /// Values that were gone.
     gone: u32,
+    /// Computations that have polled this call and did not begin it.
+    others: Vec<Arc<Frame>>,
 }
 
 impl Drop for Driver {
@@ -91,6 +93,7 @@ impl Driver {
             stage: Stage::Begin,
             since: None,
             gone: 0,
+            others: Vec::new(),
         })
     }
 
@@ -118,6 +121,7 @@ impl Driver {
     }
 
     pub(super) fn poll(&mut self, cx: &mut Context<'_>, work: &mut dyn Work) -> Poll<()> {
+        self.meet_poller();
         loop {
             match &mut self.stage {
                 Stage::Parked => return Poll::Pending,
@@ -167,10 +171,8 @@ impl Driver {
     fn begin(&mut self, work: &mut dyn Work) -> Option<Stage> {
         let mode = self.ticket.mode();
         let broken = self.ticket.broken.is_some();
-        if let Some(frame) = self.frame().filter(|_| mode != Some(Mode::Capture)) {
-            // Before there is a value: a call that fails, is left or gives nothing is something to depend on, too.
-            let now = self.ticket.cache.0.index.applied();
-            frame.report(if broken { Position::ZERO } else { now }, &self.target.own);
+        if self.frame().is_some() && mode != Some(Mode::Capture) {
+            self.report_call();
         }
         if self.since.is_none() && !matches!(mode, Some(Mode::Capture | Mode::Peek)) {
             self.tell(EventKind::Miss(self.ticket.why));
@@ -343,7 +345,7 @@ impl Driver {
         self.trace(|trace| trace.cost = Some(Duration::from_nanos(cost_ns)));
 
         let used = frame.take();
-        // Before the user's rules, which may panic. Its own dependencies were told when it began.
+        // Before the user's rules, which may panic. Its own dependencies were told before.
         self.report(used.stamp, used.deps.as_slice());
         let mut keep = Keep::default();
         if may_store && class == Class::Value {
@@ -482,14 +484,39 @@ impl Driver {
         self.trace(|trace| trace.refused = Some(reason));
     }
 
-    /// Tells the computation that this call is part of.
+    /// Tells the computations that this call is part of.
     fn report(&self, stamp: Position, deps: &[Dep]) {
-        if let Some(frame) = self.frame() {
+        let others = self.others.iter().map(Arc::as_ref);
+        for frame in self.frame().into_iter().chain(others) {
             frame.report(stamp, deps);
         }
     }
 
-    /// The computation that this call is part of.
+    /// Before there is a value: a call that fails, is left or gives nothing is something to depend on, too.
+    fn report_call(&self) {
+        let stamp = match self.ticket.broken {
+            None => self.ticket.cache.0.index.applied(),
+            Some(_) => Position::ZERO,
+        };
+        self.report(stamp, &self.target.own);
+    }
+
+    /// A future that is shared is begun by one computation and polled by others, each of which depends on it.
+    fn meet_poller(&mut self) {
+        let Some(frame) = scope::current().and_then(|scope| scope.frame.clone()) else {
+            return;
+        };
+        let mut known = self
+            .frame()
+            .into_iter()
+            .chain(self.others.iter().map(Arc::as_ref));
+        if !known.any(|known| std::ptr::eq(known, &*frame)) {
+            self.others.push(frame);
+            self.report_call();
+        }
+    }
+
+    /// The computation that began this call.
     fn frame(&self) -> Option<&Frame> {
         self.ticket.scope.as_ref()?.frame.as_deref()
     }
