@@ -210,6 +210,13 @@ impl<V> Flight<V> {
     }
 }
 
+#[cfg(not(loom))]
+impl<V: Send> alarm::Sleeper for Flight<V> {
+    fn ring(&self) {
+        self.wake(lock(&self.state));
+    }
+}
+
 /// The caller who computes. Dropping it tells the waiters that there will be no result.
 #[derive(Debug)]
 pub(crate) struct Leader<K: Hash + Eq + Clone, V: Clone> {
@@ -314,15 +321,8 @@ impl<V: Clone + Send + Sync + 'static> Waiter<V> {
         drop(old); // it may be the last owner of a task, and that the owner of a waiter of this flight
         #[cfg(not(loom))]
         if let Some(deadline) = deadline {
-            let flight = Arc::downgrade(&self.flight);
-            alarm::set(
-                deadline,
-                Box::new(move || {
-                    if let Some(flight) = flight.upgrade() {
-                        flight.wake(lock(&flight.state));
-                    }
-                }),
-            );
+            let flight: std::sync::Weak<Flight<V>> = Arc::downgrade(&self.flight);
+            alarm::set(deadline, flight);
         }
         #[cfg(loom)]
         let _ = deadline;
