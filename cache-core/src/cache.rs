@@ -40,7 +40,6 @@ pub(crate) struct Parts {
     pub(crate) events: Events,
     sites: RwLock<Vec<Option<Arc<Seat>>>>,
     ghosts: Arc<Ghosts>,
-    start: Position,
 }
 
 /// What one cache knows about one function.
@@ -142,7 +141,6 @@ impl Cache {
             events,
             sites: RwLock::default(),
             ghosts,
-            start,
             config,
         }))
     }
@@ -178,8 +176,7 @@ impl Cache {
             .iter()
             .map(|seat| seat.counters.read(seat.name.to_string()))
             .collect();
-        let invalidations = self.0.index.applied().sequence - self.0.start.sequence;
-        Stats::new(functions, invalidations, self.0.memory.max_bytes())
+        Stats::new(functions, self.0.index.records(), self.0.memory.max_bytes())
     }
 
     /// Changes the bound of the memory tier while it runs; what no longer fits is evicted.

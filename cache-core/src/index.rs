@@ -91,6 +91,9 @@ pub(crate) struct Index {
     state: RwLock<State>,
 }
 
+/// Not 0, which is that of an entry that was never found valid.
+const FIRST_VERSION: u64 = 1;
+
 #[derive(Debug)]
 struct State {
     floor: Position,
@@ -121,7 +124,7 @@ impl Index {
     /// An index whose log begins at `start`.
     pub(crate) fn new(start: Position, max_records: usize) -> Self {
         Self {
-            version: AtomicU64::new(1),
+            version: AtomicU64::new(FIRST_VERSION),
             max_records: max_records.max(1),
             state: RwLock::new(State {
                 floor: start,
@@ -140,6 +143,11 @@ impl Index {
     pub(crate) fn version(&self) -> u64 {
         // Acquire, with the release in `append`: whoever sees the version sees the record.
         self.version.load(Ordering::Acquire)
+    }
+
+    /// How many records have been applied.
+    pub(crate) fn records(&self) -> u64 {
+        self.version() - FIRST_VERSION
     }
 
     /// Up to where the log has been applied: the stamp of a computation that begins now.
