@@ -40,6 +40,8 @@ pub(crate) struct Parts {
     pub(crate) events: Events,
     sites: RwLock<Vec<Option<Arc<Seat>>>>,
     ghosts: Arc<Ghosts>,
+    /// Whether a cached function has asked for a value without a function.
+    pub(crate) values_used: AtomicBool,
 }
 
 /// What one cache knows about one function.
@@ -141,6 +143,7 @@ impl Cache {
             events,
             sites: RwLock::default(),
             ghosts,
+            values_used: AtomicBool::new(false),
             config,
         }))
     }
