@@ -14,10 +14,12 @@ use crate::policy::{Policy, Ttl};
 use crate::position::Position;
 use crate::scope::{self, Scope};
 use crate::site::Site;
-use crate::stats::{MissReason, SiteCounters, Stats};
+use crate::stats::{MissReason, RefusalReason, SiteCounters, Stats};
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Arc, RwLock, read, write};
-use crate::tier::memory::{CapacityRing, Departure, Lookup, MemoryKey, MemoryTier, Resident};
+use crate::tier::memory::{
+    CapacityRing, Departure, Lookup, MemoryKey, MemoryTier, Refused, Resident,
+};
 
 mod ghosts;
 use ghosts::Ghosts;
@@ -38,7 +40,8 @@ pub(crate) struct Parts {
     pub(crate) events: Events,
     sites: RwLock<Vec<Option<Arc<Seat>>>>,
     ghosts: Arc<Ghosts>,
-    start: Position,
+    /// Whether a cached function has asked for a value without a function.
+    pub(crate) values_used: AtomicBool,
 }
 
 /// What one cache knows about one function.
@@ -118,14 +121,8 @@ impl Cache {
     }
 
     pub(crate) fn from_config(config: Config) -> Self {
-        // Unique among the generations of one process's life; time is used for nothing else.
-        let generation = std::time::SystemTime::now()
-            .duration_since(std::time::UNIX_EPOCH)
-            .map_or(1, |since| {
-                u64::try_from(since.as_millis()).unwrap_or(1).max(1)
-            });
         let start = Position {
-            generation,
+            generation: generation(),
             sequence: 0,
         };
         let events = config.events.clone();
@@ -158,7 +155,7 @@ impl Cache {
             events,
             sites: RwLock::default(),
             ghosts,
-            start,
+            values_used: AtomicBool::new(false),
             config,
         }))
     }
@@ -194,8 +191,7 @@ impl Cache {
             .iter()
             .map(|seat| seat.counters.read(seat.name.to_string()))
             .collect();
-        let invalidations = self.0.index.applied().sequence - self.0.start.sequence;
-        Stats::new(functions, invalidations, self.0.memory.max_bytes())
+        Stats::new(functions, self.0.index.records(), self.0.memory.max_bytes())
     }
 
     /// Changes the bound of the memory tier while it runs; what no longer fits is evicted.
@@ -303,20 +299,26 @@ impl Cache {
         usize::try_from(self.0.memory.max_entry_bytes()).unwrap_or(usize::MAX)
     }
 
-    /// Stores an entry that was weighed up to `limit`, in place of any other of its key; whether it is small enough.
-    pub(crate) fn insert(&self, entry: &Arc<Kept>, limit: usize) -> bool {
+    /// Stores an entry that was weighed up to `limit`, in place of any older one of its key.
+    ///
+    /// # Errors
+    /// Why it was not stored. Then there is no older one either.
+    pub(crate) fn insert(&self, entry: &Arc<Kept>, limit: usize) -> Result<(), RefusalReason> {
         let weight = entry.weight();
         if weight > limit as u64 {
             // The tier may have been given more room since, and this is not what the entry weighs.
-            self.0.memory.remove(&entry.key());
-            return false;
+            self.0.memory.remove_older(&entry.key(), entry.ordinal());
+            return Err(RefusalReason::TooLarge);
         }
-        entry.instance.stats.stored(weight);
-        let stored = self.0.memory.insert(Arc::clone(entry)).is_ok();
-        if !stored {
-            entry.instance.stats.not_stored(weight);
-        }
-        stored
+        let stats = &entry.instance.stats;
+        stats.stored(weight);
+        self.0.memory.insert(Arc::clone(entry)).map_err(|refused| {
+            stats.not_stored(weight);
+            match refused {
+                Refused::TooLarge { .. } => RefusalReason::TooLarge,
+                Refused::Superseded => RefusalReason::Superseded,
+            }
+        })
     }
 
     /// The bound of waiting for another's computation of this function.
@@ -375,6 +377,19 @@ impl Cache {
         }
         Token(Some(position))
     }
+}
+
+/// A number for the log of a new cache: no two caches of a process share one, and a later process has greater ones.
+fn generation() -> u64 {
+    static LAST: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(1, |since| u64::try_from(since.as_millis()).unwrap_or(1));
+    let next = |last: u64| now.max(last + 1);
+    LAST.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| {
+        Some(next(last))
+    })
+    .map_or(now, next)
 }
 
 /// The place in the log of an invalidation, if it has one by now: one that waits for the commit of a

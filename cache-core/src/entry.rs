@@ -59,6 +59,7 @@ pub(crate) struct More {
     /// Its own key, address and tags first.
     deps: Deps,
     began: u64,
+    ordinal: u64,
     cost_ns: u64,
     weight: u64,
 }
@@ -73,6 +74,8 @@ pub struct Head {
     pub(crate) expires: u64,
     pub(crate) deps: Deps,
     pub(crate) began: u64,
+    /// The number of its computation, or of its being put: the greater, the later that began.
+    pub(crate) ordinal: u64,
     pub(crate) cost_ns: u64,
 }
 
@@ -106,6 +109,7 @@ impl Head {
                 sequence: AtomicU64::new(self.stamp.sequence),
                 deps: self.deps,
                 began: self.began,
+                ordinal: self.ordinal,
                 cost_ns: self.cost_ns,
                 weight,
             }),
@@ -198,6 +202,9 @@ impl Resident for Kept {
     fn dead(&self) -> bool {
         !self.is_checked(self.instance.index.version()) && !self.is_valid()
     }
+    fn ordinal(&self) -> u64 {
+        self.more.ordinal
+    }
     fn ring(&self) -> Option<&CapacityRing> {
         self.instance.ring.as_deref()
     }
@@ -224,6 +231,7 @@ mod tests {
             expires: 0,
             deps: Box::default(),
             began: 0,
+            ordinal: 0,
             cost_ns: 0,
         };
         head.with(Arc::new(1_u8), value_weight).weight()

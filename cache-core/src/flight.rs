@@ -9,11 +9,11 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use crate::position::Position;
-use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Arc, Mutex, lock};
 
 #[cfg(not(loom))]
@@ -33,12 +33,18 @@ const LONG_TURN: u32 = 8;
 
 type Shard<K, V> = HashMap<K, Arc<Flight<V>>, foldhash::fast::RandomState>;
 
+/// A number that no other computation of this process has, in whatever cache: one may be part of another cache's.
+pub(crate) fn next_id() -> u64 {
+    // Not loom's, which a static cannot hold: nothing is ordered by it.
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
 /// The flights of one cache: `K` tells them apart, `V` is what waiters are given.
 #[derive(Debug)]
 pub(crate) struct Flights<K, V> {
     shards: [Mutex<Shard<K, V>>; SHARDS],
     waits: Mutex<Waits>,
-    ids: AtomicU64,
 }
 
 /// One running computation.
@@ -59,6 +65,8 @@ struct State<V> {
     leaders: usize,
     /// How many leaders were overdue.
     takeovers: u32,
+    /// Who waits, or has joined to do so.
+    waiters: usize,
     /// Whether another flight of this key has begun since.
     superseded: bool,
     wakers: Vec<Option<Waker>>,
@@ -122,13 +130,7 @@ impl<K: Hash + Eq + Clone, V: Clone> Flights<K, V> {
         Self {
             shards: std::array::from_fn(|_| Mutex::new(HashMap::default())),
             waits: Mutex::new(Waits::default()),
-            ids: AtomicU64::new(1),
         }
-    }
-
-    /// A number that no other computation has.
-    pub(crate) fn next_id(&self) -> u64 {
-        self.ids.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Joins the flight of `key`, if it is `joinable`, or else leads a new one in its place. A flight that is overdue has
@@ -162,6 +164,7 @@ impl<K: Hash + Eq + Clone, V: Clone> Flights<K, V> {
                 state.takeovers += 1;
                 return lead(flight, state.lead(patience));
             }
+            state.waiters += 1;
             return Role::Wait(Waiter {
                 flight: Arc::clone(flight),
                 slot: None,
@@ -172,6 +175,7 @@ impl<K: Hash + Eq + Clone, V: Clone> Flights<K, V> {
             deadline: None,
             leaders: 0,
             takeovers: 0,
+            waiters: 0,
             superseded: false,
             wakers: Vec::new(),
             free: Vec::new(),
@@ -179,7 +183,7 @@ impl<K: Hash + Eq + Clone, V: Clone> Flights<K, V> {
         };
         let turn = state.lead(patience);
         let flight = Arc::new(Flight {
-            id: self.next_id(),
+            id: next_id(),
             stamp: stamp(),
             state: Mutex::new(state),
         });
@@ -206,6 +210,13 @@ impl<V> Flight<V> {
     }
 }
 
+#[cfg(not(loom))]
+impl<V: Send> alarm::Sleeper for Flight<V> {
+    fn ring(&self) {
+        self.wake(lock(&self.state));
+    }
+}
+
 /// The caller who computes. Dropping it tells the waiters that there will be no result.
 #[derive(Debug)]
 pub(crate) struct Leader<K: Hash + Eq + Clone, V: Clone> {
@@ -227,10 +238,7 @@ impl<K: Hash + Eq + Clone, V: Clone> Leader<K, V> {
 
     /// Whether anybody waits.
     pub(crate) fn has_waiters(&self) -> bool {
-        let state = lock(&self.flight.state);
-        // Beside the leaders, the map has one; those who have just joined have one and no waker yet.
-        Arc::strong_count(&self.flight) > state.leaders + 1
-            || state.wakers.iter().any(Option::is_some)
+        lock(&self.flight.state).waiters > 0
     }
 
     /// Whether another flight of this key has begun since, because this one may not be joined.
@@ -313,15 +321,8 @@ impl<V: Clone + Send + Sync + 'static> Waiter<V> {
         drop(old); // it may be the last owner of a task, and that the owner of a waiter of this flight
         #[cfg(not(loom))]
         if let Some(deadline) = deadline {
-            let flight = Arc::downgrade(&self.flight);
-            alarm::set(
-                deadline,
-                Box::new(move || {
-                    if let Some(flight) = flight.upgrade() {
-                        flight.wake(lock(&flight.state));
-                    }
-                }),
-            );
+            let flight: std::sync::Weak<Flight<V>> = Arc::downgrade(&self.flight);
+            alarm::set(deadline, flight);
         }
         #[cfg(loom)]
         let _ = deadline;
@@ -331,13 +332,14 @@ impl<V: Clone + Send + Sync + 'static> Waiter<V> {
 
 impl<V> Drop for Waiter<V> {
     fn drop(&mut self) {
-        if let Some(slot) = self.slot {
-            let mut state = lock(&self.flight.state);
-            let waker = state.wakers.get_mut(slot).and_then(Option::take);
+        let mut state = lock(&self.flight.state);
+        state.waiters -= 1;
+        let waker = self.slot.and_then(|slot| {
             state.free.push(slot);
-            drop(state);
-            drop(waker);
-        }
+            state.wakers.get_mut(slot).and_then(Option::take)
+        });
+        drop(state);
+        drop(waker);
     }
 }
 

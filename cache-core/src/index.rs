@@ -77,6 +77,8 @@ struct Record {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Verdict {
     pub(crate) valid: bool,
+    /// Whether records since the stamp are forgotten: nobody knows.
+    pub(crate) forgotten: bool,
     /// The version at which this was found.
     pub(crate) version: u64,
     /// Up to where the log had been applied.
@@ -91,6 +93,9 @@ pub(crate) struct Index {
     max_matchers: usize,
     state: RwLock<State>,
 }
+
+/// Not 0, which is that of an entry that was never found valid.
+const FIRST_VERSION: u64 = 1;
 
 #[derive(Debug)]
 struct State {
@@ -124,7 +129,7 @@ impl Index {
     /// An index whose log begins at `start`.
     pub(crate) fn new(start: Position, max_matchers: usize) -> Self {
         Self {
-            version: AtomicU64::new(1),
+            version: AtomicU64::new(FIRST_VERSION),
             max_matchers: max_matchers.max(1),
             state: RwLock::new(State {
                 floor: start,
@@ -144,6 +149,11 @@ impl Index {
     pub(crate) fn version(&self) -> u64 {
         // Acquire, with the release in `append`: whoever sees the version sees the record.
         self.version.load(Ordering::Acquire)
+    }
+
+    /// How many records have been applied.
+    pub(crate) fn records(&self) -> u64 {
+        self.version() - FIRST_VERSION
     }
 
     /// Up to where the log has been applied: the stamp of a computation that begins now.
@@ -180,12 +190,14 @@ impl Index {
     /// Whether a value that began at `stamp` and depends on `deps` may be served.
     pub(crate) fn check(&self, stamp: Position, deps: &[Dep]) -> Verdict {
         let state = read(&self.state);
+        let forgotten = stamp < state.floor;
         let valid = stamp != Position::ZERO
-            && state.floor <= stamp
+            && !forgotten
             && stamp <= state.applied
             && deps.iter().all(|dep| state.newest(dep, stamp) <= stamp);
         Verdict {
             valid,
+            forgotten,
             version: self.version.load(Ordering::Relaxed),
             applied: state.applied,
         }

@@ -120,16 +120,26 @@ pub(crate) struct Frame {
 #[derive(Debug, Default)]
 pub(crate) struct Used {
     pub(crate) deps: DepSet,
-    /// The oldest stamp among the values used.
-    pub(crate) stamp: Option<Position>,
+    /// The oldest stamp among its own and those of the values used.
+    pub(crate) stamp: Position,
 }
 
 impl Frame {
-    pub(crate) fn new(id: u64, parent: Option<Arc<Self>>, max_deps: usize) -> Self {
+    /// A computation that begins with this stamp.
+    pub(crate) fn new(
+        id: u64,
+        parent: Option<Arc<Self>>,
+        stamp: Position,
+        max_deps: usize,
+    ) -> Self {
+        let used = Used {
+            deps: DepSet::default(),
+            stamp,
+        };
         Self {
             id,
             parent,
-            used: Mutex::default(),
+            used: Mutex::new(used),
             max_deps,
         }
     }
@@ -137,7 +147,12 @@ impl Frame {
     /// A cached call inside this computation gave a value with this stamp and these dependencies.
     pub(crate) fn report(&self, stamp: Position, deps: &[Dep]) {
         let mut used = lock(&self.used);
-        used.stamp = Some(used.stamp.map_or(stamp, |oldest| oldest.min(stamp)));
+        used.stamp = if stamp.generation == used.stamp.generation {
+            used.stamp.min(stamp)
+        } else {
+            // A value of another cache: what invalidates it is in that one's log, and would never be seen in this one's.
+            Position::ZERO
+        };
         used.deps.extend(deps, self.max_deps);
     }
 

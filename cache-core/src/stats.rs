@@ -27,7 +27,7 @@ pub enum MissReason {
 
 impl MissReason {
     /// All of them, in the order of their counters.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: &'static [Self] = &[
         Self::Absent,
         Self::Expired,
         Self::Invalidated,
@@ -35,6 +35,9 @@ impl MissReason {
         Self::Type,
         Self::Bypass,
     ];
+
+    /// How many there are.
+    pub(crate) const COUNT: usize = Self::ALL.len();
 
     /// The reason in one word.
     #[must_use]
@@ -71,11 +74,19 @@ pub enum RefusalReason {
     Expired,
     /// The call was told not to store.
     Bypass,
+    /// A computation that began later has given its value, or is a `refresh`.
+    Superseded,
+    /// More was invalidated while it was being computed than is remembered
+    /// ([`index_max_records`](crate::Builder::index_max_records)): perhaps the value, too.
+    Forgotten,
+    /// It was computed from what cannot be invalidated here: a value of another cache, or a call whose arguments are no
+    /// key.
+    Untracked,
 }
 
 impl RefusalReason {
     /// All of them, in the order of their counters.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: &'static [Self] = &[
         Self::Failed,
         Self::Absent,
         Self::When,
@@ -84,9 +95,15 @@ impl RefusalReason {
         Self::Invalidated,
         Self::Expired,
         Self::Bypass,
+        Self::Superseded,
+        Self::Forgotten,
+        Self::Untracked,
     ];
 
-    /// The reason in one word.
+    /// How many there are.
+    const COUNT: usize = Self::ALL.len();
+
+    /// The reason in a word or two.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -98,15 +115,18 @@ impl RefusalReason {
             Self::Invalidated => "invalidated",
             Self::Expired => "expired",
             Self::Bypass => "bypass",
+            Self::Superseded => "superseded",
+            Self::Forgotten => "forgotten",
+            Self::Untracked => "untracked",
         }
     }
 }
 
 macro_rules! counts {
-    ($(#[$doc:meta])* $name:ident, $reason:ty, $n:literal) => {
+    ($(#[$doc:meta])* $name:ident, $reason:ty) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-        pub struct $name([u64; $n]);
+        pub struct $name([u64; <$reason>::COUNT]);
         impl $name {
             /// How often for this reason.
             #[must_use]
@@ -124,7 +144,7 @@ macro_rules! counts {
         }
         impl serde::Serialize for $name {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_map(self.iter().map(|(reason, count)| (reason.as_str(), count)))
+                serializer.collect_map(self.iter())
             }
         }
         impl fmt::Display for $name {
@@ -142,11 +162,11 @@ macro_rules! counts {
 }
 counts! {
     /// Misses by reason.
-    MissCounts, MissReason, 6
+    MissCounts, MissReason
 }
 counts! {
     /// Values that were not stored, by reason.
-    RefusalCounts, RefusalReason, 8
+    RefusalCounts, RefusalReason
 }
 
 /// What happened to one function, or to all together.
@@ -312,5 +332,18 @@ fn bytes(count: u64) -> String {
         0..1_024 => format!("{count} B"),
         1_024..1_048_576 => format!("{:.1} KiB", count as f64 / 1_024.0),
         _ => format!("{:.1} MiB", count as f64 / 1_048_576.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MissReason, RefusalReason};
+
+    #[test]
+    fn every_reason_has_the_counter_of_its_place() {
+        let misses = MissReason::ALL.iter().map(|reason| *reason as usize);
+        assert!(misses.eq(0..MissReason::COUNT));
+        let refusals = RefusalReason::ALL.iter().map(|reason| *reason as usize);
+        assert!(refusals.eq(0..RefusalReason::COUNT));
     }
 }

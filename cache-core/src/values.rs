@@ -7,15 +7,17 @@ use crate::cache::{Cache, Content, Token};
 use crate::entry::{Class, Head};
 use crate::error::{Error, ErrorKind};
 use crate::events::EventKind;
+use crate::flight;
 use crate::global;
 use crate::index::{Dep, Matcher};
-use crate::key::{Digest, Identity};
+use crate::key::{Digest, Identity, KeyDigest};
 use crate::policy::Preset;
 use crate::scope;
 use crate::shape::CacheValue;
 use crate::site::{Site, Spec};
 use crate::stats::{MissReason, RefusalReason};
 use crate::sync::Arc;
+use crate::sync::atomic::Ordering;
 use crate::tier::memory::{Lookup, MemoryKey};
 use crate::time;
 
@@ -28,17 +30,25 @@ fn key(address: &str) -> MemoryKey {
     Lookup::whole(TypeId::of::<Values>(), address.as_bytes()).to_key()
 }
 
+/// What the value itself depends on.
 fn own(address: &str) -> Dep {
+    Dep::entry(digest("values", address), address.into())
+}
+
+/// What those depend on who have asked for the value: not on the one that was there, nor on there being none, but on
+/// whatever is there.
+fn answer(address: &str) -> KeyDigest {
+    digest("answers", address)
+}
+
+fn digest(function: &str, address: &str) -> KeyDigest {
     let identity = Identity {
-        function: "values",
+        function,
         type_arguments: "",
         version: 0,
         schema: 0,
     };
-    Dep::entry(
-        Digest::new(None, &identity, address.as_bytes()).short(),
-        address.into(),
-    )
+    Digest::new(None, &identity, address.as_bytes()).short()
 }
 
 /// Values without a function.
@@ -53,7 +63,8 @@ impl Cache {
         self.look(address)
     }
 
-    /// Puts a value under an address, for `ttl` (`Duration::MAX`: until it is invalidated or evicted).
+    /// Puts a value under an address, for `ttl` (`Duration::MAX`: until it is invalidated or evicted). What cached
+    /// functions made of the value before is invalidated.
     ///
     /// The cache cannot know when the value was read from its source. An invalidation between that read and this call
     /// does not reach it: prefer an annotated function, which takes its stamp before it reads.
@@ -131,17 +142,23 @@ impl Cache {
         let seat = self.seat(&SITE);
         let scope = scope::current();
         let held_back = scope.as_ref().is_some_and(|scope| scope.holds_back());
+        let frame = scope.as_ref().and_then(|scope| scope.frame.as_ref());
+        if frame.is_some() {
+            // Before the look, so that whoever replaces what is found there knows.
+            self.0.values_used.store(true, Ordering::SeqCst);
+        }
         let found = if held_back {
             Err(MissReason::Bypass)
         } else {
             self.find(&key(address).as_lookup())
         };
-        if let Some(frame) = scope.as_ref().and_then(|scope| scope.frame.as_ref()) {
+        if let Some(frame) = frame {
             // A value that is not there, or held back, is something to depend on, too.
-            match &found {
-                Ok(entry) => frame.report(entry.stamp(), entry.deps()),
-                Err(_) => frame.report(self.0.index.applied(), &[own(address)]),
-            }
+            let stamp = match &found {
+                Ok(entry) => entry.stamp(),
+                Err(_) => self.0.index.applied(),
+            };
+            frame.report(stamp, &[Dep::entry(answer(address), address.into())]);
         }
         match found {
             Ok(entry) => match entry.payload().downcast_ref::<T>() {
@@ -213,15 +230,24 @@ impl Cache {
             expires: time::deadline(now, ttl),
             deps: Box::new([own(address)]),
             began: now,
+            ordinal: flight::next_id(),
             cost_ns: 0,
         };
-        if !self.insert(&head.with(Arc::new(value), weight), limit) {
-            seat.counters.refusal(RefusalReason::TooLarge);
-            self.0
-                .events
-                .tell(EventKind::Refused(RefusalReason::TooLarge), || {
-                    (Arc::clone(&seat.name), address.into())
-                });
+        let stored = self.insert(&head.with(Arc::new(value), weight), limit);
+        // After it: whoever asks from now on finds it. A record is worth much where many values are put, so there is none
+        // while no cached function asks for values.
+        if self.0.values_used.load(Ordering::SeqCst) {
+            self.invalidate(vec![Matcher::Key(answer(address), address.into())]);
+        }
+        if let Err(reason) = stored {
+            seat.counters.refusal(reason);
+            self.0.events.tell(EventKind::Refused(reason), || {
+                (Arc::clone(&seat.name), address.into())
+            });
+            if reason == RefusalReason::Superseded {
+                // As if the other value had been put a moment later.
+                return Ok(());
+            }
             return Err(Error::new(
                 ErrorKind::TooLarge,
                 format!(

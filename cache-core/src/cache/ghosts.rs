@@ -6,6 +6,10 @@ use crate::stats::MissReason;
 
 const SLOTS: usize = 8_192;
 
+/// The bits of a slot that hold a reason and one more, so that an empty slot is nobody's. The others are the hash's.
+const REASON: u64 = 15;
+const _: () = assert!(MissReason::COUNT < REASON as usize);
+
 /// The last departures, as many as do not share a slot. 64 KiB.
 pub(super) struct Ghosts(Box<[AtomicU64]>);
 
@@ -20,7 +24,7 @@ impl Ghosts {
 
     pub(super) fn remember(&self, hash: u64, reason: MissReason) {
         if let Some(slot) = self.slot(hash) {
-            slot.store((hash & !7) | (reason as u64 + 1), Ordering::Relaxed);
+            slot.store((hash & !REASON) | (reason as u64 + 1), Ordering::Relaxed);
         }
     }
 
@@ -30,11 +34,11 @@ impl Ghosts {
             return MissReason::Absent;
         };
         let found = slot.load(Ordering::Relaxed);
-        if found & 7 == 0 || found & !7 != hash & !7 {
+        if found & REASON == 0 || found & !REASON != hash & !REASON {
             return MissReason::Absent;
         }
         slot.store(0, Ordering::Relaxed);
-        let at = (found & 7) as usize - 1;
+        let at = (found & REASON) as usize - 1;
         MissReason::ALL
             .get(at)
             .copied()

@@ -11,7 +11,7 @@ use crate::cache::Started;
 use crate::entry::{Instance, Kept};
 use crate::error::{Error, ErrorKind};
 use crate::events::EventKind;
-use crate::flight::{Leader, Role, Status, Waiter, Waiting};
+use crate::flight::{self, Leader, Role, Status, Waiter, Waiting};
 use crate::index::Dep;
 use crate::modifiers::{Mode, Target, Trace, blocking};
 use crate::position::Position;
@@ -42,6 +42,8 @@ pub(super) struct Driver {
     since: Option<Instant>,
     /// Values that were gone.
     gone: u32,
+    /// Computations that have polled this call and did not begin it.
+    others: Vec<Arc<Frame>>,
 }
 
 impl Drop for Driver {
@@ -50,8 +52,7 @@ impl Drop for Driver {
     fn drop(&mut self) {
         if let Stage::Computing(computation) = &self.stage {
             let used = computation.frame.take();
-            let stamp = used.stamp.unwrap_or(computation.stamp);
-            self.report(stamp, used.deps.as_slice());
+            self.report(used.stamp, used.deps.as_slice());
         }
     }
 }
@@ -75,8 +76,9 @@ struct Computation {
     leader: Option<Leader<MemoryKey, Arc<Kept>>>,
     frame: Arc<Frame>,
     scope: Arc<Scope>,
+    /// Less than that of every computation that begins later; co-leaders of a flight have each their own.
+    ordinal: u64,
     started: Started,
-    stamp: Position,
     may_store: bool,
 }
 
@@ -97,6 +99,7 @@ impl Driver {
             stage: Stage::Begin,
             since: None,
             gone: 0,
+            others: Vec::new(),
         })
     }
 
@@ -116,6 +119,7 @@ impl Driver {
     }
 
     pub(super) fn poll(&mut self, cx: &mut Context<'_>, work: &mut dyn Work) -> Poll<()> {
+        self.meet_poller();
         loop {
             match &mut self.stage {
                 Stage::Done => return Poll::Pending,
@@ -190,10 +194,8 @@ impl Driver {
     fn begin(&mut self, work: &mut dyn Work) -> Option<Stage> {
         let mode = self.ticket.mode();
         let broken = self.ticket.broken.is_some();
-        if let Some(frame) = self.frame().filter(|_| mode != Some(Mode::Capture)) {
-            // Before there is a value: a call that fails, is left or gives nothing is something to depend on, too.
-            let now = self.ticket.cache.0.index.applied();
-            frame.report(if broken { Position::ZERO } else { now }, &self.target.own);
+        if self.frame().is_some() && mode != Some(Mode::Capture) {
+            self.report_call();
         }
         if self.since.is_none() && !matches!(mode, Some(Mode::Capture | Mode::Peek)) {
             self.tell(EventKind::Miss(self.ticket.why));
@@ -324,15 +326,14 @@ impl Driver {
     fn compute(&self, leader: Option<Leader<MemoryKey, Arc<Kept>>>, may_store: bool) -> Stage {
         let cache = &self.ticket.cache;
         let outer = self.ticket.scope.as_deref();
-        let id = leader
-            .as_ref()
-            .map_or_else(|| cache.0.flights.next_id(), |leader| leader.flight().id);
+        let ordinal = flight::next_id();
+        let id = leader.as_ref().map_or(ordinal, |leader| leader.flight().id);
         // The stamp is what the log was when the computation began, never later.
         let stamp = leader
             .as_ref()
             .map_or_else(|| cache.0.index.applied(), |leader| leader.flight().stamp);
         let parent = outer.and_then(|scope| scope.frame.clone());
-        let frame = Arc::new(Frame::new(id, parent, cache.0.config.max_deps));
+        let frame = Arc::new(Frame::new(id, parent, stamp, cache.0.config.max_deps));
         let scope = Scope {
             cache: outer.and_then(|scope| scope.cache.clone()),
             frame: Some(Arc::clone(&frame)),
@@ -345,20 +346,45 @@ impl Driver {
             leader,
             frame,
             scope: Arc::new(scope),
+            ordinal,
             started: cache.started(),
-            stamp,
             may_store,
         })
     }
 
-    /// Tells the computation that this call is part of.
+    /// Tells the computations that this call is part of.
     fn report(&self, stamp: Position, deps: &[Dep]) {
-        if let Some(frame) = self.frame() {
+        let others = self.others.iter().map(Arc::as_ref);
+        for frame in self.frame().into_iter().chain(others) {
             frame.report(stamp, deps);
         }
     }
 
-    /// The computation that this call is part of.
+    /// Before there is a value: a call that fails, is left or gives nothing is something to depend on, too.
+    fn report_call(&self) {
+        let stamp = match self.ticket.broken {
+            None => self.ticket.cache.0.index.applied(),
+            Some(_) => Position::ZERO,
+        };
+        self.report(stamp, &self.target.own);
+    }
+
+    /// A future that is shared is begun by one computation and polled by others, each of which depends on it.
+    fn meet_poller(&mut self) {
+        let Some(frame) = scope::current().and_then(|scope| scope.frame.clone()) else {
+            return;
+        };
+        let mut known = self
+            .frame()
+            .into_iter()
+            .chain(self.others.iter().map(Arc::as_ref));
+        if !known.any(|known| std::ptr::eq(known, &*frame)) {
+            self.others.push(frame);
+            self.report_call();
+        }
+    }
+
+    /// The computation that began this call.
     fn frame(&self) -> Option<&Frame> {
         self.ticket.scope.as_ref()?.frame.as_deref()
     }

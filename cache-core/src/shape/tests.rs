@@ -252,6 +252,7 @@ fn head() -> Head {
         expires: 0,
         deps: Box::default(),
         began: 0,
+        ordinal: 0,
         cost_ns: 0,
     }
 }

@@ -90,8 +90,8 @@ impl Sharded {
 #[derive(Debug, Default)]
 pub(crate) struct SiteCounters {
     hits: Sharded,
-    misses: [AtomicU64; 6],
-    refusals: [AtomicU64; 8],
+    misses: [AtomicU64; MissReason::COUNT],
+    refusals: [AtomicU64; RefusalReason::COUNT],
     coalesced: AtomicU64,
     computed: AtomicU64,
     failed: AtomicU64,

@@ -48,6 +48,11 @@ pub(crate) trait Resident: Send + Sync {
     /// Whether the entry was invalidated. May take a while; no lock is held.
     fn dead(&self) -> bool;
 
+    /// Greater for what began to be computed later: of two entries of a key the greater one stays.
+    fn ordinal(&self) -> u64 {
+        0
+    }
+
     /// The ring that bounds the entries of the same function, if one does; always the same for one entry.
     fn ring(&self) -> Option<&CapacityRing> {
         None
@@ -97,6 +102,8 @@ pub(crate) enum Departure {
 pub(crate) enum Refused {
     /// It is heavier than one entry may be; both in bytes.
     TooLarge { weight: u64, limit: u64 },
+    /// What is there under its key began later.
+    Superseded,
 }
 
 /// Told of each entry that leaves, once, while no lock is held.
@@ -162,11 +169,12 @@ impl<R: Resident + ?Sized, E: Engine<R>> MemoryTier<R, E> {
         self.engine.peek(lookup).map(|slot| slot.entry)
     }
 
-    /// Stores an entry in place of any other of the same key, and reclaims a few that are of no use.
+    /// Stores an entry in place of an older one of the same key, and reclaims a few that are of no use.
     ///
     /// # Errors
     ///
-    /// An entry that is too large is refused. What was there under its key is removed all the same, being older.
+    /// An entry that is too large is refused. What was there under its key is removed all the same, if it is older. If it began later,
+    /// it stays, and the entry is refused.
     pub(crate) fn insert(&self, entry: Arc<R>) -> Result<(), Refused> {
         let mut leaving = Leaving::new();
         let result = self.place(entry, &mut leaving);
@@ -174,7 +182,13 @@ impl<R: Resident + ?Sized, E: Engine<R>> MemoryTier<R, E> {
         result
     }
 
+    /// Removes the entry of a key, unless it began later than this ordinal.
+    pub(crate) fn remove_older(&self, lookup: &Lookup<'_>, ordinal: u64) -> Option<Arc<R>> {
+        self.remove_where(lookup, |slot| slot.entry.ordinal() <= ordinal)
+    }
+
     /// Removes the entry of a key.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the tiers under this one"))]
     pub(crate) fn remove(&self, lookup: &Lookup<'_>) -> Option<Arc<R>> {
         self.remove_where(lookup, |_| true)
     }
@@ -248,7 +262,8 @@ impl<R: Resident + ?Sized, E: Engine<R>> MemoryTier<R, E> {
         let limit = self.max_entry_bytes();
         let admitted = u32::try_from(weight).ok().filter(|_| weight <= limit);
         let Some(charged) = admitted else {
-            if let Some(slot) = self.engine.remove_if(&entry.key(), |_| true) {
+            let older = |slot: &Slot<R>| slot.entry.ordinal() <= entry.ordinal();
+            if let Some(slot) = self.engine.remove_if(&entry.key(), older) {
                 leaving.push(slot, Departure::Replaced);
             }
             return Err(Refused::TooLarge { weight, limit });
@@ -262,7 +277,18 @@ impl<R: Resident + ?Sized, E: Engine<R>> MemoryTier<R, E> {
         let turn = entry
             .ring()
             .map(|ring| ring.admit(&self.engine, &entry.key(), token, leaving));
-        for slot in self.engine.insert(slot) {
+        let departed = match self.engine.insert(slot) {
+            Ok(departed) => departed,
+            Err(slot) => {
+                // It has been counted, and never entered.
+                if let Some(ring) = entry.ring() {
+                    ring.release();
+                }
+                leaving.keep(slot);
+                return Err(Refused::Superseded);
+            }
+        };
+        for slot in departed {
             let replaced = !token.names(&slot) && entry.key().matches(&*slot.entry);
             let departure = if replaced {
                 Departure::Replaced

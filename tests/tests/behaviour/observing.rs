@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use cache_core::__private::block_on;
 use cache_core::{
-    MissReason, RefusalReason, TestCache, blocking, bypass, cache, cache_query, cache_resource,
-    explain,
+    Cache, MissReason, RefusalReason, TestCache, Trace, blocking, bypass, cache, cache_query,
+    cache_resource, explain, refresh,
 };
 use futures_util::future::join3;
 
-use crate::runs::{pause, run, start};
+use crate::runs::{Gate, Hand, pause, run, start, start_with};
 
 #[cache_query("counted:{id}", ttl = 60, skip(test), tags("counted"))]
 async fn counted(test: &TestCache, id: u64) -> Result<Option<u64>, String> {
@@ -253,6 +253,80 @@ fn a_call_is_explained() {
         assert!(!trace.cached);
         assert_eq!(trace.to_string(), "not a cached call");
     }));
+}
+
+#[cache(key(id))]
+async fn gated(gate: &Gate, other: Option<&Cache>, id: u64) -> u64 {
+    gate.pass().await;
+    match other {
+        Some(other) => other.enter(|| narrow(id)),
+        None => id,
+    }
+}
+
+/// What became of a computation, during which something happened.
+fn meanwhile(test: &TestCache, other: Option<&Cache>, happens: impl FnOnce()) -> Trace {
+    test.enter(blocking::clear).unwrap();
+    let gate = Gate::default();
+    let mut call = Hand::new(test.run(explain(gated(&gate, other, 1))));
+    assert!(call.poll().is_pending());
+    test.enter(happens);
+    gate.open();
+    match call.poll() {
+        std::task::Poll::Ready((_, trace)) => trace,
+        std::task::Poll::Pending => unreachable!("the gate is open"),
+    }
+}
+
+#[test]
+fn what_was_not_stored_says_why() {
+    let test = start_with(Cache::builder().index_max_records(1));
+    let other = TestCache::new();
+    let open = Gate::default();
+    open.open();
+    let refused = [
+        meanwhile(&test, None, || {
+            assert_eq!(block_on(refresh(gated(&open, None, 1))), 1);
+            blocking::clear().unwrap();
+        }),
+        meanwhile(&test, None, || {
+            assert_eq!(block_on(refresh(gated(&open, None, 1))), 1);
+        }),
+        meanwhile(&test, None, || {
+            blocking::invalidate_tag("a").unwrap();
+            blocking::invalidate_tag("b").unwrap();
+        }),
+        meanwhile(&test, Some(other.cache()), || {}),
+    ]
+    .map(|trace| trace.refused);
+    assert_eq!(
+        refused,
+        [
+            Some(RefusalReason::Invalidated),
+            Some(RefusalReason::Superseded),
+            Some(RefusalReason::Forgotten),
+            Some(RefusalReason::Untracked)
+        ]
+    );
+    let stats = test.cache().stats();
+    let refusals = stats.function("gated").unwrap().refusals;
+    assert_eq!(
+        refusals.to_string(),
+        "1 invalidated, 1 superseded, 1 forgotten, 1 untracked"
+    );
+}
+
+/// A reason that is two words to people is one to programs.
+#[test]
+fn reasons_are_written_as_one_word() {
+    let stats = serde_json::to_value(start().cache().stats()).unwrap();
+    for (reasons, count) in [("misses", 6), ("refusals", 11)] {
+        let reasons = stats["total"][reasons].as_object().unwrap();
+        assert_eq!(reasons.len(), count);
+        assert!(reasons.keys().all(|key| !key.contains(' ')), "{reasons:?}");
+    }
+    assert_eq!(RefusalReason::TooLarge.as_str(), "too large");
+    assert_eq!(stats["total"]["refusals"]["too_large"], 0);
 }
 
 #[cache_resource("bytes:{id}")]

@@ -1,5 +1,6 @@
 //! Values without a function: `get`, `set`, `remove`, and cached functions that use them.
 
+use std::task::Poll;
 use std::time::Duration;
 
 use cache_core::__private::block_on;
@@ -8,7 +9,7 @@ use cache_core::{
     set_many,
 };
 
-use crate::runs::{run, runs, start};
+use crate::runs::{Gate, Hand, run, runs, start};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -150,14 +151,14 @@ fn a_cached_function_depends_on_the_values_it_read() {
         remove("nobody").await.unwrap();
         assert_eq!(
             greeting("Ada").await,
-            "hi Ada",
-            "a `set` says nothing about what was computed"
+            "hello Ada",
+            "made of what was not there, which it is now"
         );
         remove("word").await.unwrap();
         assert_eq!(greeting("Ada").await, "hi Ada");
         assert_eq!(
             runs(),
-            2,
+            3,
             "a value that was not there is something to depend on, too"
         );
         set("word", "hello".to_owned(), MINUTE).await.unwrap();
@@ -169,8 +170,78 @@ fn a_cached_function_depends_on_the_values_it_read() {
             "a pattern reaches values, and what used them"
         );
         assert_eq!(greeting("Ada").await, "hi Ada");
-        assert_eq!(runs(), 5);
+        assert_eq!(runs(), 6);
     }));
+}
+
+#[cache(key(address))]
+async fn doubled(gate: &Gate, address: &str) -> u64 {
+    let value: Option<u64> = get(address).await.unwrap();
+    gate.pass().await;
+    2 * value.unwrap_or(50)
+}
+
+#[test]
+fn what_was_made_of_a_value_goes_when_another_is_put() {
+    let test = start();
+    let gate = Gate::default();
+    gate.open();
+    test.enter(|| {
+        let call = || block_on(doubled(&gate, "cfg"));
+        assert_eq!((call(), call()), (100, 100), "there is none yet");
+        for value in [1, 2, 3_u64] {
+            blocking::set("cfg", value, MINUTE).unwrap();
+            assert_eq!((call(), call()), (2 * value, 2 * value));
+        }
+        let computed = test.cache().stats().function("doubled").unwrap().computed;
+        assert_eq!(computed, 4, "and stays until then");
+        blocking::set("other", 1_u64, MINUTE).unwrap();
+        test.advance(MINUTE - Duration::from_millis(1));
+        assert_eq!(call(), 6);
+        assert_eq!(
+            test.cache().stats().function("doubled").unwrap().computed,
+            4
+        );
+        // Nor does what cannot be put leave what was made of the old one, which is gone.
+        assert!(blocking::set("cfg", "long".repeat(10_000_000), MINUTE).is_err());
+        assert_eq!(call(), 100);
+    });
+}
+
+#[test]
+fn what_is_being_made_of_a_value_is_not_kept_when_another_is_put() {
+    let test = start();
+    for first in [None, Some(1_u64)] {
+        let gate = Gate::default();
+        test.enter(|| {
+            blocking::clear().unwrap();
+            if let Some(first) = first {
+                blocking::set("cfg", first, MINUTE).unwrap();
+            }
+            let mut early = Hand::new(doubled(&gate, "cfg"));
+            assert!(early.poll().is_pending());
+            blocking::set("cfg", 2_u64, MINUTE).unwrap();
+            let mut late = Hand::new(doubled(&gate, "cfg"));
+            assert!(late.poll().is_pending());
+            gate.open();
+            assert!(early.poll().is_ready());
+            assert_eq!(late.poll(), Poll::Ready(4));
+            assert_eq!(block_on(doubled(&gate, "cfg")), 4);
+        });
+    }
+}
+
+/// A record for each of very many values would push others out of the log.
+#[test]
+fn values_that_no_cached_function_asks_for_are_put_without_a_record() {
+    let test = start();
+    test.enter(|| {
+        for value in 0..10_u64 {
+            blocking::set("n", value, MINUTE).unwrap();
+            assert_eq!(blocking::get("n").unwrap(), Some(value));
+        }
+    });
+    assert_eq!(test.cache().stats().invalidations, 0);
 }
 
 #[test]

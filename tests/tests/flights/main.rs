@@ -8,6 +8,7 @@
 
 mod support;
 
+mod caches;
 mod cancellation;
 mod circles;
 mod errors;

@@ -415,3 +415,46 @@ fn a_value_of_many_parts_dies_with_each() {
         assert!(!stored(), "key of {part}");
     }
 }
+
+type Shared<'a> = futures_util::future::Shared<Pin<Box<dyn Future<Output = u64> + 'a>>>;
+
+#[cache("leafs:{id}", key(id), tags("source"))]
+async fn leafs(source: &Source, id: u64) -> u64 {
+    source.read().await
+}
+
+#[cache("of_shared:{id}", key(id))]
+async fn of_shared(call: &Shared<'_>, id: u64) -> u64 {
+    call.clone().await + id
+}
+
+/// One call, awaited by several: one begins it, another one takes it to its end, a third one is woken then.
+#[test]
+fn a_shared_call_is_a_dependency_of_all_who_wait_for_it() {
+    let (test, source) = (fresh(), Source::shut());
+    for joins in [false, true] {
+        source.write(1);
+        let mut leader = Box::pin(test.run(leafs(&source, 1)));
+        if joins {
+            assert!(poll(&mut leader).is_pending());
+        }
+        let call: Shared<'_> = leafs(&source, 1).boxed_local().shared();
+        let mut first = Box::pin(test.run(call.clone()));
+        let mut both = [1, 2].map(|id| Box::pin(test.run(of_shared(&call, id))));
+        assert!(poll(&mut first).is_pending());
+        assert!(both.iter_mut().all(|outer| poll(outer).is_pending()));
+        source.admit(1);
+        if joins {
+            assert_eq!(ready(&mut leader), 1);
+        }
+        let [taker, other] = &mut both;
+        assert_eq!((ready(taker), ready(other)), (2, 3));
+        source.write(10);
+        test.cache().invalidate_tag_now("source");
+        source.admit(1);
+        let call: Shared<'_> = leafs(&source, 1).boxed_local().shared();
+        let again = [1, 2].map(|id| now(test.run(of_shared(&call, id))));
+        assert_eq!(again, [11, 12], "{joins}");
+        test.cache().clear_now();
+    }
+}

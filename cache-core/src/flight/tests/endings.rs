@@ -157,6 +157,10 @@ fn what_may_not_be_joined_is_led_beside() {
     };
     assert_ne!(first.flight().id, second.flight().id);
     assert!(first.superseded() && !second.superseded());
+    assert!(
+        first.has_waiters(),
+        "replaced, and waited for by one who has only just joined"
+    );
     let mut late = wait(&flights, 1);
     assert_eq!(late.flight.id, second.flight().id);
     let bell = Arc::default();

@@ -25,6 +25,7 @@ fn entry_of(index: &Arc<Index>, stamp: Position, checked: u64, value: u64, tag: 
         expires: u64::MAX,
         deps: Box::new([Dep::tag(tag)]),
         began: 0,
+        ordinal: 0,
         cost_ns: 0,
     };
     head.with(Arc::new(value), 8)

@@ -25,8 +25,8 @@ impl Driver {
         let Computation {
             leader,
             frame,
+            ordinal,
             started,
-            stamp,
             may_store,
             ..
         } = computation;
@@ -38,9 +38,8 @@ impl Driver {
         self.trace(|trace| trace.cost = Some(Duration::from_nanos(cost_ns)));
 
         let used = frame.take();
-        let stamp = used.stamp.map_or(stamp, |inner| inner.min(stamp));
-        // Before the user's rules, which may panic. Its own dependencies were told when it began.
-        self.report(stamp, used.deps.as_slice());
+        // Before the user's rules, which may panic. Its own dependencies were told before.
+        self.report(used.stamp, used.deps.as_slice());
         let mut keep = Keep::default();
         if may_store && class == Class::Value {
             work.judge(&mut keep);
@@ -55,7 +54,7 @@ impl Driver {
             // What has no name could not be invalidated, and neither could what is computed from it.
             Position::ZERO
         } else {
-            stamp
+            used.stamp
         };
         self.report(stamp, &own[self.target.own.len()..]);
 
@@ -63,9 +62,19 @@ impl Driver {
         let expires = self
             .lifetime(class, &keep, cost_ns, may_store)
             .and_then(|ttl| {
-                // A refresh that began later has replaced what this one was asked for.
-                if !verdict.valid || leader.as_ref().is_some_and(Leader::superseded) {
-                    return Err(RefusalReason::Invalidated);
+                if !verdict.valid {
+                    return Err(if stamp == Position::ZERO {
+                        RefusalReason::Untracked
+                    } else if verdict.forgotten {
+                        RefusalReason::Forgotten
+                    } else {
+                        RefusalReason::Invalidated
+                    });
+                }
+                // A refresh that began later has replaced what this one was asked for, stored or not. Where the flight does
+                // not know of it, the tier does.
+                if leader.as_ref().is_some_and(Leader::superseded) {
+                    return Err(RefusalReason::Superseded);
                 }
                 let expires = time::deadline(started.at, ttl);
                 if expires <= cache.now() {
@@ -84,6 +93,7 @@ impl Driver {
             expires: expires.unwrap_or(0),
             deps,
             began: started.at,
+            ordinal,
             cost_ns,
         };
         // What is not stored need not be weighed.
@@ -98,15 +108,10 @@ impl Driver {
             (Err(reason), _) => {
                 self.refuse(reason);
                 let refreshed = may_store && self.ticket.mode() == Some(Mode::Refresh);
-                if refreshed
-                    && !matches!(reason, RefusalReason::Failed | RefusalReason::Invalidated)
-                {
+                if refreshed && reason != RefusalReason::Failed {
                     // Whoever asked for it has seen that the old value is none any more.
-                    self.ticket
-                        .cache
-                        .0
-                        .memory
-                        .remove(&self.ticket.key.as_lookup());
+                    let lookup = self.ticket.key.as_lookup();
+                    cache.0.memory.remove_older(&lookup, ordinal);
                 }
             }
             // An `Err` with an `err_ttl` whose error cannot be kept does not compile.
@@ -157,9 +162,8 @@ impl Driver {
     }
 
     fn store(&self, entry: &Arc<Kept>, limit: usize) {
-        if !self.ticket.cache.insert(entry, limit) {
-            self.refuse(RefusalReason::TooLarge);
-            return;
+        if let Err(reason) = self.ticket.cache.insert(entry, limit) {
+            return self.refuse(reason);
         }
         self.tell(EventKind::Stored);
         if let Some(scope) = &self.ticket.scope {

@@ -77,7 +77,11 @@ pub(crate) trait Engine<R: Resident + ?Sized>: Send + Sync {
 
     /// Puts a slot under its entry's key, and hands back every slot that left for it: the previous one under this key, evicted ones, or
     /// the new one itself if it was not admitted.
-    fn insert(&self, slot: Slot<R>) -> Departed<R>;
+    ///
+    /// # Errors
+    ///
+    /// The slot, if the entry under its key began later.
+    fn insert(&self, slot: Slot<R>) -> Result<Departed<R>, Slot<R>>;
 
     /// Takes a slot out if the condition holds. The condition is evaluated under a lock and must not touch the engine.
     fn remove_if<P: Probe>(

@@ -129,8 +129,13 @@ impl<R: Resident + ?Sized> Shard<R> {
         }
     }
 
-    fn insert(&mut self, slot: Slot<R>, departed: &mut Departed<R>) {
+    fn insert(&mut self, slot: Slot<R>) -> Result<Departed<R>, Slot<R>> {
         let hash = slot.entry.key().hash();
+        let resident = self.find(&slot.entry.key());
+        if resident.is_some_and(|place| place.entry.ordinal() > slot.entry.ordinal()) {
+            return Err(slot);
+        }
+        let mut departed = Departed::new();
         let token = Token {
             hash,
             ticket: slot.ticket,
@@ -151,7 +156,8 @@ impl<R: Resident + ?Sized> Shard<R> {
         };
         self.table.insert_unique(hash, place, |place| place.hash);
         self.queue(main).push(token, weight);
-        self.evict(departed);
+        self.evict(&mut departed);
+        Ok(departed)
     }
 
     fn remove_if<P: Probe>(
@@ -324,10 +330,8 @@ impl<R: Resident + ?Sized> Engine<R> for Fifo<R> {
             .map(Place::slot)
     }
 
-    fn insert(&self, slot: Slot<R>) -> Departed<R> {
-        let mut departed = Departed::new();
-        write(self.shard(slot.entry.key().hash())).insert(slot, &mut departed);
-        departed
+    fn insert(&self, slot: Slot<R>) -> Result<Departed<R>, Slot<R>> {
+        write(self.shard(slot.entry.key().hash())).insert(slot)
     }
 
     fn remove_if<P: Probe>(

@@ -23,6 +23,7 @@ struct Item {
     dead: AtomicBool,
     usage: Usage,
     ring: Option<Arc<CapacityRing>>,
+    ordinal: u64,
     /// The number of items that exist.
     existing: Arc<AtomicU64>,
 }
@@ -46,6 +47,10 @@ impl Resident for Item {
 
     fn dead(&self) -> bool {
         self.dead.load(Ordering::Relaxed)
+    }
+
+    fn ordinal(&self) -> u64 {
+        self.ordinal
     }
 
     fn ring(&self) -> Option<&CapacityRing> {
@@ -106,6 +111,7 @@ impl Rig {
             dead: AtomicBool::new(false),
             usage: Usage::default(),
             ring: None,
+            ordinal: 0,
             existing: Arc::clone(&self.existing),
         }
     }

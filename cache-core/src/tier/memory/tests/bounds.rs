@@ -1,6 +1,7 @@
 //! How much fits.
 
 use super::*;
+use std::num::NonZeroUsize;
 
 /// A bound that holds one entry of this weight and not two: what has left is remembered in nearly 1 %.
 fn room_for_one(weight: u64) -> u64 {
@@ -37,6 +38,34 @@ fn a_bound_for_less_than_one_entry_refuses() {
             })
         );
         assert!(limit < OVERHEAD);
+        rig.settle();
+    }
+}
+
+/// Whichever of two computations is through first, the value of the one that began later stays.
+#[test]
+fn what_began_earlier_replaces_nothing() {
+    for capacity in [0, 2] {
+        let rig = Rig::new(100_000);
+        let ring = NonZeroUsize::new(capacity).map(|most| Arc::new(CapacityRing::new(most)));
+        let item = |ordinal, weight| {
+            let mut item = rig.item(ordinal);
+            (item.ordinal, item.weight, item.ring) = (ordinal, weight, ring.clone());
+            item
+        };
+        rig.insert(1, item(5, 0)).unwrap();
+        for weight in [0, 1_000_000] {
+            let refused = rig.insert(1, item(4, weight)).unwrap_err();
+            assert_eq!(refused == Refused::Superseded, weight == 0);
+            assert_eq!(rig.value(1), Some(5));
+        }
+        assert!(rig.tier.remove_older(&lookup(&bytes(1)), 4).is_none());
+        rig.insert(2, item(3, 0)).unwrap();
+        rig.insert(1, item(6, 0)).unwrap();
+        assert_eq!((rig.value(1), rig.value(2)), (Some(6), Some(3)));
+        assert_eq!(rig.left(Departure::Replaced), 1);
+        assert!(rig.tier.remove_older(&lookup(&bytes(1)), 7).is_some());
+        assert!(ring.is_none_or(|ring| ring.len() == 1));
         rig.settle();
     }
 }
