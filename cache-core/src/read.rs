@@ -1,7 +1,6 @@
 //! A call of a cached function: its key, the look-up, and the way of a miss.
 
 use std::any::TypeId;
-use std::fmt::Display;
 
 use serde::Serialize;
 
@@ -335,9 +334,9 @@ fn outermost<'p>(path: &'p str, separator: &str) -> Option<(&'p str, &'p str)> {
 }
 
 /// An argument's text, escaped as in an address.
-pub fn text(value: &dyn Display) -> String {
+pub fn text(argument: Piece<'_>) -> String {
     let mut text = String::new();
-    match render(&[Piece::Arg(value)], &mut text) {
+    match render(&[argument], &mut text) {
         Ok(()) => text,
         Err(_) => UNWRITABLE.to_string(),
     }

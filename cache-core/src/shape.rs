@@ -350,7 +350,7 @@ impl<T, E> Returns<Result<T, E>> {
     /// This is a `Result`.
     #[inline(always)]
     #[must_use]
-    pub const fn outer(self) -> Fallible<T, E> {
+    pub const fn __cache_outer(self) -> Fallible<T, E> {
         Fallible::new()
     }
 }
@@ -359,7 +359,7 @@ impl<T: Send + Sync + 'static> Holds<Arc<T>> {
     /// This is an `Arc`.
     #[inline(always)]
     #[must_use]
-    pub const fn inner(self) -> Handle<T> {
+    pub const fn __cache_inner(self) -> Handle<T> {
         Handle::new()
     }
 }
@@ -368,7 +368,7 @@ impl<T> Holds<Option<T>> {
     /// This is an `Option`.
     #[inline(always)]
     #[must_use]
-    pub const fn inner(self) -> Optional<T> {
+    pub const fn __cache_inner(self) -> Optional<T> {
         Optional::new()
     }
 }
@@ -379,25 +379,25 @@ macro_rules! outer_methods {
             /// What a success holds.
             #[inline(always)]
             #[must_use]
-            pub const fn value(self) -> Holds<$value> { Holds::new() }
+            pub const fn __cache_value(self) -> Holds<$value> { Holds::new() }
             /// What a failure holds.
             #[inline(always)]
             #[must_use]
-            pub const fn error(self) -> Errors<$error> { Errors::new() }
+            pub const fn __cache_error(self) -> Errors<$error> { Errors::new() }
             /// All answers together. The only place with a bound on the value, so that there is one error, here.
             #[inline(always)]
-            pub fn shape<I: Copy, W: Copy, C: Copy, S: Copy>(self, _: I, _: W, _: C, _: S) -> Shape<Self, I, W, C, S>
+            pub fn __cache_shape<I: Copy, W: Copy, C: Copy, S: Copy>(self, _: I, _: W, _: C, _: S) -> Shape<Self, I, W, C, S>
             where
                 $value: CacheValue,
             { Shape::new() }
             /// Whether an outcome is a success.
             #[inline(always)]
-            pub fn succeeded(self, out: &<Self as Outer>::Return) -> bool {
+            pub fn __cache_succeeded(self, out: &<Self as Outer>::Return) -> bool {
                 <Self as Outer>::value(out).is_some()
             }
             /// The success value, through `Result` and `Option`.
             #[inline(always)]
-            pub fn item<I>(self, _: I, out: &<Self as Outer>::Return) -> Option<&I::Item>
+            pub fn __cache_item<I>(self, _: I, out: &<Self as Outer>::Return) -> Option<&I::Item>
             where
                 I: Inner<Value = $value>,
             {
@@ -460,6 +460,9 @@ pub fn must_keep_errors<E: MustKeepErrors>(_: E) {}
 ///
 /// Several answers to one question are told apart by the number of references before `self`: the compiler takes the
 /// one with the most that fits.
+///
+/// Their names begin with `__cache_`: a trait of the user's that is implemented for every type, and in scope where an
+/// attribute stands, would answer in their place.
 pub mod probe {
     use super::{
         Alone, ByHook, BySerde, BySize, CacheValue, CacheWeight, DeserializeOwned, Errors, Holds,
@@ -470,7 +473,7 @@ pub mod probe {
     pub trait Return<R>: Sized {
         /// Everything but a `Result`.
         #[inline(always)]
-        fn outer(self) -> Plain<R> {
+        fn __cache_outer(self) -> Plain<R> {
             Plain::new()
         }
     }
@@ -480,7 +483,7 @@ pub mod probe {
     pub trait Value<T>: Sized {
         /// Everything but an `Option`.
         #[inline(always)]
-        fn inner(self) -> Whole<T> {
+        fn __cache_inner(self) -> Whole<T> {
             Whole::new()
         }
     }
@@ -490,7 +493,7 @@ pub mod probe {
     pub trait WeighHook<T> {
         /// By the type's own hook.
         #[inline(always)]
-        fn weigh(&self) -> ByHook<T> {
+        fn __cache_weigh(&self) -> ByHook<T> {
             ByHook::new()
         }
     }
@@ -500,7 +503,7 @@ pub mod probe {
     pub trait WeighSerde<T> {
         /// By what is serialized.
         #[inline(always)]
-        fn weigh(&self) -> BySerde<T> {
+        fn __cache_weigh(&self) -> BySerde<T> {
             BySerde::new()
         }
     }
@@ -510,7 +513,7 @@ pub mod probe {
     pub trait WeighSize<T> {
         /// By size alone.
         #[inline(always)]
-        fn weigh(&self) -> BySize<T> {
+        fn __cache_weigh(&self) -> BySize<T> {
             BySize::new()
         }
     }
@@ -520,7 +523,7 @@ pub mod probe {
     pub trait ContentSerde<T> {
         /// Can leave the process.
         #[inline(always)]
-        fn content(&self) -> Portable<T> {
+        fn __cache_content(&self) -> Portable<T> {
             Portable::new()
         }
     }
@@ -530,7 +533,7 @@ pub mod probe {
     pub trait ContentLocal<T> {
         /// Stays in memory.
         #[inline(always)]
-        fn content(&self) -> Local<T> {
+        fn __cache_content(&self) -> Local<T> {
             Local::new()
         }
     }
@@ -538,12 +541,12 @@ pub mod probe {
 
     /// First choices for an error, weighed as a value is.
     ///
-    /// Generated code asks `(&&errors).share()`. The compiler tries that as it is, then with the one more `&` that it
+    /// Generated code asks `(&&errors).__cache_share()`. The compiler tries that as it is, then with the one more `&` that it
     /// may add by itself, then with one less: in this order, three answers of one trait.
     pub trait ShareClone<E, W> {
         /// Can be given to every waiter.
         #[inline(always)]
-        fn share(&self) -> Shared<E, W> {
+        fn __cache_share(&self) -> Shared<E, W> {
             Shared::new()
         }
     }
@@ -555,7 +558,7 @@ pub mod probe {
     pub trait ShareNone<E>: Sized {
         /// Belongs to one caller.
         #[inline(always)]
-        fn share(self) -> Alone<E> {
+        fn __cache_share(self) -> Alone<E> {
             Alone::new()
         }
     }
