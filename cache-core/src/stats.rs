@@ -70,11 +70,13 @@ pub enum RefusalReason {
     Expired,
     /// The call was told not to store.
     Bypass,
+    /// Its `Clone`, its `Serialize` or its `CacheWeight` panicked: it could not be copied, or not be weighed.
+    Panicked,
 }
 
 impl RefusalReason {
     /// All of them, in the order of their counters.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Failed,
         Self::Absent,
         Self::When,
@@ -83,6 +85,7 @@ impl RefusalReason {
         Self::Invalidated,
         Self::Expired,
         Self::Bypass,
+        Self::Panicked,
     ];
 
     /// The reason in one word.
@@ -97,6 +100,7 @@ impl RefusalReason {
             Self::Invalidated => "invalidated",
             Self::Expired => "expired",
             Self::Bypass => "bypass",
+            Self::Panicked => "panicked",
         }
     }
 }
@@ -185,8 +189,8 @@ impl Sharded {
 #[derive(Debug, Default)]
 pub(crate) struct SiteCounters {
     hits: Sharded,
-    misses: [AtomicU64; 6],
-    refusals: [AtomicU64; 8],
+    misses: [AtomicU64; MissReason::ALL.len()],
+    refusals: [AtomicU64; RefusalReason::ALL.len()],
     coalesced: AtomicU64,
     computed: AtomicU64,
     failed: AtomicU64,
@@ -273,10 +277,10 @@ impl SiteCounters {
 }
 
 macro_rules! counts {
-    ($(#[$doc:meta])* $name:ident, $reason:ty, $n:literal) => {
+    ($(#[$doc:meta])* $name:ident, $reason:ty) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-        pub struct $name([u64; $n]);
+        pub struct $name([u64; <$reason>::ALL.len()]);
         impl $name {
             /// How often for this reason.
             #[must_use]
@@ -312,11 +316,11 @@ macro_rules! counts {
 }
 counts! {
     /// Misses by reason.
-    MissCounts, MissReason, 6
+    MissCounts, MissReason
 }
 counts! {
     /// Values that were not stored, by reason.
-    RefusalCounts, RefusalReason, 8
+    RefusalCounts, RefusalReason
 }
 
 /// What happened to one function, or to all together.
