@@ -37,6 +37,20 @@ fn tuple(args: PageArgs) -> Tuple {
     (args.name, args.number, args.size)
 }
 
+/// The same as a struct, whose names are part of the key.
+#[derive(Debug, Hash, Serialize)]
+struct Page {
+    name: &'static str,
+    number: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    size: Option<u32>,
+}
+
+fn page(args: PageArgs) -> Page {
+    let (name, number, size) = tuple(args);
+    Page { name, number, size }
+}
+
 fn rmp(value: &impl Serialize) -> usize {
     BYTES.with_borrow_mut(|bytes| {
         bytes.clear();
@@ -83,6 +97,16 @@ mod ours {
         Row {
             name: "canonical bytes + foldhash",
             run: |args| each(args, |args| bench::encode_and_hash(&tuple(args))),
+        },
+    ];
+    pub(crate) const STRUCT: &[Row<PageArgs>] = &[
+        Row {
+            name: "canonical bytes",
+            run: |args| each(args, |args| bench::encode(&page(args))),
+        },
+        Row {
+            name: "canonical bytes + foldhash",
+            run: |args| each(args, |args| bench::encode_and_hash(&page(args))),
         },
     ];
 }
@@ -133,20 +157,46 @@ const PAGE: &[Row<PageArgs>] = &[
     },
 ];
 
+const STRUCT: &[Row<PageArgs>] = &[
+    Row {
+        name: "typed, foldhash",
+        run: |args| each(args, |args| FOLDHASH.hash_one(page(args))),
+    },
+    Row {
+        name: "typed, SipHash",
+        run: |args| each(args, |args| SIPHASH.hash_one(page(args))),
+    },
+    Row {
+        name: BASELINE,
+        run: |args| each(args, |args| rmp(&page(args))),
+    },
+    Row {
+        name: "format!(\"{:?}\")",
+        run: |args| each(args, |args| debug(&page(args))),
+    },
+    Row {
+        name: "blake3 of as many bytes",
+        run: |args| each(args, |args| blake3::hash(&bytes_like::<40>(args.number))),
+    },
+];
+
 fn main() {
     let users: Vec<_> = draws().map(user_args).collect();
     let pages: Vec<_> = draws().map(page_args).collect();
     let user_rows: Vec<_> = USER.iter().chain(ours::USER).copied().collect();
     let page_rows: Vec<_> = PAGE.iter().chain(ours::PAGE).copied().collect();
+    let struct_rows: Vec<_> = STRUCT.iter().chain(ours::STRUCT).copied().collect();
     let user = rounds(&user_rows, BASELINE, &vec![&*users; ROUNDS], 1);
     let page = rounds(&page_rows, BASELINE, &vec![&*pages; ROUNDS], 1);
+    let page_struct = rounds(&struct_rows, BASELINE, &vec![&*pages; ROUNDS], 1);
 
     println!("\n## A key from arguments: ns (ratio to `{BASELINE}`)\n");
-    println!("| | user | page |\n| --- | --: | --: |");
-    for (row, (user, page)) in user_rows.iter().zip(user.iter().zip(&page)) {
+    println!("| | user | page | page as a struct |\n| --- | --: | --: | --: |");
+    let measured = user.iter().zip(&page).zip(&page_struct);
+    for (row, ((user, page), page_struct)) in user_rows.iter().zip(measured) {
         println!(
-            "| {} | {:.1} ({:.2}) | {:.1} ({:.2}) |",
-            row.name, user.ns, user.ratio, page.ns, page.ratio
+            "| {} | {:.1} ({:.2}) | {:.1} ({:.2}) | {:.1} ({:.2}) |",
+            row.name, user.ns, user.ratio, page.ns, page.ratio, page_struct.ns, page_struct.ratio
         );
     }
 }

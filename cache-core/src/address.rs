@@ -22,6 +22,23 @@ pub enum Piece<'a> {
     Arg(&'a dyn Display),
 }
 
+impl<'a> Piece<'a> {
+    /// What stands in the braces of a template.
+    pub fn arg<T: AddressPart>(argument: &'a T) -> Self {
+        Self::Arg(argument)
+    }
+}
+
+/// What can stand in the braces of a template.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be part of an address or a tag",
+    label = "`{Self}` would have to be `Display`",
+    note = "name a part of it that is, as in `{{user.id}}`, or leave it out: an address need not name everything that is in the key"
+)]
+pub trait AddressPart: Display {}
+#[diagnostic::do_not_recommend]
+impl<T: Display> AddressPart for T {}
+
 /// A part of the addresses that one template makes, whatever the arguments.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum TemplatePart<'a> {

@@ -88,12 +88,13 @@ pub enum Finding {
         /// What the template leaves out.
         arguments: Vec<&'static str>,
     },
-    /// A function whose values can live in memory only.
+    /// A function whose values can live in memory only. Matters once there are other tiers.
     MemoryOnly {
         /// The cached function.
         function: String,
     },
-    /// A function whose values count as their `size_of`, for want of `Serialize` or `CacheWeight`.
+    /// A function whose values count as their `size_of`, for want of `Serialize` or `CacheWeight`, or because they are
+    /// generic in it: then only a `CacheWeight` without bounds is seen. The bound on memory does not hold for them.
     Unweighed {
         /// The cached function.
         function: String,
@@ -193,10 +194,23 @@ impl Cache {
         }
     }
 
-    /// What looks wrong about the annotations of this program, for a test of yours:
+    /// What looks wrong about the annotations of this program, for a test of yours. Which findings matter is yours to say:
+    /// a function may well live by its `ttl` alone.
     ///
     /// ```standalone_crate
-    /// let audit = cache_core::current().audit();
+    /// use cache_core::{Finding, cache};
+    ///
+    /// #[cache(ttl = 60)]
+    /// fn exchange_rate(currency: &str) -> f64 {
+    ///     currency.len() as f64
+    /// }
+    ///
+    /// let mut audit = cache_core::current().audit();
+    /// audit.findings.retain(|finding| match finding {
+    ///     Finding::NeverInvalidated { function, .. } => !function.ends_with("::exchange_rate"),
+    ///     Finding::MemoryOnly { .. } => false, // there is only memory
+    ///     _ => true,
+    /// });
     /// assert!(audit.findings.is_empty(), "{audit}");
     /// ```
     ///

@@ -256,10 +256,10 @@ pub mod capture {
     /// Of a call that gives a future.
     pub trait OfFuture {
         /// Polls it once: the key is there before the body begins.
-        fn target(&self) -> Option<Result<Target, Error>>;
+        fn __cache_target(&self) -> Option<Result<Target, Error>>;
     }
     impl<R: Future> OfFuture for &Captured<R> {
-        fn target(&self) -> Option<Result<Target, Error>> {
+        fn __cache_target(&self) -> Option<Result<Target, Error>> {
             let call = match self.0.take()? {
                 Ok(call) => pin!(modifiers::capture(call)),
                 Err(target) => return target,
@@ -274,10 +274,10 @@ pub mod capture {
     /// Of any other call.
     pub trait OfValue {
         /// The key, if the call was left.
-        fn target(&self) -> Option<Result<Target, Error>>;
+        fn __cache_target(&self) -> Option<Result<Target, Error>>;
     }
     impl<R> OfValue for Captured<R> {
-        fn target(&self) -> Option<Result<Target, Error>> {
+        fn __cache_target(&self) -> Option<Result<Target, Error>> {
             self.0.take()?.err().flatten()
         }
     }

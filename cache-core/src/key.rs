@@ -7,16 +7,17 @@
 //!
 //! Bytes are `V ‖ T ‖ n`. Each serde event appends a 5-bit tag to T and its payload to V, little-endian.
 //!
-//! * Tags are those of [`tag`]. Names are 32-bit FNV-1a. A named type puts its name's hash into V, a variant its index
-//!   (u32) and the hashes of its enum's and its own name, a field its name's hash before its value. Strings and bytes are
-//!   a u32 length and the bytes. Compounds other than maps close with [`tag::END`] and carry no lengths.
+//! * Tags are those of [`tag`]. A named type puts its name into V, a variant its index (u32), then its enum's name and its
+//!   own; where fields have names, these and the type's come behind the fields. All names of one value are one u64:
+//!   h = 0, then for each name x = (h ⊕ its 64-bit FNV-1a) · 0x9e3779b97f4a7c15 and h = x ⊕ x ≫ 32. Strings and bytes are a
+//!   u32 length and the bytes. Compounds other than maps close with [`tag::END`] and carry no lengths.
 //! * A map is a u32 count, then its entries, stably sorted by the bytes of their keys; key and value are each a u32 length
 //!   and a complete `V ‖ T ‖ n`.
 //! * T holds twelve tags in a u64, the first lowest; the last word takes as many bytes as its tags need. n is the number of
 //!   tags: one byte, or from 255 on a u32 followed by the byte 255.
 //!
 //! The end gives n, hence T, hence V; a tag fixes the width of its payload, so there is one parse. Equal bytes therefore
-//! mean equal events, up to the order of maps, the sign of zero, the kind of NaN and a collision of 32-bit names.
+//! mean equal events, up to the order of maps, the kind of NaN and a collision of 64-bit names.
 //!
 //! The tags stand beside the values, not before them, because then a hit keeps them in a register and hashes values that
 //! were stored in the widths in which they are read back.
@@ -25,6 +26,7 @@ mod compound;
 mod digest;
 mod encoder;
 mod error;
+mod names;
 mod serializer;
 mod set;
 mod tail;
@@ -71,17 +73,4 @@ mod tag {
     pub(super) const MAP: u8 = 29;
     pub(super) const STRUCT: u8 = 30;
     pub(super) const STRUCT_VARIANT: u8 = 31;
-}
-
-/// 32-bit FNV-1a, for names: a loop that the compiler runs where the name is a constant.
-#[inline]
-const fn name_hash(name: &str) -> u32 {
-    let bytes = name.as_bytes();
-    let mut hash = 0x811c_9dc5_u32;
-    let mut at = 0;
-    while at < bytes.len() {
-        hash = (hash ^ bytes[at] as u32).wrapping_mul(0x0100_0193);
-        at += 1;
-    }
-    hash
 }

@@ -80,6 +80,6 @@ pub use shape::CacheValue;
 pub use stats::{FunctionStats, MissCounts, MissReason, RefusalCounts, RefusalReason, Stats};
 pub use testing::TestCache;
 pub use time::{Clock, ManualClock};
-pub use values::{get, get_many, remove, set, set_many};
+pub use values::{get, get_many, remove, remove_many, set, set_many};
 pub use warmup::{Warmup, WarmupReport};
 pub use weight::CacheWeight;

@@ -50,7 +50,7 @@ macro_rules! __capture {
     ($call:expr) => {{
         use $crate::__private::capture::{OfFuture as _, OfValue as _};
         let captured = $crate::__private::attempt(|| $call);
-        (&&captured).target()
+        (&&captured).__cache_target()
     }};
 }
 pub use crate::__capture as capture_call;
@@ -62,7 +62,7 @@ macro_rules! __outcome {
     ($call:expr) => {{
         use $crate::__private::outcome::{OfAny as _, OfDebug as _, OfDisplay as _};
         let gave = $crate::__private::outcome::Gave($call);
-        (&&&gave).outcome()
+        (&&&gave).__cache_outcome()
     }};
 }
 pub use crate::__outcome as outcome_of;

@@ -283,7 +283,7 @@ impl<T, E> Returns<Result<T, E>> {
     /// This is a `Result`.
     #[inline(always)]
     #[must_use]
-    pub const fn outer(self) -> Fallible<T, E> {
+    pub const fn __cache_outer(self) -> Fallible<T, E> {
         Fallible::new()
     }
 }
@@ -292,7 +292,7 @@ impl<T: Send + Sync + 'static> Holds<Arc<T>> {
     /// This is an `Arc`.
     #[inline(always)]
     #[must_use]
-    pub const fn inner(self) -> Handle<T> {
+    pub const fn __cache_inner(self) -> Handle<T> {
         Handle::new()
     }
 }
@@ -301,7 +301,7 @@ impl<T> Holds<Option<T>> {
     /// This is an `Option`.
     #[inline(always)]
     #[must_use]
-    pub const fn inner(self) -> Optional<T> {
+    pub const fn __cache_inner(self) -> Optional<T> {
         Optional::new()
     }
 }
@@ -312,25 +312,25 @@ macro_rules! outer_methods {
             /// What a success holds.
             #[inline(always)]
             #[must_use]
-            pub const fn value(self) -> Holds<$value> { Holds::new() }
+            pub const fn __cache_value(self) -> Holds<$value> { Holds::new() }
             /// What a failure holds.
             #[inline(always)]
             #[must_use]
-            pub const fn error(self) -> Errors<$error> { Errors::new() }
+            pub const fn __cache_error(self) -> Errors<$error> { Errors::new() }
             /// All answers together. The only place with a bound on the value, so that there is one error, here.
             #[inline(always)]
-            pub fn shape<I: Copy, W: Copy, C: Copy, S: Copy>(self, _: I, _: W, _: C, _: S) -> Shape<Self, I, W, C, S>
+            pub fn __cache_shape<I: Copy, W: Copy, C: Copy, S: Copy>(self, _: I, _: W, _: C, _: S) -> Shape<Self, I, W, C, S>
             where
                 $value: CacheValue,
             { Shape::new() }
             /// Whether an outcome is a success.
             #[inline(always)]
-            pub fn succeeded(self, out: &<Self as Outer>::Return) -> bool {
+            pub fn __cache_succeeded(self, out: &<Self as Outer>::Return) -> bool {
                 <Self as Outer>::value(out).is_some()
             }
             /// The success value, through `Result` and `Option`.
             #[inline(always)]
-            pub fn item<I>(self, _: I, out: &<Self as Outer>::Return) -> Option<&I::Item>
+            pub fn __cache_item<I>(self, _: I, out: &<Self as Outer>::Return) -> Option<&I::Item>
             where
                 I: Inner<Value = $value>,
             {

@@ -82,6 +82,8 @@ pub enum RefusalReason {
     /// It was computed from what cannot be invalidated here: a value of another cache, or a call whose arguments are no
     /// key.
     Untracked,
+    /// Its `Clone`, its `Serialize` or its `CacheWeight` panicked: it could not be copied, or not be weighed.
+    Panicked,
 }
 
 impl RefusalReason {
@@ -98,6 +100,7 @@ impl RefusalReason {
         Self::Superseded,
         Self::Forgotten,
         Self::Untracked,
+        Self::Panicked,
     ];
 
     /// How many there are.
@@ -118,6 +121,7 @@ impl RefusalReason {
             Self::Superseded => "superseded",
             Self::Forgotten => "forgotten",
             Self::Untracked => "untracked",
+            Self::Panicked => "panicked",
         }
     }
 }

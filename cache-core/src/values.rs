@@ -70,6 +70,8 @@ impl Cache {
     /// does not reach it: prefer an annotated function, which takes its stamp before it reads.
     /// In a [transaction](Self::transaction) nothing is stored, and the old value is invalidated with the commit.
     ///
+    /// It weighs what its `Serialize` emits; a [`CacheWeight`](crate::CacheWeight) is asked of functions' values only.
+    ///
     /// Cancel safe: dropped, it has put the value or has not.
     ///
     /// # Errors
@@ -103,10 +105,7 @@ impl Cache {
         &self,
         addresses: &[&str],
     ) -> Result<Vec<Option<T>>, Error> {
-        Ok(addresses
-            .iter()
-            .map(|address| self.look(address).ok().flatten())
-            .collect())
+        Ok(self.look_many(addresses))
     }
 
     /// Puts many values.
@@ -120,9 +119,7 @@ impl Cache {
         values: impl IntoIterator<Item = (impl AsRef<str>, T)>,
         ttl: Duration,
     ) -> Result<(), Error> {
-        values
-            .into_iter()
-            .try_for_each(|(address, value)| self.put(address.as_ref(), value, ttl))
+        self.put_many(values, ttl)
     }
 
     /// Removes the values under many addresses, as one record.
@@ -262,6 +259,25 @@ impl Cache {
         Ok(())
     }
 
+    /// [`get_many`](Self::get_many), now.
+    pub(crate) fn look_many<T: CacheValue>(&self, addresses: &[&str]) -> Vec<Option<T>> {
+        addresses
+            .iter()
+            .map(|address| self.look(address).ok().flatten())
+            .collect()
+    }
+
+    /// [`set_many`](Self::set_many), now.
+    pub(crate) fn put_many<T: CacheValue + serde::Serialize>(
+        &self,
+        values: impl IntoIterator<Item = (impl AsRef<str>, T)>,
+        ttl: Duration,
+    ) -> Result<(), Error> {
+        values
+            .into_iter()
+            .try_for_each(|(address, value)| self.put(address.as_ref(), value, ttl))
+    }
+
     /// [`remove_many`](Self::remove_many), now.
     pub(crate) fn drop_addresses(&self, addresses: &[&str]) -> Token {
         self.invalidate(
@@ -338,4 +354,12 @@ pub async fn set_many<T: CacheValue + serde::Serialize>(
     ttl: Duration,
 ) -> Result<(), Error> {
     global::current().set_many(values, ttl).await
+}
+
+/// [`Cache::remove_many`] of the [current](crate::current) cache.
+///
+/// # Errors
+/// As [`Cache::remove_many`].
+pub async fn remove_many(addresses: &[&str]) -> Result<Token, Error> {
+    global::current().remove_many(addresses).await
 }

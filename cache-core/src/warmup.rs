@@ -209,10 +209,10 @@ pub mod outcome {
     /// An error that can be displayed.
     pub trait OfDisplay {
         /// The error's text.
-        fn outcome(&self) -> Outcome;
+        fn __cache_outcome(&self) -> Outcome;
     }
     impl<T, E: Display> OfDisplay for &&Gave<Result<T, E>> {
-        fn outcome(&self) -> Outcome {
+        fn __cache_outcome(&self) -> Outcome {
             self.0.as_ref().map(drop).map_err(ToString::to_string)
         }
     }
@@ -220,10 +220,10 @@ pub mod outcome {
     /// An error that can be debugged.
     pub trait OfDebug {
         /// The error's debug form.
-        fn outcome(&self) -> Outcome;
+        fn __cache_outcome(&self) -> Outcome;
     }
     impl<T, E: Debug> OfDebug for &Gave<Result<T, E>> {
-        fn outcome(&self) -> Outcome {
+        fn __cache_outcome(&self) -> Outcome {
             self.0
                 .as_ref()
                 .map(drop)
@@ -234,10 +234,10 @@ pub mod outcome {
     /// Anything else.
     pub trait OfAny {
         /// Went well.
-        fn outcome(&self) -> Outcome;
+        fn __cache_outcome(&self) -> Outcome;
     }
     impl<T> OfAny for Gave<T> {
-        fn outcome(&self) -> Outcome {
+        fn __cache_outcome(&self) -> Outcome {
             Ok(())
         }
     }

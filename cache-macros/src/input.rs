@@ -87,10 +87,9 @@ impl Parse for Function {
         let mut attrs = input.call(Attribute::parse_outer)?;
         let vis = input.parse()?;
         let sig: Signature = input.parse()?;
-        let body: Group = match input.parse()? {
-            TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => group,
-            other => return Err(syn::Error::new(other.span(), "expected a body")),
-        };
+        let body: TokenTree = input.parse()?;
+        let span = body.span();
+        let body = braced(body).ok_or_else(|| syn::Error::new(span, "expected a body"))?;
         let braces = body.span();
         let (inner, body) = split_attributes(body)?;
         attrs.extend(inner);
@@ -114,6 +113,22 @@ impl Parse for Function {
             output,
             bindings,
         })
+    }
+}
+
+/// A group in braces, seen through the invisible delimiters that a macro puts around a `$body:block`.
+fn braced(token: TokenTree) -> Option<Group> {
+    let TokenTree::Group(group) = token else {
+        return None;
+    };
+    match group.delimiter() {
+        Delimiter::Brace => Some(group),
+        Delimiter::None => {
+            let mut tokens = group.stream().into_iter();
+            let only = tokens.next().filter(|_| tokens.next().is_none())?;
+            braced(only)
+        }
+        _ => None,
     }
 }
 
@@ -266,12 +281,8 @@ fn async_move(tokens: TokenStream) -> Option<Group> {
     if !word("async") || !word("move") {
         return None;
     }
-    match (tokens.next(), tokens.next()) {
-        (Some(TokenTree::Group(group)), None) if group.delimiter() == Delimiter::Brace => {
-            Some(group)
-        }
-        _ => None,
-    }
+    let body = tokens.next().filter(|_| tokens.next().is_none())?;
+    braced(body)
 }
 
 /// `T` of `a::b::Name<T>`.

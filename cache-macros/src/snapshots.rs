@@ -33,13 +33,13 @@ fn an_async_function() {
                         ShareNone as _, Value as _, WeighHook as _, WeighSerde as _, WeighSize as _,
                     };
                     let __r = §Returns::<sqlx::Result<Option<User>>>::new()
-                        .outer();
-                    let __v = __r.value();
-                    __r.shape(
-                        __v.inner(),
-                        (&&&__v).weigh(),
-                        (&&__v).content(),
-                        (&&__r.error()).share(),
+                        .__cache_outer();
+                    let __v = __r.__cache_value();
+                    __r.__cache_shape(
+                        __v.__cache_inner(),
+                        (&&&__v).__cache_weigh(),
+                        (&&__v).__cache_content(),
+                        (&&__r.__cache_error()).__cache_share(),
                     )
                 };
                 let __miss = {
@@ -71,25 +71,25 @@ fn an_async_function() {
                         },
                         &|| (),
                     );
-                    __call.arg::<&str>(&tenant);
-                    __call.arg::<i64>(&id);
-                    match __call.start(&__shape) {
+                    __call.__cache_arg::<&str>(&tenant);
+                    __call.__cache_arg::<i64>(&id);
+                    match __call.__cache_start(&__shape) {
                         §Ok(__hit) => return __hit,
                         §Err(mut __miss) => {
-                            __miss
-                                .address(
-                                    &[
-                                        §Piece::Text("users:"),
-                                        §Piece::Arg(&id),
-                                    ],
-                                );
-                            __miss
-                                .tag(
-                                    &[
-                                        §Piece::Text("tenant:"),
-                                        §Piece::Arg(&tenant),
-                                    ],
-                                );
+                            §Miss::address(
+                                &mut __miss,
+                                &[
+                                    §Piece::Text("users:"),
+                                    §Piece::arg(&id),
+                                ],
+                            );
+                            §Miss::tag(
+                                &mut __miss,
+                                &[
+                                    §Piece::Text("tenant:"),
+                                    §Piece::arg(&tenant),
+                                ],
+                            );
                             __miss
                         }
                     }
@@ -119,16 +119,16 @@ fn a_sync_method_with_rules() {
                         ShareNone as _, Value as _, WeighHook as _, WeighSerde as _, WeighSize as _,
                     };
                     let __r = §Returns::<Result<Option<Part>, Error>>::new()
-                        .outer();
-                    let __v = __r.value();
+                        .__cache_outer();
+                    let __v = __r.__cache_value();
                     §must_be_result(__r);
-                    §must_keep_errors(__r.error());
-                    §must_be_option(__v.inner());
-                    __r.shape(
-                        __v.inner(),
-                        (&&&__v).weigh(),
-                        (&&__v).content(),
-                        (&&__r.error()).share(),
+                    §must_keep_errors(__r.__cache_error());
+                    §must_be_option(__v.__cache_inner());
+                    __r.__cache_shape(
+                        __v.__cache_inner(),
+                        (&&&__v).__cache_weigh(),
+                        (&&__v).__cache_content(),
+                        (&&__r.__cache_error()).__cache_share(),
                     )
                 };
                 let __miss = {
@@ -164,14 +164,14 @@ fn a_sync_method_with_rules() {
                         },
                         &|| (),
                     );
-                    __call.arg(&(self.id));
-                    __call.arg(&((a, b)));
-                    match __call.start(&__shape) {
+                    __call.__cache_arg(&(self.id));
+                    __call.__cache_arg(&((a, b)));
+                    match __call.__cache_start(&__shape) {
                         §Ok(__hit) => return __hit,
                         §Err(__miss) => __miss,
                     }
                 };
-                let __text0 = §text(&a);
+                let __text0 = §text(§Piece::arg(&a));
                 __miss
                     .run_blocking_with(
                         &__shape,
@@ -183,7 +183,7 @@ fn a_sync_method_with_rules() {
                                 .tag(
                                     &[
                                         §Piece::Text("owner:"),
-                                        §Piece::Arg(&__value.owner),
+                                        §Piece::arg(&__value.owner),
                                         §Piece::Text(":"),
                                         §Piece::Text(&__text0),
                                     ],
@@ -218,13 +218,13 @@ fn every_kind_of_argument() {
                         ContentLocal as _, Return as _, ShareClone as _, ShareNone as _, Value as _,
                         WeighHook as _, WeighSerde as _, WeighSize as _,
                     };
-                    let __r = §Returns::<u8>::new().outer();
-                    let __v = __r.value();
-                    __r.shape(
-                        __v.inner(),
-                        (&&&__v).weigh(),
-                        (&&__v).content(),
-                        (&&__r.error()).share(),
+                    let __r = §Returns::<u8>::new().__cache_outer();
+                    let __v = __r.__cache_value();
+                    __r.__cache_shape(
+                        __v.__cache_inner(),
+                        (&&&__v).__cache_weigh(),
+                        (&&__v).__cache_content(),
+                        (&&__r.__cache_error()).__cache_share(),
                     )
                 };
                 let __miss = {
@@ -253,12 +253,12 @@ fn every_kind_of_argument() {
                         },
                         &|| (),
                     );
-                    __call.arg::<Arc<Self>>(&self);
-                    #[cfg(x)] __call.arg::<T>(&a);
-                    __call.arg(&b);
-                    __call.arg::<&str>(&c);
-                    __call.arg(&d);
-                    match __call.start(&__shape) {
+                    __call.__cache_arg::<Arc<Self>>(&self);
+                    #[cfg(x)] __call.__cache_arg::<T>(&a);
+                    __call.__cache_arg(&b);
+                    __call.__cache_arg::<&str>(&c);
+                    __call.__cache_arg(&d);
+                    match __call.__cache_start(&__shape) {
                         §Ok(__hit) => return __hit,
                         §Err(__miss) => __miss,
                     }
@@ -284,13 +284,13 @@ fn what_async_trait_leaves() {
                             ShareNone as _, Value as _, WeighHook as _, WeighSerde as _,
                             WeighSize as _,
                         };
-                        let __r = §Returns::<u8>::new().outer();
-                        let __v = __r.value();
-                        __r.shape(
-                            __v.inner(),
-                            (&&&__v).weigh(),
-                            (&&__v).content(),
-                            (&&__r.error()).share(),
+                        let __r = §Returns::<u8>::new().__cache_outer();
+                        let __v = __r.__cache_value();
+                        __r.__cache_shape(
+                            __v.__cache_inner(),
+                            (&&&__v).__cache_weigh(),
+                            (&&__v).__cache_content(),
+                            (&&__r.__cache_error()).__cache_share(),
                         )
                     };
                     let __miss = {
@@ -317,8 +317,8 @@ fn what_async_trait_leaves() {
                             },
                             &|| (),
                         );
-                        __call.arg::<Self>(self);
-                        match __call.start(&__shape) {
+                        __call.__cache_arg::<Self>(self);
+                        match __call.__cache_start(&__shape) {
                             §Ok(__hit) => return __hit,
                             §Err(__miss) => __miss,
                         }
@@ -358,23 +358,25 @@ fn an_async_invalidation() {
                     §TargetKind::Call, text : "user", }
                 }
                 let mut __targets = §Targets::new("save");
-                __targets.always();
-                __targets
-                    .pattern(
-                        &[
-                            §Piece::Text("users:"),
-                            §Piece::Arg(&id),
-                            §Piece::Text(":*"),
-                        ],
-                    );
-                __targets
-                    .call(
-                        §capture_call!(
-                            user(pool, §Clone::clone(& id))
-                        ),
-                    );
-                __targets.now().await;
-                let __text0 = §text(&id);
+                §Targets::always(&mut __targets);
+                §Targets::pattern(
+                    &mut __targets,
+                    &[
+                        §Piece::Text("users:"),
+                        §Piece::arg(&id),
+                        §Piece::Text(":*"),
+                    ],
+                );
+                §Targets::call(
+                    &mut __targets,
+                    §capture_call!(
+                        user(pool, §Clone::clone(& id))
+                    ),
+                );
+                §Targets::now(&__targets).await;
+                let __text0 = §text(
+                    §Piece::arg(&id),
+                );
                 let __out: Result<_, Error> = async move {
                     if false {
                         return §never::<Result<_, Error>>();
@@ -384,21 +386,21 @@ fn an_async_invalidation() {
                     .await;
                 let __success = {
                     use §probe::{Return as _, Value as _};
-                    let __r = §returns(&__out).outer();
+                    let __r = §returns(&__out).__cache_outer();
                     if let §Some(__value) = __r
-                        .item(__r.value().inner(), &__out)
+                        .__cache_item(__r.__cache_value().__cache_inner(), &__out)
                     {
-                        __targets
-                            .tag(
-                                &[
-                                    §Piece::Text("t:"),
-                                    §Piece::Arg(&__value.tenant),
-                                    §Piece::Text(":"),
-                                    §Piece::Text(&__text0),
-                                ],
-                            );
+                        §Targets::tag(
+                            &mut __targets,
+                            &[
+                                §Piece::Text("t:"),
+                                §Piece::arg(&__value.tenant),
+                                §Piece::Text(":"),
+                                §Piece::Text(&__text0),
+                            ],
+                        );
                     }
-                    __r.succeeded(&__out)
+                    __r.__cache_succeeded(&__out)
                 };
                 __targets.finish(__success).await;
                 __out
@@ -421,12 +423,15 @@ fn a_sync_invalidation() {
                     §TargetKind::Tag, text : "all", }
                 }
                 let mut __targets = §Targets::new("reset");
-                __targets.tag(&[§Piece::Text("all")]);
+                §Targets::tag(
+                    &mut __targets,
+                    &[§Piece::Text("all")],
+                );
                 let __out: () = (move || -> () { write() })();
                 let __success = {
                     use §probe::{Return as _, Value as _};
-                    let __r = §returns(&__out).outer();
-                    __r.succeeded(&__out)
+                    let __r = §returns(&__out).__cache_outer();
+                    __r.__cache_succeeded(&__out)
                 };
                 __targets.finish_blocking(__success);
                 __out

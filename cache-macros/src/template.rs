@@ -1,6 +1,7 @@
 //! Templates of addresses, tags and patterns: text with `{path}` in it.
 
-use syn::LitStr;
+use syn::ext::IdentExt as _;
+use syn::{Expr, LitStr, Member, UnOp};
 
 use crate::diag::Diag;
 
@@ -29,6 +30,34 @@ impl Path {
     /// Whether it speaks of the value and not of an argument.
     pub(crate) fn returns(&self) -> bool {
         self.root == "return"
+    }
+
+    /// The argument and fields that an expression names, if it does no more.
+    pub(crate) fn of(expr: &Expr) -> Option<Self> {
+        match expr {
+            Expr::Path(path) => Some(Self {
+                root: path.path.get_ident()?.unraw().to_string(),
+                members: Vec::new(),
+            }),
+            Expr::Field(field) => {
+                let mut path = Self::of(&field.base)?;
+                path.members.push(match &field.member {
+                    Member::Named(name) => name.unraw().to_string(),
+                    Member::Unnamed(index) => index.index.to_string(),
+                });
+                Some(path)
+            }
+            Expr::Group(group) => Self::of(&group.expr),
+            Expr::Paren(paren) => Self::of(&paren.expr),
+            Expr::Reference(reference) => Self::of(&reference.expr),
+            Expr::Unary(unary) if matches!(unary.op, UnOp::Deref(_)) => Self::of(&unary.expr),
+            _ => None,
+        }
+    }
+
+    /// Whether it is part of what `other` names.
+    pub(crate) fn is_within(&self, other: &Self) -> bool {
+        self.root == other.root && self.members.starts_with(&other.members)
     }
 }
 

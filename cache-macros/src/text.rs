@@ -1,6 +1,6 @@
 //! Tokens as text and as a number, the same with every compiler: `TokenStream::to_string` promises no spacing.
 
-use proc_macro2::{Delimiter, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
 
 /// The tokens with no more spaces than they need.
 pub(crate) fn compact(tokens: TokenStream) -> String {
@@ -33,6 +33,15 @@ pub(crate) fn mentions(tokens: TokenStream, ident: &str) -> bool {
     words(tokens)
         .iter()
         .any(|word| word.trim_start_matches("r#") == ident)
+}
+
+/// The first of the tokens, at any depth, that is this identifier.
+pub(crate) fn find(tokens: TokenStream, ident: &str) -> Option<Ident> {
+    tokens.into_iter().find_map(|token| match token {
+        TokenTree::Ident(found) => (found == ident).then_some(found),
+        TokenTree::Group(group) => find(group.stream(), ident),
+        _ => None,
+    })
 }
 
 /// Every token in order; of punctuation, every character.

@@ -32,6 +32,21 @@ mod decoys {
 #[expect(unused_imports, reason = "only their names count")]
 use decoys::*;
 
+/// A trait that gives every type the methods that generated code would call.
+macro_rules! extension {
+    ($($method:ident)+) => {
+        #[expect(dead_code, reason = "generated code uses none of it")]
+        trait Extension: ::std::marker::Sized {
+            $(fn $method(self) {})+
+        }
+        impl<T> Extension for T {}
+    };
+}
+extension! {
+    outer inner value error weigh content share shape succeeded item target outcome address tag ttl when always pattern
+    call now now_blocking finish finish_blocking run run_with run_blocking run_blocking_with name version
+}
+
 #[derive(Clone, Debug, PartialEq)]
 struct Result<T>(T);
 
@@ -59,10 +74,16 @@ async fn change(id: u64) -> ::std::result::Result<Result<u64>, u8> {
     ::std::result::Result::Ok(Result(id))
 }
 
+#[invalidate_cache("resource:users:{id}", load(id), tag = "{return.0}", before, on = always)]
+fn change_now(id: u64) -> ::std::result::Result<Result<u64>, u8> {
+    ::std::result::Result::Ok(Result(id))
+}
+
 #[test]
 fn needs_nothing_in_scope() {
     assert_eq!(::cache_core::__private::block_on(load(7)), Result(7));
     assert!(fallible(0).is_err());
     assert_eq!(::cache_core::__private::block_on(warmed(1)), 1);
     assert!(::cache_core::__private::block_on(change(7)).is_ok());
+    assert!(change_now(7).is_ok());
 }

@@ -4,11 +4,12 @@ use serde::ser::{self, Serialize};
 
 use super::encoder::{Buffer, Tags, length};
 use super::error::KeyError;
+use super::names::Names;
 use super::serializer::Writer;
 use super::set::{Elements, complete};
-use super::{name_hash, tag};
+use super::tag;
 
-/// An open tuple, struct or variant.
+/// An open list or tuple.
 pub(super) struct Compound<'a> {
     pub(super) out: &'a mut Buffer,
     pub(super) tags: Tags,
@@ -22,20 +23,34 @@ impl Compound<'_> {
     }
 
     #[inline(always)]
-    fn field<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> Result<(), KeyError> {
-        self.out.put(name_hash(name).to_le_bytes());
-        self.element(value)
-    }
-
-    #[inline(always)]
     fn close(self) -> Result<Tags, KeyError> {
         self.tags.and(tag::END, self.out)
     }
 }
 
+/// An open struct, whose names follow its values: they are known only then, as fields may be left out.
+pub(super) struct Fields<'a> {
+    pub(super) list: Compound<'a>,
+    pub(super) names: Names,
+}
+
+impl Fields<'_> {
+    #[inline(always)]
+    fn field<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> Result<(), KeyError> {
+        self.names = self.names.and(name);
+        self.list.element(value)
+    }
+
+    #[inline(always)]
+    fn close(self) -> Result<Tags, KeyError> {
+        self.list.out.put(self.names.bits().to_le_bytes());
+        self.list.close()
+    }
+}
+
 macro_rules! compounds {
-    ($($trait:ident: $method:ident($($name:ident)?) => $call:ident),* $(,)?) => {$(
-        impl ser::$trait for Compound<'_> {
+    ($($trait:ident for $type:ident: $method:ident($($name:ident)?) => $call:ident),* $(,)?) => {$(
+        impl ser::$trait for $type<'_> {
             type Ok = Tags;
             type Error = KeyError;
 
@@ -53,11 +68,11 @@ macro_rules! compounds {
 }
 
 compounds! {
-    SerializeTuple: serialize_element() => element,
-    SerializeTupleStruct: serialize_field() => element,
-    SerializeTupleVariant: serialize_field() => element,
-    SerializeStruct: serialize_field(name) => field,
-    SerializeStructVariant: serialize_field(name) => field,
+    SerializeTuple for Compound: serialize_element() => element,
+    SerializeTupleStruct for Compound: serialize_field() => element,
+    SerializeTupleVariant for Compound: serialize_field() => element,
+    SerializeStruct for Fields: serialize_field(name) => field,
+    SerializeStructVariant for Fields: serialize_field(name) => field,
 }
 
 /// An open sequence: a list, or a set that is put in order at its end.

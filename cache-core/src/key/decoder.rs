@@ -3,7 +3,7 @@
 use super::tag;
 use super::tail;
 
-/// The events of one value. Names are hashes, floats their bits, maps in the order of their keys' bytes.
+/// The events of one value. Names are hashes, of structs with those of their fields; floats their bits, maps in the order of their keys' bytes.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Events {
     /// Tags without payload.
@@ -13,21 +13,21 @@ pub(super) enum Events {
     /// Strings and bytes.
     Framed(u8, Vec<u8>),
     Some(Box<Events>),
-    UnitStruct(u32),
+    UnitStruct(u64),
     UnitVariant(Variant),
-    NewtypeStruct(u32, Box<Events>),
+    NewtypeStruct(u64, Box<Events>),
     NewtypeVariant(Variant, Box<Events>),
     Seq(Vec<Events>),
     Tuple(Vec<Events>),
-    TupleStruct(u32, Vec<Events>),
+    TupleStruct(u64, Vec<Events>),
     TupleVariant(Variant, Vec<Events>),
     Map(Vec<(Events, Events)>),
-    Struct(u32, Vec<(u32, Events)>),
-    StructVariant(Variant, Vec<(u32, Events)>),
+    Struct(Vec<Events>, u64),
+    StructVariant(u32, Vec<Events>, u64),
 }
 
-/// Index, enum name, variant name.
-pub(super) type Variant = (u32, u32, u32);
+/// Index, names.
+pub(super) type Variant = (u32, u64);
 
 /// The events of every argument in `bytes`, or `None` where no encoder wrote them.
 pub(super) fn decode(bytes: &[u8]) -> Option<Vec<Events>> {
@@ -59,13 +59,13 @@ impl Reader<'_> {
             tag::I128 | tag::U128 => Events::Scalar(tag, self.bits(16)?),
             tag::STR | tag::BYTES => Events::Framed(tag, self.framed()?.to_vec()),
             tag::SOME => Events::Some(self.next()?),
-            tag::UNIT_STRUCT => Events::UnitStruct(self.u32()?),
+            tag::UNIT_STRUCT => Events::UnitStruct(self.u64()?),
             tag::UNIT_VARIANT => Events::UnitVariant(self.variant()?),
-            tag::NEWTYPE_STRUCT => Events::NewtypeStruct(self.u32()?, self.next()?),
+            tag::NEWTYPE_STRUCT => Events::NewtypeStruct(self.u64()?, self.next()?),
             tag::NEWTYPE_VARIANT => Events::NewtypeVariant(self.variant()?, self.next()?),
             tag::SEQ => Events::Seq(self.list()?),
             tag::TUPLE => Events::Tuple(self.list()?),
-            tag::TUPLE_STRUCT => Events::TupleStruct(self.u32()?, self.list()?),
+            tag::TUPLE_STRUCT => Events::TupleStruct(self.u64()?, self.list()?),
             tag::TUPLE_VARIANT => Events::TupleVariant(self.variant()?, self.list()?),
             tag::MAP => {
                 let entries = self.u32()?;
@@ -75,8 +75,8 @@ impl Reader<'_> {
                         .collect::<Option<_>>()?,
                 )
             }
-            tag::STRUCT => Events::Struct(self.u32()?, self.fields()?),
-            tag::STRUCT_VARIANT => Events::StructVariant(self.variant()?, self.fields()?),
+            tag::STRUCT => Events::Struct(self.list()?, self.u64()?),
+            tag::STRUCT_VARIANT => Events::StructVariant(self.u32()?, self.list()?, self.u64()?),
             _ => return None,
         })
     }
@@ -96,23 +96,13 @@ impl Reader<'_> {
         }
     }
 
-    fn fields(&mut self) -> Option<Vec<(u32, Events)>> {
-        let mut fields = Vec::new();
-        loop {
-            match self.tags.next()? {
-                tag::END => return Some(fields),
-                tag => fields.push((self.u32()?, self.value(tag)?)),
-            }
-        }
-    }
-
     fn nested(&mut self) -> Option<Events> {
         let mut values = decode(self.framed()?)?;
         values.pop().filter(|_| values.is_empty())
     }
 
     fn variant(&mut self) -> Option<Variant> {
-        Some((self.u32()?, self.u32()?, self.u32()?))
+        Some((self.u32()?, self.u64()?))
     }
 
     fn framed(&mut self) -> Option<&[u8]> {
@@ -122,6 +112,10 @@ impl Reader<'_> {
 
     fn u32(&mut self) -> Option<u32> {
         self.bits(4).map(|bits| bits as u32)
+    }
+
+    fn u64(&mut self) -> Option<u64> {
+        self.bits(8).map(|bits| bits as u64)
     }
 
     fn bits(&mut self, width: usize) -> Option<u128> {

@@ -4,11 +4,12 @@ use std::fmt::{self, Display};
 
 use serde::ser::{self, Serialize};
 
-use super::compound::{Compound, Entries, Sequence};
+use super::compound::{Compound, Entries, Fields, Sequence};
 use super::encoder::{Buffer, Tags, length};
 use super::error::KeyError;
+use super::names::Names;
 use super::set::Elements;
-use super::{name_hash, tag};
+use super::tag;
 
 /// Writes one value: gives the tag word back, so that it is never written to memory on the way.
 pub(super) struct Writer<'a> {
@@ -54,15 +55,22 @@ impl<'a> Writer<'a> {
     }
 
     #[inline(always)]
-    fn variant(&mut self, name: &str, index: u32, variant: &str) {
-        self.out.put(index.to_le_bytes());
-        self.name(name);
-        self.name(variant);
+    fn open_fields(self, tag: u8, names: Names) -> Result<Fields<'a>, KeyError> {
+        Ok(Fields {
+            list: self.open(tag)?,
+            names,
+        })
     }
 
     #[inline(always)]
-    fn name(&mut self, name: &str) {
-        self.out.put(name_hash(name).to_le_bytes());
+    fn variant(&mut self, name: &str, index: u32, variant: &str) {
+        self.out.put(index.to_le_bytes());
+        self.names(Names::of(name).and(variant));
+    }
+
+    #[inline(always)]
+    fn names(&mut self, names: Names) {
+        self.out.put(names.bits().to_le_bytes());
     }
 }
 
@@ -83,8 +91,8 @@ impl<'a> ser::Serializer for Writer<'a> {
     type SerializeTupleStruct = Compound<'a>;
     type SerializeTupleVariant = Compound<'a>;
     type SerializeMap = Entries<'a>;
-    type SerializeStruct = Compound<'a>;
-    type SerializeStructVariant = Compound<'a>;
+    type SerializeStruct = Fields<'a>;
+    type SerializeStructVariant = Fields<'a>;
 
     scalars! {
         serialize_i8: i8 => I8, serialize_i16: i16 => I16, serialize_i32: i32 => I32, serialize_i64: i64 => I64,
@@ -101,21 +109,21 @@ impl<'a> ser::Serializer for Writer<'a> {
     #[inline(always)]
     fn serialize_f32(self, value: f32) -> Result<Tags, KeyError> {
         let normal = if value.is_nan() {
-            f32::from_bits(0x7fc0_0000)
+            0x7fc0_0000
         } else {
-            value + 0.0
-        }; // -0.0 + 0.0 is 0.0
-        self.scalar(tag::F32, normal.to_bits().to_le_bytes())
+            value.to_bits()
+        };
+        self.scalar(tag::F32, normal.to_le_bytes())
     }
 
     #[inline(always)]
     fn serialize_f64(self, value: f64) -> Result<Tags, KeyError> {
         let normal = if value.is_nan() {
-            f64::from_bits(0x7ff8_0000_0000_0000)
+            0x7ff8_0000_0000_0000
         } else {
-            value + 0.0
+            value.to_bits()
         };
-        self.scalar(tag::F64, normal.to_bits().to_le_bytes())
+        self.scalar(tag::F64, normal.to_le_bytes())
     }
 
     #[inline(always)]
@@ -162,7 +170,7 @@ impl<'a> ser::Serializer for Writer<'a> {
 
     #[inline(always)]
     fn serialize_unit_struct(mut self, name: &'static str) -> Result<Tags, KeyError> {
-        self.name(name);
+        self.names(Names::of(name));
         self.tags.and(tag::UNIT_STRUCT, self.out)
     }
 
@@ -183,7 +191,7 @@ impl<'a> ser::Serializer for Writer<'a> {
         name: &'static str,
         value: &T,
     ) -> Result<Tags, KeyError> {
-        self.name(name);
+        self.names(Names::of(name));
         let tags = self.tags.and(tag::NEWTYPE_STRUCT, self.out)?;
         value.serialize(Writer::of_part(self.out, tags))
     }
@@ -221,7 +229,7 @@ impl<'a> ser::Serializer for Writer<'a> {
         name: &'static str,
         _len: usize,
     ) -> Result<Compound<'a>, KeyError> {
-        self.name(name);
+        self.names(Names::of(name));
         self.open(tag::TUPLE_STRUCT)
     }
 
@@ -246,25 +254,20 @@ impl<'a> ser::Serializer for Writer<'a> {
     }
 
     #[inline(always)]
-    fn serialize_struct(
-        mut self,
-        name: &'static str,
-        _len: usize,
-    ) -> Result<Compound<'a>, KeyError> {
-        self.name(name);
-        self.open(tag::STRUCT)
+    fn serialize_struct(self, name: &'static str, _len: usize) -> Result<Fields<'a>, KeyError> {
+        self.open_fields(tag::STRUCT, Names::of(name))
     }
 
     #[inline(always)]
     fn serialize_struct_variant(
-        mut self,
+        self,
         name: &'static str,
         index: u32,
         variant: &'static str,
         _len: usize,
-    ) -> Result<Compound<'a>, KeyError> {
-        self.variant(name, index, variant);
-        self.open(tag::STRUCT_VARIANT)
+    ) -> Result<Fields<'a>, KeyError> {
+        self.out.put(index.to_le_bytes());
+        self.open_fields(tag::STRUCT_VARIANT, Names::of(name).and(variant))
     }
 
     #[inline(always)]

@@ -185,3 +185,41 @@ pub fn set<T: CacheValue + serde::Serialize>(
 pub fn remove(address: &str) -> Result<Token, Error> {
     Ok(global::current().drop_addresses(&[address]))
 }
+
+/// The values under many addresses; see [`get_many`](crate::get_many).
+///
+/// ```
+/// use cache_core::blocking;
+/// use std::time::Duration;
+///
+/// blocking::set_many([("one", 1_u8), ("two", 2)], Duration::from_secs(60))?;
+/// assert_eq!(blocking::get_many::<u8>(&["two", "three", "one"])?, [Some(2), None, Some(1)]);
+/// blocking::remove_many(&["one", "two"])?;
+/// assert_eq!(blocking::get_many::<u8>(&["one", "two"])?, [None, None]);
+/// # Ok::<(), cache_core::Error>(())
+/// ```
+///
+/// # Errors
+/// As [`Cache::get_many`](crate::Cache::get_many).
+pub fn get_many<T: CacheValue>(addresses: &[&str]) -> Result<Vec<Option<T>>, Error> {
+    Ok(global::current().look_many(addresses))
+}
+
+/// Puts many values; see [`set_many`](crate::set_many).
+///
+/// # Errors
+/// As [`Cache::set_many`](crate::Cache::set_many).
+pub fn set_many<T: CacheValue + serde::Serialize>(
+    values: impl IntoIterator<Item = (impl AsRef<str>, T)>,
+    ttl: Duration,
+) -> Result<(), Error> {
+    global::current().put_many(values, ttl)
+}
+
+/// Removes the values under many addresses, as one record; see [`remove_many`](crate::remove_many).
+///
+/// # Errors
+/// As [`Cache::remove_many`](crate::Cache::remove_many).
+pub fn remove_many(addresses: &[&str]) -> Result<Token, Error> {
+    Ok(global::current().drop_addresses(addresses))
+}

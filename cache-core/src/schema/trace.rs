@@ -58,11 +58,25 @@ pub(super) fn trace(
             }
         }
     }
-    let complete = whole && !partial;
-    if !complete {
-        hasher.update(name.as_bytes());
-        hasher.update(&(size as u64).to_le_bytes());
+    if whole && !partial {
+        fingerprint(&hasher, true)
+    } else {
+        incomplete(hasher, name, size)
     }
+}
+
+/// The fingerprint of a type that is not asked.
+pub(super) fn untraced(name: &'static str, size: usize) -> Fingerprint {
+    incomplete(blake3::Hasher::new(), name, size)
+}
+
+fn incomplete(mut hasher: blake3::Hasher, name: &'static str, size: usize) -> Fingerprint {
+    hasher.update(name.as_bytes());
+    hasher.update(&(size as u64).to_le_bytes());
+    fingerprint(&hasher, false)
+}
+
+fn fingerprint(hasher: &blake3::Hasher, complete: bool) -> Fingerprint {
     let hash = hasher.finalize();
     Fingerprint {
         hash: hash

@@ -2,6 +2,9 @@
 //!
 //! Several answers to one question are told apart by the number of references before `self`: the compiler takes the
 //! one with the most that fits.
+//!
+//! Their names begin with `__cache_`: a trait of the user's that is implemented for every type, and in scope where an
+//! attribute stands, would answer in their place.
 
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -15,7 +18,7 @@ use crate::weight::CacheWeight;
 pub trait Return<R>: Sized {
     /// Everything but a `Result`.
     #[inline(always)]
-    fn outer(self) -> Plain<R> {
+    fn __cache_outer(self) -> Plain<R> {
         Plain::new()
     }
 }
@@ -25,7 +28,7 @@ impl<R> Return<R> for Returns<R> {}
 pub trait Value<T>: Sized {
     /// Everything but an `Option`.
     #[inline(always)]
-    fn inner(self) -> Whole<T> {
+    fn __cache_inner(self) -> Whole<T> {
         Whole::new()
     }
 }
@@ -35,7 +38,7 @@ impl<T> Value<T> for Holds<T> {}
 pub trait WeighHook<T> {
     /// By the type's own hook.
     #[inline(always)]
-    fn weigh(&self) -> ByHook<T> {
+    fn __cache_weigh(&self) -> ByHook<T> {
         ByHook::new()
     }
 }
@@ -45,7 +48,7 @@ impl<T: CacheWeight> WeighHook<T> for &&Holds<T> {}
 pub trait WeighSerde<T> {
     /// By what is serialized.
     #[inline(always)]
-    fn weigh(&self) -> BySerde<T> {
+    fn __cache_weigh(&self) -> BySerde<T> {
         BySerde::new()
     }
 }
@@ -55,7 +58,7 @@ impl<T: Serialize> WeighSerde<T> for &Holds<T> {}
 pub trait WeighSize<T> {
     /// By size alone.
     #[inline(always)]
-    fn weigh(&self) -> BySize<T> {
+    fn __cache_weigh(&self) -> BySize<T> {
         BySize::new()
     }
 }
@@ -65,7 +68,7 @@ impl<T> WeighSize<T> for Holds<T> {}
 pub trait ContentSerde<T> {
     /// Can leave the process.
     #[inline(always)]
-    fn content(&self) -> Portable<T> {
+    fn __cache_content(&self) -> Portable<T> {
         Portable::new()
     }
 }
@@ -75,7 +78,7 @@ impl<T: Serialize + DeserializeOwned> ContentSerde<T> for &Holds<T> {}
 pub trait ContentLocal<T> {
     /// Stays in memory.
     #[inline(always)]
-    fn content(&self) -> Local<T> {
+    fn __cache_content(&self) -> Local<T> {
         Local::new()
     }
 }
@@ -83,12 +86,12 @@ impl<T> ContentLocal<T> for Holds<T> {}
 
 /// First choices for an error, weighed as a value is.
 ///
-/// Generated code asks `(&&errors).share()`. The compiler tries that as it is, then with the one more `&` that it
+/// Generated code asks `(&&errors).__cache_share()`. The compiler tries that as it is, then with the one more `&` that it
 /// may add by itself, then with one less: in this order, three answers of one trait.
 pub trait ShareClone<E, W> {
     /// Can be given to every waiter.
     #[inline(always)]
-    fn share(&self) -> Shared<E, W> {
+    fn __cache_share(&self) -> Shared<E, W> {
         Shared::new()
     }
 }
@@ -100,7 +103,7 @@ impl<E: CacheValue> ShareClone<E, BySize<E>> for Errors<E> {}
 pub trait ShareNone<E>: Sized {
     /// Belongs to one caller.
     #[inline(always)]
-    fn share(self) -> Alone<E> {
+    fn __cache_share(self) -> Alone<E> {
         Alone::new()
     }
 }

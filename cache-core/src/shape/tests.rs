@@ -14,13 +14,13 @@ use crate::weight::CacheWeight;
 /// What an attribute writes.
 macro_rules! shape {
     ($return:ty) => {{
-        let outer = Returns::<$return>::new().outer();
-        let value = outer.value();
-        outer.shape(
-            value.inner(),
-            (&&&value).weigh(),
-            (&&value).content(),
-            (&&outer.error()).share(),
+        let outer = Returns::<$return>::new().__cache_outer();
+        let value = outer.__cache_value();
+        outer.__cache_shape(
+            value.__cache_inner(),
+            (&&&value).__cache_weigh(),
+            (&&value).__cache_content(),
+            (&&outer.__cache_error()).__cache_share(),
         )
     }};
 }
@@ -338,13 +338,13 @@ fn rules_see_the_value_inside() {
     assert_eq!(item(shape!(Full), &Ok(None)), None);
     assert_eq!(item(shape!(Full), &Err(String::new())), None);
     assert_eq!(item(shape!(Option<Option<u8>>), &Some(None)), Some(&None));
-    let outer = Returns::<Full>::new().outer();
+    let outer = Returns::<Full>::new().__cache_outer();
     assert_eq!(
-        outer.item(outer.value().inner(), &Ok(Some(Both(3)))),
+        outer.__cache_item(outer.__cache_value().__cache_inner(), &Ok(Some(Both(3)))),
         Some(&Both(3))
     );
-    assert!(outer.succeeded(&Ok(None)) && !outer.succeeded(&Err(String::new())));
-    assert!(Returns::<u8>::new().outer().succeeded(&0));
+    assert!(outer.__cache_succeeded(&Ok(None)) && !outer.__cache_succeeded(&Err(String::new())));
+    assert!(Returns::<u8>::new().__cache_outer().__cache_succeeded(&0));
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::input::{self, Form, Function};
 use crate::model::{self, Cached, KeyPart};
 use crate::options::Options;
 use crate::preset::Macro;
-use crate::template::{Part, Template};
+use crate::template::{Part, Path, Template};
 use crate::text;
 use crate::value::{Length, Ttl};
 
@@ -32,6 +32,12 @@ pub(crate) fn cached(
     }
     if let Some(template) = &options.template {
         check_address(by, template, &options, &function, diag);
+    }
+    if let Some(Ttl::ByValue(rule)) = &options.ttl {
+        names::check_rule("ttl", rule, &function, diag);
+    }
+    if let Some(Expr::Closure(rule)) = &options.when {
+        names::check_rule("when", rule, &function, diag);
     }
     check_name(&options, diag);
     check_lengths(by, &options, &function, diag);
@@ -236,13 +242,10 @@ fn check_template(template: &Template, options: &Options, function: &Function, d
     for path in template.paths().filter(|path| !path.returns()) {
         let root = &path.root;
         match &options.key {
-            Some(key)
-                if !key
-                    .iter()
-                    .any(|expr| text::mentions(expr.to_token_stream(), root)) =>
-            {
-                diag.error(&template.literal, format!("`{{{root}}}` is not part of `key`, so one entry would have many of its values"))
-                    .help(format!("add it: `key(…, {})`", written(path)));
+            Some(key) if !key.iter().any(|expr| tells(expr, path)) => {
+                let path = written(path);
+                diag.error(&template.literal, format!("`{{{path}}}` is not part of `key`, so one entry would have many of its values"))
+                    .help(format!("add it: `key(…, {path})`"));
             }
             None if skip.iter().any(|ident| ident.unraw() == root.as_str()) => {
                 diag.error(
@@ -259,7 +262,15 @@ fn check_template(template: &Template, options: &Options, function: &Function, d
     }
 }
 
-fn written(path: &crate::template::Path) -> String {
+/// Whether a part of a key tells values of the path apart: what holds it does, and of an expression nobody knows.
+fn tells(part: &Expr, path: &Path) -> bool {
+    match Path::of(part) {
+        Some(held) => path.is_within(&held),
+        None => text::mentions(part.to_token_stream(), &path.root),
+    }
+}
+
+fn written(path: &Path) -> String {
     std::iter::once(&path.root)
         .chain(&path.members)
         .map(String::as_str)
@@ -363,13 +374,20 @@ fn check_lengths(by: Macro, options: &Options, function: &Function, diag: &mut D
         let Some(Length::Const(expr)) = length else {
             continue;
         };
+        if let Some(this) = text::find(expr.to_token_stream(), "Self") {
+            diag.error(
+                &this,
+                format!("`{name}` is a constant, which knows no `Self`"),
+            )
+            .help("write the type's name");
+        }
         let Some(binding) =
             bare_name(expr).and_then(|ident| function.binding(&ident.unraw().to_string()))
         else {
             continue;
         };
         let help = match name {
-            "ttl" => format!("decide it at each call: `ttl = |_| {}`", binding.name()),
+            "ttl" => "decide it from the value: `ttl = |value| …`".to_owned(),
             _ => "write a constant".to_owned(),
         };
         diag.error(

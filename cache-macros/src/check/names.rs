@@ -2,6 +2,8 @@
 
 use proc_macro2::Ident;
 use syn::ext::IdentExt as _;
+use syn::visit::{self, Visit};
+use syn::{ExprClosure, ExprPath, PatIdent};
 
 use crate::diag::{Diag, quoted};
 use crate::input::Function;
@@ -49,6 +51,40 @@ fn unknown_root(template: &Template, path: &Path, function: &Function, diag: &mu
         braced,
         || listed(&names, braced),
     );
+}
+
+/// Reports arguments in a closure that is asked about the value: by then the body has taken them.
+pub(super) fn check_rule(option: &str, rule: &ExprClosure, function: &Function, diag: &mut Diag) {
+    let mut names = Names::default();
+    names.visit_expr_closure(rule);
+    for ident in names.used {
+        let name = ident.unraw().to_string();
+        if !names.bound.contains(&name) && function.binding(&name).is_some() {
+            diag.error(
+                &ident,
+                format!("`{option}` is asked about the value, and `{name}` is an argument"),
+            )
+            .help("let the value tell, or decide in a function around this one");
+        }
+    }
+}
+
+/// The names in an expression; what macros are given is unknown.
+#[derive(Default)]
+struct Names {
+    used: Vec<Ident>,
+    bound: Vec<String>,
+}
+
+impl<'e> Visit<'e> for Names {
+    fn visit_expr_path(&mut self, path: &'e ExprPath) {
+        self.used.extend(path.path.get_ident().cloned());
+    }
+
+    fn visit_pat_ident(&mut self, pat: &'e PatIdent) {
+        self.bound.push(pat.ident.unraw().to_string());
+        visit::visit_pat_ident(self, pat);
+    }
 }
 
 fn names(function: &Function) -> Vec<String> {

@@ -19,10 +19,10 @@ use crate::value::Ttl;
 //         let __shape = { … };
 //         let __miss = {
 //             let mut __call = Call::new({ static … &SITE }, &|| ());
-//             __call.arg::<i64>(&id);
-//             match __call.start(&__shape) {
+//             __call.__cache_arg::<i64>(&id);
+//             match __call.__cache_start(&__shape) {
 //                 Ok(__hit) => return __hit,
-//                 Err(mut __miss) => { __miss.address(&[…]); __miss }
+//                 Err(mut __miss) => { Miss::address(&mut __miss, &[…]); __miss }
 //             }
 //         };
 //         let __body = pin!(Some(async move { … body … }));
@@ -73,9 +73,9 @@ pub(crate) fn cached(model: &Cached) -> TokenStream {
 // Output:
 //     {
 //         use probe::{Return as _, …};
-//         let __r = Returns::<Option<User>>::new().outer();
-//         let __v = __r.value();
-//         __r.shape(__v.inner(), (&&&__v).weigh(), (&&__v).content(), (&&__r.error()).share())
+//         let __r = Returns::<Option<User>>::new().__cache_outer();
+//         let __v = __r.__cache_value();
+//         __r.__cache_shape(__v.__cache_inner(), (&&&__v).__cache_weigh(), (&&__v).__cache_content(), (&&__r.__cache_error()).__cache_share())
 //     }
 /// What the runtime learns of the return type, at the return type.
 fn shape(model: &Cached, runtime: &Runtime<'_>) -> TokenStream {
@@ -90,22 +90,22 @@ fn shape(model: &Cached, runtime: &Runtime<'_>) -> TokenStream {
     let must_keep_errors = model
         .err_ttl
         .is_some()
-        .then(|| quote_spanned!(span=> #private::must_keep_errors(__r.error());));
+        .then(|| quote_spanned!(span=> #private::must_keep_errors(__r.__cache_error());));
     let must_be_option = model
         .none_ttl
         .is_some()
-        .then(|| quote_spanned!(span=> #private::must_be_option(__v.inner());));
+        .then(|| quote_spanned!(span=> #private::must_be_option(__v.__cache_inner());));
     quote_spanned! {span=> {
         use #private::probe::{
             #content ContentLocal as _, Return as _, ShareClone as _, ShareNone as _, Value as _, WeighHook as _,
             WeighSerde as _, WeighSize as _,
         };
-        let __r = #private::Returns::<#output>::new().outer();
-        let __v = __r.value();
+        let __r = #private::Returns::<#output>::new().__cache_outer();
+        let __v = __r.__cache_value();
         #must_be_result
         #must_keep_errors
         #must_be_option
-        __r.shape(__v.inner(), (&&&__v).weigh(), (&&__v).content(), (&&__r.error()).share())
+        __r.__cache_shape(__v.__cache_inner(), (&&&__v).__cache_weigh(), (&&__v).__cache_content(), (&&__r.__cache_error()).__cache_share())
     }}
 }
 
@@ -116,13 +116,14 @@ fn miss(model: &Cached, runtime: &Runtime<'_>) -> TokenStream {
     let site = spec::site(model, runtime);
     let args = model.key.iter().filter_map(|part| match part {
         KeyPart::Binding(place) => model.binding(*place).map(argument),
-        KeyPart::Expr(expr) => Some(quote_spanned!(start(expr)=> __call.arg(&(#expr));)),
+        KeyPart::Expr(expr) => Some(quote_spanned!(start(expr)=> __call.__cache_arg(&(#expr));)),
     });
     let fill = |method: &str, template: &Template| {
         let span = at(template.literal.span());
         let method = Ident::new(method, span);
+        let private = runtime.at(span);
         let pieces = pieces(runtime, template, &model.function, &Args::Direct);
-        quote_spanned!(span=> __miss.#method(#pieces);)
+        quote_spanned!(span=> #private::Miss::#method(&mut __miss, #pieces);)
     };
     let address = model
         .template
@@ -139,7 +140,7 @@ fn miss(model: &Cached, runtime: &Runtime<'_>) -> TokenStream {
     } else {
         quote_spanned!(span=> #private::Err(mut __miss) => { #names __miss })
     };
-    let start = quote_spanned!(anchor(&model.output)=> __call.start(&__shape));
+    let start = quote_spanned!(anchor(&model.output)=> __call.__cache_start(&__shape));
     quote_spanned! {span=> {
         let mut __call = #private::Call::new(#site, &|| ());
         #(#args)*
@@ -150,7 +151,7 @@ fn miss(model: &Cached, runtime: &Runtime<'_>) -> TokenStream {
     }}
 }
 
-/// `__call.arg::<i64>(&id);`, all of it at the type.
+/// `__call.__cache_arg::<i64>(&id);`, all of it at the type.
 fn argument(binding: &Binding) -> TokenStream {
     let span = match (&binding.kind, &binding.ty) {
         (Kind::Whole | Kind::Part, Some(ty)) => anchor(ty),
@@ -160,12 +161,12 @@ fn argument(binding: &Binding) -> TokenStream {
     ident.set_span(ident.span().located_at(span));
     let cfgs = &binding.cfgs;
     let call = match (&binding.kind, &binding.ty) {
-        (Kind::SelfReference, _) => quote_spanned!(span=> __call.arg::<Self>(#ident);),
-        (Kind::SelfValue, None) => quote_spanned!(span=> __call.arg::<Self>(&#ident);),
+        (Kind::SelfReference, _) => quote_spanned!(span=> __call.__cache_arg::<Self>(#ident);),
+        (Kind::SelfValue, None) => quote_spanned!(span=> __call.__cache_arg::<Self>(&#ident);),
         (Kind::SelfValue | Kind::Whole, Some(ty)) if types::opaque(ty).is_none() => {
-            quote_spanned!(span=> __call.arg::<#ty>(&#ident);)
+            quote_spanned!(span=> __call.__cache_arg::<#ty>(&#ident);)
         }
-        _ => quote_spanned!(span=> __call.arg(&#ident);),
+        _ => quote_spanned!(span=> __call.__cache_arg(&#ident);),
     };
     quote!(#(#cfgs)* #call)
 }
@@ -182,7 +183,7 @@ impl Rules {
     //     |__value, __keep| {
     //         __keep.ttl(judge(__value, |value| …));
     //         __keep.when(holds(__value, |value| …));
-    //         __keep.tag(&[Piece::Text("owner:"), Piece::Arg(&__value.owner)]);
+    //         __keep.tag(&[Piece::Text("owner:"), Piece::arg(&__value.owner)]);
     //     }
     fn of(model: &Cached, runtime: &Runtime<'_>) -> Self {
         let late = || model.tags.iter().filter(|tag| tag.returns());

@@ -6,10 +6,10 @@ use syn::{Expr, parse_quote};
 
 use super::pieces::{Args, Texts, pieces};
 use super::{Runtime, at, body, start};
-use crate::input::{Form, Function};
+use crate::input::{Binding, Form, Function};
 use crate::model::Invalidation;
 use crate::options::Target;
-use crate::template::Template;
+use crate::template::{Path, Template};
 
 // Input:
 //     async fn rename(id: i64) -> Result<()> { body }
@@ -17,9 +17,9 @@ use crate::template::Template;
 // Output:
 //     async fn rename(id: i64) -> Result<()> {
 //         let mut __targets = Targets::new("rename");
-//         __targets.pattern(&[Piece::Text("users:"), Piece::Arg(&id)]);
+//         Targets::pattern(&mut __targets, &[Piece::Text("users:"), Piece::arg(&id)]);
 //         let __out: Result<()> = async move { … body … }.await;
-//         let __success = { use probe::Return as _; returns(&__out).outer().succeeded(&__out) };
+//         let __success = { use probe::Return as _; returns(&__out).__cache_outer().__cache_succeeded(&__out) };
 //         __targets.finish(__success).await;
 //         __out
 //     }
@@ -51,7 +51,7 @@ pub(crate) fn invalidation(model: &Invalidation) -> TokenStream {
         Form::Sync => {
             let body = body::closure(function, &output);
             (
-                quote!(now_blocking()),
+                quote_spanned!(span=> now_blocking(&__targets)),
                 quote!((#body)()),
                 quote_spanned!(span=> finish_blocking(__success)),
             )
@@ -59,7 +59,7 @@ pub(crate) fn invalidation(model: &Invalidation) -> TokenStream {
         Form::Async | Form::Future(_) => {
             let body = body::future(&runtime, function, &output);
             (
-                quote!(now().await),
+                quote_spanned!(span=> now(&__targets).await),
                 quote!(#body.await),
                 quote_spanned!(span=> finish(__success).await),
             )
@@ -67,8 +67,10 @@ pub(crate) fn invalidation(model: &Invalidation) -> TokenStream {
     };
     let always = model
         .always
-        .then(|| quote_spanned!(span=> __targets.always();));
-    let before = model.before.then(|| quote_spanned!(span=> __targets.#now;));
+        .then(|| quote_spanned!(span=> #private::Targets::always(&mut __targets);));
+    let before = model
+        .before
+        .then(|| quote_spanned!(span=> #private::Targets::#now;));
     let whole = quote_spanned! {span=>
         #(#registered)*
         let mut __targets = #private::Targets::new(#name);
@@ -79,9 +81,9 @@ pub(crate) fn invalidation(model: &Invalidation) -> TokenStream {
         let __out: #output = #run;
         let __success = {
             use #private::probe::{Return as _, Value as _};
-            let __r = #private::returns(&__out).outer();
+            let __r = #private::returns(&__out).__cache_outer();
             #late
-            __r.succeeded(&__out)
+            __r.__cache_succeeded(&__out)
         };
         __targets.#finish;
         __out
@@ -131,13 +133,15 @@ fn early(target: &Target, function: &Function, runtime: &Runtime<'_>) -> Option<
             let span = start(call);
             let private = runtime.at(span);
             let call = cloning((**call).clone(), function, runtime);
-            return Some(quote_spanned!(span=> __targets.call(#private::capture_call!(#call));));
+            return Some(
+                quote_spanned!(span=> #private::Targets::call(&mut __targets, #private::capture_call!(#call));),
+            );
         }
     };
     (!template.returns()).then(|| named(method, template, function, &Args::Direct, runtime))
 }
 
-/// `__targets.pattern(&[Piece::Text("users:"), Piece::Arg(&id)]);`
+/// `Targets::pattern(&mut __targets, &[Piece::Text("users:"), Piece::arg(&id)]);`
 fn named(
     method: &str,
     template: &Template,
@@ -147,8 +151,9 @@ fn named(
 ) -> TokenStream {
     let span = at(template.literal.span());
     let method = Ident::new(method, span);
+    let private = runtime.at(span);
     let pieces = pieces(runtime, template, function, args);
-    quote_spanned!(span=> __targets.#method(#pieces);)
+    quote_spanned!(span=> #private::Targets::#method(&mut __targets, #pieces);)
 }
 
 /// The targets that need the value.
@@ -176,7 +181,7 @@ fn after(model: &Invalidation, texts: &Texts, runtime: &Runtime<'_>) -> Option<T
         .collect();
     (!each.is_empty()).then(|| {
         quote_spanned! {span=>
-            if let #private::Some(__value) = __r.item(__r.value().inner(), &__out) {
+            if let #private::Some(__value) = __r.__cache_item(__r.__cache_value().__cache_inner(), &__out) {
                 #each
             }
         }
@@ -184,10 +189,10 @@ fn after(model: &Invalidation, texts: &Texts, runtime: &Runtime<'_>) -> Option<T
 }
 
 // Input:
-//     user(pool, id)
+//     user(pool, id, form.name)
 //
 // Output:
-//     user(pool, Clone::clone(&id))
+//     user(pool, Clone::clone(&id), Clone::clone(&form.name))
 //
 // The body still needs what this call would take.
 fn cloning(mut call: Expr, function: &Function, runtime: &Runtime<'_>) -> Expr {
@@ -197,18 +202,16 @@ fn cloning(mut call: Expr, function: &Function, runtime: &Runtime<'_>) -> Expr {
         _ => return call,
     };
     for arg in args.iter_mut() {
-        let Expr::Path(path) = &*arg else { continue };
-        let Some(ident) = path.path.get_ident() else {
-            continue;
+        let takes = match &*arg {
+            Expr::Path(_) => |binding: &Binding| binding.by_value(),
+            Expr::Field(_) => |_: &Binding| true,
+            _ => continue,
         };
-        if function
-            .bindings
-            .iter()
-            .any(|binding| binding.ident == *ident && binding.by_value())
-        {
-            let span = at(ident.span());
+        let binding = Path::of(arg).and_then(|path| function.binding(&path.root));
+        if binding.is_some_and(takes) {
+            let span = start(arg);
             let private = runtime.at(span);
-            *arg = Expr::Verbatim(quote_spanned!(span=> #private::Clone::clone(&#ident)));
+            *arg = Expr::Verbatim(quote_spanned!(span=> #private::Clone::clone(&#arg)));
         }
     }
     call

@@ -32,13 +32,13 @@ impl Texts {
         Self(found)
     }
 
-    /// `let __text0 = text(&a.b);`
+    /// `let __text0 = text(Piece::arg(&a.b));`
     pub(super) fn lets(&self, runtime: &Runtime<'_>, function: &Function) -> TokenStream {
         let private = runtime.at(Span::mixed_site());
         let each = self.0.iter().enumerate().map(|(at, path)| {
             let text = name(at);
             let place = argument(path, function, Span::mixed_site());
-            quote_spanned!(Span::mixed_site()=> let #text = #private::text(&#place);)
+            quote_spanned!(Span::mixed_site()=> let #text = #private::text(#private::Piece::arg(&#place));)
         });
         each.collect()
     }
@@ -48,7 +48,7 @@ fn name(at: usize) -> Ident {
     format_ident!("__text{at}", span = Span::mixed_site())
 }
 
-/// `&[Piece::Text("users:"), Piece::Arg(&id)]`
+/// `&[Piece::Text("users:"), Piece::arg(&id)]`
 pub(super) fn pieces(
     runtime: &Runtime<'_>,
     template: &Template,
@@ -66,7 +66,7 @@ pub(super) fn pieces(
             }
             _ => {
                 let place = argument(path, function, span);
-                quote_spanned!(span=> #private::Piece::Arg(&#place))
+                quote_spanned!(span=> #private::Piece::arg(&#place))
             }
         },
     });

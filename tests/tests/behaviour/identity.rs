@@ -131,6 +131,88 @@ mod new_place {
     }
 }
 
+/// Two places for the methods of two types.
+mod methods {
+    use super::*;
+
+    #[derive(Serialize)]
+    pub(super) struct Small;
+    #[derive(Serialize)]
+    pub(super) struct Large;
+
+    pub(super) struct OldRepo<T>(pub(super) T);
+    impl<T: Serialize + 'static> OldRepo<T> {
+        #[cache(name = "repo.get", skip(self))]
+        pub(super) fn get(&self, id: u64) -> u64 {
+            id
+        }
+    }
+    pub(super) trait OldLoads {
+        fn load(&self, id: u64) -> u64;
+        #[cache(name = "repo.named", skip(self))]
+        fn named(&self, id: u64) -> u64 {
+            id
+        }
+    }
+    impl OldLoads for Small {
+        #[cache(name = "repo.load")]
+        fn load(&self, id: u64) -> u64 {
+            id
+        }
+    }
+    impl OldLoads for Large {
+        fn load(&self, id: u64) -> u64 {
+            id
+        }
+    }
+
+    pub(super) mod moved {
+        use super::*;
+
+        pub(crate) struct Repo<T>(pub(crate) T);
+        pub(crate) trait Loads {
+            fn load_one(&self, id: u64) -> u64;
+        }
+        impl Loads for Small {
+            #[cache(name = "repo.load")]
+            fn load_one(&self, id: u64) -> u64 {
+                id
+            }
+        }
+        mod elsewhere {
+            use super::*;
+            impl<T: Serialize + 'static> Repo<T> {
+                #[cache(name = "repo.get", skip(self))]
+                pub(crate) fn fetch(&self, id: u64) -> u64 {
+                    id
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_name_survives_moving_a_method() {
+    use methods::moved::{Loads as _, Repo};
+    use methods::{Large, OldLoads as _, OldRepo, Small};
+    start().enter(|| {
+        assert_eq!(
+            digest(|| OldRepo(1_u8).get(1)),
+            digest(|| Repo(1_u8).fetch(1))
+        );
+        assert_ne!(
+            digest(|| OldRepo(1_u8).get(1)),
+            digest(|| OldRepo(1_u16).get(1))
+        );
+        assert_eq!(digest(|| Small.load(1)), digest(|| Small.load_one(1)));
+        assert_ne!(
+            digest(|| Small.named(1)),
+            digest(|| Large.named(1)),
+            "a trait's own body is another function for each type"
+        );
+    });
+}
+
 #[test]
 fn a_name_survives_moving_and_a_version_does_not() {
     start().enter(|| {

@@ -239,6 +239,43 @@ fn typed_targets_reach_exactly_their_call() {
     });
 }
 
+struct Form {
+    name: String,
+    ids: (Vec<u64>, u8),
+}
+
+#[invalidate_cache(owned_by(&Pool, form.name, form.ids.0))]
+async fn submit(form: Form) -> Form {
+    form
+}
+
+impl Form {
+    #[invalidate_cache(owned_sync(self.name))]
+    fn save(&self, form: &Self) -> String {
+        form.name.clone()
+    }
+}
+
+#[test]
+fn typed_targets_leave_fields_to_the_body() {
+    start().enter(|| {
+        let form = Form {
+            name: "ada".into(),
+            ids: (vec![1], 0),
+        };
+        let ask = || {
+            let first = block_on(owned_by(&Pool, "ada".into(), vec![1]));
+            (first, owned_sync("ada".into()))
+        };
+        assert_eq!(ask(), (1, 2));
+        let form = block_on(submit(form));
+        assert_eq!((form.name.as_str(), &form.ids.0), ("ada", &vec![1]));
+        assert_eq!(ask(), (3, 2));
+        assert_eq!(form.save(&form), "ada");
+        assert_eq!(ask(), (3, 4));
+    });
+}
+
 #[test]
 fn typed_targets_do_not_run_the_bodies_they_name() {
     let test = start();

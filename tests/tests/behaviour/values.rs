@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use cache_core::__private::block_on;
 use cache_core::{
-    ErrorKind, MissReason, blocking, cache, get, get_many, invalidate_pattern, remove, set,
-    set_many,
+    ErrorKind, MissReason, blocking, cache, get, get_many, invalidate_pattern, remove, remove_many,
+    set, set_many,
 };
 
 use crate::runs::{Gate, Hand, run, runs, start};
@@ -75,9 +75,22 @@ fn many_values_keep_their_order() {
         assert_eq!(get_many::<u64>(&[]).await.unwrap(), []);
         test.cache().remove_many(&["a", "text"]).await.unwrap();
         assert_eq!(get_many::<u64>(&["a", "c"]).await.unwrap(), [None, Some(3)]);
+        remove_many(&["b", "c"]).await.unwrap();
+        assert_eq!(get_many::<u64>(&["a", "c"]).await.unwrap(), [None, None]);
+        blocking::set_many([("a", 4_u64)], MINUTE).unwrap();
+        assert_eq!(
+            blocking::get_many::<u64>(&["c", "a"]).unwrap(),
+            [None, Some(4)]
+        );
+        blocking::remove_many(&["a", "c"]).unwrap();
+        assert_eq!(blocking::get_many::<u64>(&["a"]).unwrap(), [None]);
         assert_eq!(get::<String>("text").await.unwrap(), None);
     }));
-    assert_eq!(test.cache().stats().invalidations, 1, "one record for all");
+    assert_eq!(
+        test.cache().stats().invalidations,
+        3,
+        "one record for all of a call"
+    );
 }
 
 #[test]

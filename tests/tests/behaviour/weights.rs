@@ -10,7 +10,7 @@ use cache_core::{Cache, CacheWeight, Memory, RefusalReason, TestCache, blocking,
 use futures_util::future::join;
 use serde::Serialize;
 
-use crate::runs::{pause, run, start, start_with};
+use crate::runs::{pause, run, runs, start, start_with};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -240,7 +240,7 @@ fn values_without_a_size_have_the_weight_of_their_entry() {
         for _ in 0..2 {
             assert_eq!((unit(1), empty(1)), (Some(()), []));
         }
-        assert_eq!(crate::runs::runs(), 2);
+        assert_eq!(runs(), 2);
     });
     assert!(bytes(&test, "unit") > 0 && bytes(&test, "empty") > 0);
 }
@@ -306,5 +306,66 @@ fn what_is_not_stored_is_not_weighed() {
     let both = async { join(unwanted(1_000), unwanted(1_000)).await };
     let (one, other) = block_on(start().run(both));
     assert_eq!((one.len(), other.len()), (1_000, 1_000));
-    assert_eq!((crate::runs::runs(), WEIGHED.get()), (1, 0));
+    assert_eq!((runs(), WEIGHED.get()), (1, 0));
+}
+
+/// Panics while it is kept: copied, or weighed by its `Serialize` or its own word.
+#[derive(PartialEq, Debug)]
+struct Fragile(u8);
+
+impl Clone for Fragile {
+    fn clone(&self) -> Self {
+        assert_ne!(self.0, 1, "copied");
+        Self(self.0)
+    }
+}
+
+impl Serialize for Fragile {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        assert_ne!(self.0, 2, "serialized");
+        serializer.serialize_u8(self.0)
+    }
+}
+
+#[derive(Clone, PartialEq, Debug)]
+struct Weightless(u8);
+
+impl CacheWeight for Weightless {
+    fn cache_weight(&self) -> usize {
+        panic!("weighed")
+    }
+}
+
+#[cache]
+async fn fragile(which: u8) -> Fragile {
+    run();
+    pause().await;
+    Fragile(which)
+}
+
+#[cache]
+fn weightless(which: u8) -> Weightless {
+    run();
+    Weightless(which)
+}
+
+#[test]
+fn a_value_that_cannot_be_kept_is_returned() {
+    let test = start();
+    test.enter(|| {
+        for _ in 0..2 {
+            assert_eq!(block_on(fragile(1)), Fragile(1));
+            assert_eq!(block_on(fragile(2)), Fragile(2));
+            assert_eq!(weightless(3), Weightless(3));
+        }
+        assert_eq!(runs(), 6);
+        let both = block_on(join(fragile(1), fragile(1)));
+        assert_eq!(both, (Fragile(1), Fragile(1)), "nor is it shared");
+        assert_eq!(runs(), 8);
+        assert_eq!(block_on(fragile(4)), block_on(fragile(4)));
+        assert_eq!(runs(), 9);
+    });
+    let stats = test.cache().stats();
+    assert_eq!(stats.total.refusals.of(RefusalReason::Panicked), 8);
+    assert_eq!(stats.total.entries, 1);
 }

@@ -108,6 +108,28 @@ fn from_argument(seconds: u64) -> u64 {
     seconds
 }
 
+// case: an argument beside the value
+#[cache(ttl = |_| seconds)]
+fn beside_the_value(seconds: u64) -> u64 {
+    seconds
+}
+
+// case: an argument that the body takes, beside the value
+#[cache(when = |length| *length < name.len())]
+fn taken(name: String) -> usize {
+    name.len()
+}
+
+// case: a constant of an unnamed type
+struct Repo;
+impl Repo {
+    const TTL: std::time::Duration = std::time::Duration::from_secs(1);
+    #[cache(ttl = Self::TTL)]
+    fn of_self(id: u64) -> u64 {
+        id
+    }
+}
+
 // case: an argument for a constant that is not a `ttl`
 #[cache(min_cost = seconds)]
 fn cost_from_argument(seconds: u64) -> u64 {

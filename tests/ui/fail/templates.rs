@@ -2,6 +2,7 @@ use cache_core::{cache, cache_query, cache_resource};
 
 pub struct User {
     pub id: u64,
+    pub name: String,
 }
 
 // case: an argument that is misspelt
@@ -104,6 +105,18 @@ fn skipped(id: u64, page: u64) -> u64 {
 #[cache_resource("users:{user.id}", key(page))]
 fn outside_the_key(user: &User, page: u64) -> u64 {
     user.id + page
+}
+
+// case: another part of an argument than that which is in the key
+#[cache(key(user.id), tags("names:{user.name}"))]
+fn beside_the_key(user: &User) -> u64 {
+    user.id
+}
+
+// case: more of an argument than that which is in the key
+#[cache_resource("users:{user}", key(user.id))]
+fn more_than_the_key(user: &User) -> u64 {
+    user.id
 }
 
 // case: a duration for a template

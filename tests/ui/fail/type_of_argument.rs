@@ -89,8 +89,14 @@ fn textless(ids: Vec<u64>) -> usize {
     ids.len()
 }
 
+// case: an argument that may have no text
+#[cache_resource("lists:{name}")]
+fn perhaps_textless(name: Option<&str>) -> usize {
+    name.map_or(0, str::len)
+}
+
 // case: a field that is not there
-#[cache_resource("lists:{filter.pages}", key(filter.page))]
+#[cache_resource("lists:{filter.pages}", key(filter.page + 1))]
 fn fieldless(filter: &Filter) -> u64 {
     filter.page
 }

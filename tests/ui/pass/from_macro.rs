@@ -1,4 +1,4 @@
-//! Functions that a macro writes, and a runtime that is found elsewhere.
+//! Functions that a macro writes, also around a body that it was given, and a runtime that is found elsewhere.
 
 mod facade {
     pub use cache_core as runtime;
@@ -35,10 +35,28 @@ macro_rules! change {
 
 change!(change_one, one(1), "resource:ones:*");
 
+macro_rules! whole {
+    ($name:ident, $later:ident, $body:block) => {
+        #[cache_core::cache]
+        fn $name(id: u64) -> u64 $body
+
+        #[cache_core::cache]
+        fn $later(id: u64) -> impl Future<Output = u64> + Send {
+            async move $body
+        }
+
+        #[cache_core::invalidate_cache($name(1))]
+        fn change_whole() -> u64 $body
+    };
+}
+
+whole!(whole, whole_later, { 7 });
+
 fn main() {
     use cache_core::__private::block_on;
 
     assert_eq!(block_on(one(1)), Some(1));
     assert_eq!(block_on(two(2)), Ok(2));
     assert_eq!(change_one(), 1);
+    assert_eq!((whole(1), block_on(whole_later(1)), change_whole()), (7, 7, 7));
 }

@@ -10,7 +10,7 @@ use serde::ser::{
 use super::super::decoder::{Events, Variant, decode};
 use std::hash::BuildHasher;
 
-use super::super::{Encoder, name_hash, tag};
+use super::super::{Encoder, names::Names, tag};
 use super::{bytes, events};
 
 const NAMES: [&str; 5] = [
@@ -132,17 +132,20 @@ impl Serialize for Tree {
 }
 
 impl Tree {
-    /// What must come back: the tree itself, with names hashed, maps in order, and the normal forms of floats.
+    /// What must come back: the tree itself, with names hashed, maps in order, and the normal form of NaN.
     fn expected(&self) -> Events {
-        let name = |at: &usize| name_hash(NAMES[*at]);
-        let variant = |i: &u32, n: &usize, v: &usize| -> Variant { (*i, name(n), name(v)) };
+        let name = |at: &usize| Names::of(NAMES[*at]).bits();
+        let both = |n: &usize, v: &usize| Names::of(NAMES[*n]).and(NAMES[*v]);
+        let variant = |i: &u32, n: &usize, v: &usize| -> Variant { (*i, both(n, v).bits()) };
         let list = |trees: &[Tree]| trees.iter().map(Tree::expected).collect::<Vec<_>>();
         let one = |tree: &Tree| Box::new(tree.expected());
-        let named = |fields: &[(usize, Tree)]| {
-            fields
+        let values =
+            |fields: &[(usize, Tree)]| fields.iter().map(|(_, v)| v.expected()).collect::<Vec<_>>();
+        let named = |names: Names, fields: &[(usize, Tree)]| {
+            let names = fields
                 .iter()
-                .map(|(f, v)| (name(f), v.expected()))
-                .collect::<Vec<_>>()
+                .fold(names, |names, (f, _)| names.and(NAMES[*f]));
+            names.bits()
         };
         match self {
             Self::Bool(v) => Events::Plain(if *v { tag::TRUE } else { tag::FALSE }),
@@ -158,23 +161,11 @@ impl Tree {
             Self::U128(v) => Events::Scalar(tag::U128, *v),
             Self::F32(v) => Events::Scalar(tag::F32, {
                 let float = f32::from_bits(*v);
-                u128::from(if float.is_nan() {
-                    0x7fc0_0000
-                } else if float == 0.0 {
-                    0
-                } else {
-                    *v
-                })
+                u128::from(if float.is_nan() { 0x7fc0_0000 } else { *v })
             }),
             Self::F64(v) => Events::Scalar(tag::F64, {
                 let float = f64::from_bits(*v);
-                u128::from(if float.is_nan() {
-                    0x7ff8 << 48
-                } else if float == 0.0 {
-                    0
-                } else {
-                    *v
-                })
+                u128::from(if float.is_nan() { 0x7ff8 << 48 } else { *v })
             }),
             Self::Char(v) => Events::Scalar(tag::CHAR, u128::from(u32::from(*v))),
             Self::Str(v) | Self::Displayed(v) => Events::Framed(tag::STR, v.clone().into_bytes()),
@@ -204,9 +195,11 @@ impl Tree {
                         .collect(),
                 )
             }
-            Self::Struct(n, fields) => Events::Struct(name(n), named(fields)),
+            Self::Struct(n, fields) => {
+                Events::Struct(values(fields), named(Names::of(NAMES[*n]), fields))
+            }
             Self::StructVariant(i, n, v, fields) => {
-                Events::StructVariant(variant(i, n, v), named(fields))
+                Events::StructVariant(*i, values(fields), named(both(n, v), fields))
             }
         }
     }

@@ -10,7 +10,8 @@ use proptest::prelude::*;
 use serde::{Serialize, Serializer};
 
 use super::super::encoder::length;
-use super::super::{Encoder, error::KeyError, name_hash};
+use super::super::names::{Names, hash};
+use super::super::{Encoder, error::KeyError};
 use super::{bytes, events, try_bytes};
 
 #[test]
@@ -43,9 +44,9 @@ fn numbers_of_other_types_are_other_keys() {
 }
 
 #[test]
-fn floats_have_one_zero_and_one_nan() {
-    assert_eq!(bytes(&-0.0_f64), bytes(&0.0_f64));
-    assert_eq!(bytes(&-0.0_f32), bytes(&0.0_f32));
+fn floats_have_two_zeros_and_one_nan() {
+    assert_ne!(bytes(&-0.0_f64), bytes(&0.0_f64));
+    assert_ne!(bytes(&-0.0_f32), bytes(&0.0_f32));
     assert_eq!(
         bytes(&f64::from_bits(0xfff8_0000_0000_0001)),
         bytes(&f64::NAN)
@@ -243,8 +244,47 @@ fn a_length_of_four_gigabytes_is_an_error() {
 
 #[test]
 fn names_are_hashed_with_fnv_1a() {
-    // The published vectors of 32-bit FNV-1a.
-    assert_eq!(name_hash(""), 0x811c_9dc5);
-    assert_eq!(name_hash("a"), 0xe40c_292c);
-    assert_eq!(name_hash("foobar"), 0xbf9c_f968);
+    // The published vectors of 64-bit FNV-1a.
+    assert_eq!(hash(""), 0xcbf2_9ce4_8422_2325);
+    assert_eq!(hash("a"), 0xaf63_dc4c_8601_ec8c);
+    assert_eq!(hash("foobar"), 0x8594_4171_f739_67e8);
+}
+
+/// Names that 32-bit FNV-1a takes for one.
+#[test]
+fn names_that_are_easily_confused_stay_apart() {
+    #[derive(Default, Serialize)]
+    struct Filter {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        costarring: Option<u64>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        liquid: Option<u64>,
+    }
+    let (costarring, liquid) = (
+        Filter {
+            costarring: Some(1),
+            ..Filter::default()
+        },
+        Filter {
+            liquid: Some(1),
+            ..Filter::default()
+        },
+    );
+    assert_ne!(bytes(&costarring), bytes(&liquid));
+}
+
+/// Every choice among short names, which differ in a few bits only, and every order of some.
+#[test]
+fn lists_of_names_stay_apart() {
+    const LETTERS: &str = "abcdefghijklmnop";
+    let letters = || LETTERS.split("").filter(|letter| !letter.is_empty());
+    let chosen = (0_u32..1 << 16).map(|set| {
+        let picked = letters().enumerate().filter(|(at, _)| set >> at & 1 == 1);
+        picked.fold(Names::of("Filter"), |names, (_, letter)| names.and(letter))
+    });
+    let pairs = letters().flat_map(|a| letters().map(move |b| Names::of("Filter").and(b).and(a)));
+    let alone = letters().map(Names::of);
+    let all = chosen.chain(pairs).chain(alone).map(Names::bits);
+    // Of the 256 pairs 120 are choices, too.
+    assert_eq!(all.collect::<HashSet<_>>().len(), (1 << 16) + 136 + 16);
 }

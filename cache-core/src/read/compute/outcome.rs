@@ -1,5 +1,6 @@
 //! What becomes of a body's value: how long it may be kept, and whether it is.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use super::{Computation, Driver, Stage};
@@ -98,10 +99,17 @@ impl Driver {
         };
         // What is not stored need not be weighed.
         let limit = expires.map_or(0, |_| cache.max_weight());
-        let entry = if expires.is_ok() || waited_for {
-            work.keep(head, limit)
+        let kept = if expires.is_ok() || waited_for {
+            // The copy is the user's `Clone`, its weight the user's `Serialize` or `CacheWeight`; the call has its value.
+            catch_unwind(AssertUnwindSafe(|| work.keep(head, limit)))
+                .map_err(|_| RefusalReason::Panicked)
         } else {
-            None
+            Ok(None)
+        };
+        let cannot_be_shared = class == Class::Failed || kept.is_err();
+        let (expires, entry) = match kept {
+            Ok(entry) => (expires, entry),
+            Err(panicked) => (expires.and(Err(panicked)), None),
         };
         match (expires, &entry) {
             (Ok(_), Some(entry)) => self.store(entry, limit),
@@ -120,7 +128,7 @@ impl Driver {
         if let Some(leader) = leader {
             leader.finish(match entry {
                 Some(entry) => Status::Done(entry),
-                None if class == Class::Failed => Status::Failed,
+                None if cannot_be_shared => Status::Failed,
                 None => Status::Abandoned,
             });
         }

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use cache_core::__private::block_on;
-use cache_core::{blocking, cache, cache_query};
+use cache_core::{blocking, cache, cache_query, invalidate_cache};
 use serde::Serialize;
 
 use crate::runs::{run, runs, start};
@@ -239,5 +239,62 @@ fn regression_24_a_map_in_another_order_is_the_same_key() {
             "other values"
         );
         assert_eq!(of_set(&(0..101).collect()), 5);
+    });
+}
+
+#[cache]
+fn reciprocal(x: f64) -> f64 {
+    1.0 / x
+}
+
+#[cache("price:{x}")]
+fn price(x: f64) -> u64 {
+    let _ = x;
+    run()
+}
+
+#[invalidate_cache("price:{x}")]
+fn set_price(x: f64) {
+    let _ = x;
+}
+
+#[test]
+fn the_zeros_are_two_keys_and_two_addresses() {
+    start().enter(|| {
+        assert_eq!(reciprocal(0.0), f64::INFINITY);
+        assert_eq!(reciprocal(-0.0), f64::NEG_INFINITY);
+        assert_eq!((price(0.0), price(-0.0)), (1, 2));
+        set_price(-0.0);
+        assert_eq!((price(0.0), price(-0.0)), (1, 3));
+    });
+}
+
+/// Two names that 32-bit FNV-1a takes for one.
+#[derive(Default, Serialize)]
+struct Filter {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    costarring: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    liquid: Option<u64>,
+}
+
+#[cache]
+fn filtered(filter: &Filter) -> u64 {
+    let _ = (filter.costarring, filter.liquid);
+    run()
+}
+
+#[test]
+fn fields_whose_names_are_easily_confused_are_two_keys() {
+    start().enter(|| {
+        let one = Filter {
+            costarring: Some(1),
+            ..Filter::default()
+        };
+        let other = Filter {
+            liquid: Some(1),
+            ..Filter::default()
+        };
+        assert_eq!((filtered(&one), filtered(&other)), (1, 2));
     });
 }
