@@ -145,6 +145,9 @@ fn path(site: &Site) -> String {
     format!("{}::{}", site.spec.module, site.spec.label())
 }
 
+/// Stands for a digest in an address.
+const DIGEST: &str = "{…}";
+
 /// What the addresses of a function look like.
 fn address(site: &Site) -> String {
     let spec = &site.spec;
@@ -154,7 +157,7 @@ fn address(site: &Site) -> String {
         .map_or_else(String::new, |prefix| format!("{prefix}:"));
     match spec.template {
         Some(template) => format!("{prefix}{template}"),
-        None => format!("{prefix}{}:{{…}}", spec.label()),
+        None => format!("{prefix}{}:{DIGEST}", spec.label()),
     }
 }
 
@@ -275,7 +278,9 @@ fn reaches(target: &TargetRef, site: &Site) -> bool {
     if target.kind == TargetKind::Tag {
         return site.spec.tags.iter().any(|tag| meets(tag));
     }
-    meets(&address(site))
+    // A digest is seen by no pattern.
+    let address = address(site);
+    meets(address.strip_suffix(DIGEST).unwrap_or(&address))
         || site
             .spec
             .tags
