@@ -20,7 +20,7 @@ impl Cache {
     /// before.
     ///
     /// # Errors
-    /// [`ErrorKind::Pattern`](crate::ErrorKind::Pattern) if the pattern does not parse.
+    /// [`ErrorKind::Pattern`](crate::ErrorKind::Pattern) if the pattern does not parse, or has a `{` that is not escaped: a forgotten `format!`.
     pub async fn invalidate_pattern(&self, pattern: &str) -> Result<Token, Error> {
         self.append_pattern(pattern)
     }
@@ -42,7 +42,7 @@ impl Cache {
     }
 
     pub(crate) fn append_pattern(&self, pattern: &str) -> Result<Token, Error> {
-        Ok(self.invalidate(vec![Matcher::from(Pattern::parse(pattern)?)]))
+        Ok(self.invalidate(vec![Matcher::from(Pattern::by_hand(pattern)?)]))
     }
 
     pub(crate) fn append_tag(&self, tag: &str) -> Token {
@@ -68,7 +68,7 @@ impl Cache {
 /// ```
 ///
 /// # Errors
-/// [`ErrorKind::Pattern`](crate::ErrorKind::Pattern) if the pattern does not parse.
+/// [`ErrorKind::Pattern`](crate::ErrorKind::Pattern) if the pattern does not parse, or has a `{` that is not escaped: a forgotten `format!`.
 pub async fn invalidate_pattern(pattern: &str) -> Result<Token, Error> {
     global::current().invalidate_pattern(pattern).await
 }
