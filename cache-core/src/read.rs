@@ -108,7 +108,7 @@ impl Call {
         };
         entry.stats.hit();
         cache.0.events.tell(EventKind::Hit, || {
-            let name = Arc::clone(&cache.seat(self.site).name);
+            let name = Arc::clone(&cache.seat(self.site, self.instance).name);
             (name, entry.address().into())
         });
         if let Some(frame) = &scope.frame {
@@ -156,7 +156,7 @@ impl Miss {
             .as_ref()
             .and_then(|scope| scope.cache.clone())
             .unwrap_or_else(|| global::get().clone());
-        let seat = cache.seat(call.site);
+        let seat = cache.seat(call.site, call.instance);
         let key = Lookup::of(call.identity, &mut call.encoder).to_key();
         if !matches!(
             modifier.as_ref().map(|m| m.mode),

@@ -115,7 +115,7 @@ impl Cache {
 impl Cache {
     /// [`get`](Self::get), now.
     pub(crate) fn look<T: CacheValue>(&self, address: &str) -> Result<Option<T>, Error> {
-        let seat = self.seat(&SITE);
+        let seat = self.seat(&SITE, "");
         let scope = scope::current();
         let held_back = scope.as_ref().is_some_and(|scope| scope.holds_back());
         let found = if held_back {
@@ -170,7 +170,7 @@ impl Cache {
         value: T,
         ttl: Duration,
     ) -> Result<(), Error> {
-        let seat = self.seat(&SITE);
+        let seat = self.seat(&SITE, "");
         if ttl.is_zero() {
             return Err(Error::new(
                 ErrorKind::Config,
