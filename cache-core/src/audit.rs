@@ -12,6 +12,8 @@ use crate::site::{self, Site, TargetKind, TargetRef};
 #[derive(Clone, Debug, serde::Serialize)]
 #[non_exhaustive]
 pub struct SiteInfo {
+    /// The function with its module and, of a method that was called, its type.
+    pub path: String,
     /// The function, or the `name` it was given.
     pub function: &'static str,
     /// Its module.
@@ -42,10 +44,9 @@ impl fmt::Display for SiteInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} {}::{}  {}",
+            "{} {}  {}",
             self.preset.attribute(),
-            self.module,
-            self.function,
+            self.path,
             self.address
         )
     }
@@ -144,9 +145,8 @@ impl fmt::Display for Audit {
     }
 }
 
-fn path(site: &Site) -> String {
-    format!("{}::{}", site.spec.module, site.spec.label())
-}
+/// Stands for a digest in an address.
+const DIGEST: &str = "{…}";
 
 /// What the addresses of a function look like.
 fn address(site: &Site) -> String {
@@ -157,7 +157,7 @@ fn address(site: &Site) -> String {
         .map_or_else(String::new, |prefix| format!("{prefix}:"));
     match spec.template {
         Some(template) => format!("{prefix}{template}"),
-        None => format!("{prefix}{}:{{…}}", spec.label()),
+        None => format!("{prefix}{}:{DIGEST}", spec.label()),
     }
 }
 
@@ -173,10 +173,16 @@ impl Cache {
         sites
     }
 
+    fn path(&self, site: &'static Site) -> String {
+        self.known_seat(site)
+            .map_or_else(|| site.spec.path(""), |seat| seat.name.to_string())
+    }
+
     fn describe(&self, site: &'static Site) -> SiteInfo {
         let spec = &site.spec;
         let content = self.known_seat(site).and_then(|seat| seat.known_content());
         SiteInfo {
+            path: self.path(site),
             function: spec.label(),
             module: spec.module,
             preset: spec.preset,
@@ -237,7 +243,7 @@ impl Cache {
             let derived = self.known_seat(site).is_some_and(|seat| seat.is_derived());
             if !derived && !targets.iter().any(|target| reaches(target, site)) {
                 findings.push(Finding::NeverInvalidated {
-                    function: path(site),
+                    function: self.path(site),
                     address: address(site),
                 });
             }
@@ -245,7 +251,7 @@ impl Cache {
         for site in &sites {
             if site.spec.template.is_some() && !site.spec.omits.is_empty() {
                 findings.push(Finding::TemplateOmits {
-                    function: path(site),
+                    function: self.path(site),
                     arguments: site.spec.omits.to_vec(),
                 });
             }
@@ -254,12 +260,12 @@ impl Cache {
             };
             if !content.portable && !site.spec.policy.memory_only {
                 findings.push(Finding::MemoryOnly {
-                    function: path(site),
+                    function: self.path(site),
                 });
             }
             if !content.measured {
                 findings.push(Finding::Unweighed {
-                    function: path(site),
+                    function: self.path(site),
                 });
             }
         }
@@ -289,7 +295,8 @@ fn reaches(target: &TargetRef, site: &Site) -> bool {
     if target.kind == TargetKind::Tag {
         return site.spec.tags.iter().any(|tag| meets(tag));
     }
-    meets(&address(site))
+    // A `*` may stand for a digest, but neither letters nor an argument, which has no control characters.
+    meets(&address(site).replace(DIGEST, "\0"))
         || site
             .spec
             .tags

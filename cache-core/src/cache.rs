@@ -47,7 +47,7 @@ pub(crate) struct Parts {
 /// What one cache knows about one function.
 pub(crate) struct Seat {
     pub(crate) site: &'static Site,
-    /// The function with its module.
+    /// The function with its module and, of a method, its type.
     pub(crate) name: Arc<str>,
     pub(crate) counters: Arc<SiteCounters>,
     pub(crate) ring: Option<Arc<CapacityRing>>,
@@ -199,8 +199,8 @@ impl Cache {
         self.0.memory.resize(max_bytes.max(1));
     }
 
-    /// What this cache knows about a function.
-    pub(crate) fn seat(&self, site: &'static Site) -> Arc<Seat> {
+    /// What this cache knows about a function; `instance` is the type of a closure inside it, for its name.
+    pub(crate) fn seat(&self, site: &'static Site, instance: &str) -> Arc<Seat> {
         let number = site.number();
         if let Some(Some(seat)) = read(&self.0.sites).get(number) {
             return Arc::clone(seat);
@@ -213,11 +213,7 @@ impl Cache {
             let spec = &site.spec;
             Arc::new(Seat {
                 site,
-                name: if spec.module.is_empty() {
-                    spec.label().into()
-                } else {
-                    format!("{}::{}", spec.module, spec.label()).into()
-                },
+                name: spec.path(instance).into(),
                 counters: Arc::default(),
                 ring: spec
                     .policy

@@ -107,7 +107,7 @@ impl Builder {
     /// How long values are fresh whose address matches `pattern` and whose attribute has no `ttl`. The first pattern
     /// that matches counts.
     pub fn ttl(mut self, pattern: &str, ttl: Duration) -> Self {
-        match Pattern::parse(pattern) {
+        match Pattern::by_hand(pattern) {
             Ok(_) if ttl.is_zero() => {
                 self.error.get_or_insert(format!(
                     "the ttl of `{pattern}` is zero, which would store nothing"

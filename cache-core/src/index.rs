@@ -298,22 +298,19 @@ impl State {
             Dep::Entry {
                 key_hash,
                 address_hash,
-                address,
                 ..
             } => {
                 raise(&mut newest, self.exact_at(*key_hash));
                 raise(&mut newest, self.exact_at(*address_hash));
-                self.raise_by_pattern(&mut newest, address, stamp);
+                self.raise_by_pattern(&mut newest, dep.seen(), stamp);
             }
             Dep::Tag {
-                hash,
-                address_hash,
-                address,
+                hash, address_hash, ..
             } => {
                 raise(&mut newest, self.exact_at(*hash));
                 // A pattern without wildcards, `tag:tenant:7`.
                 raise(&mut newest, self.exact_at(*address_hash));
-                self.raise_by_pattern(&mut newest, address, stamp);
+                self.raise_by_pattern(&mut newest, dep.seen(), stamp);
             }
             Dep::Prefix(prefix) => {
                 // Many dependencies in one: read what happened since, rather than keep a second index by text.

@@ -23,7 +23,7 @@ impl Cache {
     /// Cancel safe: dropped, it has invalidated all of it or nothing.
     ///
     /// # Errors
-    /// [`ErrorKind::Pattern`](crate::ErrorKind::Pattern) if the pattern does not parse.
+    /// [`ErrorKind::Pattern`](crate::ErrorKind::Pattern) if the pattern does not parse, or has a `{` that is not escaped: a forgotten `format!`.
     pub async fn invalidate_pattern(&self, pattern: &str) -> Result<Token, Error> {
         self.append_pattern(pattern)
     }
@@ -49,7 +49,7 @@ impl Cache {
     }
 
     pub(crate) fn append_pattern(&self, pattern: &str) -> Result<Token, Error> {
-        Ok(self.invalidate(vec![Matcher::from(Pattern::parse(pattern)?)]))
+        Ok(self.invalidate(vec![Matcher::from(Pattern::by_hand(pattern)?)]))
     }
 
     pub(crate) fn append_tag(&self, tag: &str) -> Token {
@@ -77,7 +77,7 @@ impl Cache {
 /// Cancel safe, as that is.
 ///
 /// # Errors
-/// [`ErrorKind::Pattern`](crate::ErrorKind::Pattern) if the pattern does not parse.
+/// [`ErrorKind::Pattern`](crate::ErrorKind::Pattern) if the pattern does not parse, or has a `{` that is not escaped: a forgotten `format!`.
 pub async fn invalidate_pattern(pattern: &str) -> Result<Token, Error> {
     global::current().invalidate_pattern(pattern).await
 }

@@ -100,6 +100,17 @@ impl Pattern {
         })
     }
 
+    /// Reads a pattern that was written by hand, not by a template, in which `{{` is a brace.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`parse`](Self::parse), and a brace that is neither escaped nor in a class.
+    pub(crate) fn by_hand(source: &str) -> Result<Self, PatternError> {
+        let pattern = Self::parse(source)?;
+        parse::without_holes(source)?;
+        Ok(pattern)
+    }
+
     /// Whether the whole of `address` fits.
     pub(crate) fn matches(&self, address: &str) -> bool {
         match &self.shape {

@@ -129,7 +129,7 @@ fn find_with_care(encoder: &mut Encoder, callee: Callee) -> Result<Payload, Miss
     if mode != Some(Mode::Peek) {
         entry.instance.stats.hit();
         cache.0.events.tell(EventKind::Hit, || {
-            let name = Arc::clone(&cache.seat(callee.site).name);
+            let name = Arc::clone(&cache.seat(callee.site, (callee.path)()).name);
             (name, entry.address().into())
         });
     }
@@ -183,7 +183,7 @@ impl Miss {
             .as_ref()
             .and_then(|scope| scope.cache.clone())
             .unwrap_or_else(|| global::get().clone());
-        let seat = cache.seat(callee.site);
+        let seat = cache.seat(callee.site, (callee.path)());
         let key = Lookup::new(callee.identity, encoder.encoded()).to_key();
         if !matches!(
             modifier.as_ref().map(|m| m.mode),

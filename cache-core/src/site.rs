@@ -238,10 +238,57 @@ impl Spec {
         self
     }
 
+    /// The function with its module. With its type, too, once `instance`, the type of a closure inside it, is known; until
+    /// then, and where that is told in a form that is not known here, it is empty or as good as that.
+    pub(crate) fn path(&self, instance: &str) -> String {
+        if self.module.is_empty() {
+            return self.label().to_owned();
+        }
+        let known = plain_path(instance);
+        let tail = known.strip_prefix(self.module).unwrap_or("");
+        let is_path = tail.starts_with("::") && !tail.contains("::::");
+        match tail.strip_suffix(self.function) {
+            Some(owner) if self.name.is_none() && is_path && owner.ends_with("::") => known,
+            _ => format!("{}::{}", self.module, self.label()),
+        }
+    }
+
     /// The function's part of its addresses.
     pub(crate) fn label(&self) -> &'static str {
         self.name.unwrap_or(self.function)
     }
+}
+
+/// `<shop::Repo<u8> as shop::Exists>::exists<u8>::{{closure}}` as `shop::Repo::exists`.
+fn plain_path(instance: &str) -> String {
+    let path = instance.replace("::{{closure}}", "");
+    let (owner, tail) = match path.strip_prefix('<') {
+        // Of an implementation, the type.
+        Some(inner) => {
+            let mut depth = 1;
+            let end = inner.find(|c| {
+                depth += i32::from(c == '<') - i32::from(c == '>');
+                depth == 0
+            });
+            let (owner, tail) = inner.split_at(end.unwrap_or(inner.len()));
+            (
+                owner.split(" as ").next().unwrap_or(owner),
+                tail.get(1..).unwrap_or(""),
+            )
+        }
+        None => (path.as_str(), ""),
+    };
+    let mut depth = 0;
+    let mut plain = String::new();
+    for c in owner.chars().chain(tail.chars()) {
+        match c {
+            '<' => depth += 1,
+            '>' => depth -= 1,
+            _ if depth == 0 => plain.push(c),
+            _ => {}
+        }
+    }
+    plain
 }
 
 /// The longest duration is the same whether it is written as a literal or as a constant.
@@ -287,4 +334,60 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Site> {
 /// Every target of every `#[invalidate_cache]` of this program.
 pub(crate) fn targets() -> impl Iterator<Item = &'static TargetRef> {
     inventory::iter::<TargetRef>.into_iter()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_has_its_type_once_that_is_known() {
+        let spec = Spec::new(Preset::Cache, "exists", "shop::db", &[]);
+        for (instance, path) in [
+            ("", "shop::db::exists"),
+            ("shop::db::exists::{{closure}}", "shop::db::exists"),
+            (
+                "shop::db::exists<u8>::{{closure}}::{{closure}}",
+                "shop::db::exists",
+            ),
+            (
+                "shop::db::Users::exists::{{closure}}",
+                "shop::db::Users::exists",
+            ),
+            (
+                "shop::db::Repo<a::B<c::D>>::exists::{{closure}}",
+                "shop::db::Repo::exists",
+            ),
+            (
+                "<shop::db::Users>::exists::{{closure}}",
+                "shop::db::Users::exists",
+            ),
+            (
+                "<shop::db::Repo<a::B> as shop::Exists<u8>>::exists<u8>::{{closure}}",
+                "shop::db::Repo::exists",
+            ),
+            (
+                "shop::db::test::{{closure}}::exists::{{closure}}",
+                "shop::db::test::exists",
+            ),
+            // Of a type of another module; in no form that is known.
+            (
+                "<alloc::vec::Vec<u8> as shop::db::Exists>::exists",
+                "shop::db::exists",
+            ),
+            ("shop::db::<impl other::Users>::exists", "shop::db::exists"),
+            ("shop::db::Users::exists_not", "shop::db::exists"),
+        ] {
+            assert_eq!(spec.path(instance), path, "{instance}");
+        }
+        let named = Spec::new(Preset::Cache, "exists", "shop::db", &[]).name("users.exist");
+        assert_eq!(
+            named.path("shop::db::Users::exists"),
+            "shop::db::users.exist"
+        );
+        assert_eq!(
+            Spec::new(Preset::Cache, "values", "", &[]).path(""),
+            "values"
+        );
+    }
 }

@@ -177,7 +177,7 @@ counts! {
 #[derive(Clone, Debug, Default, serde::Serialize)]
 #[non_exhaustive]
 pub struct FunctionStats {
-    /// The function with its module; `total` for the sum.
+    /// The function with its module and, of a method, its type; `total` for the sum.
     pub name: String,
     /// Calls answered from memory.
     pub hits: u64,
@@ -275,7 +275,8 @@ impl Stats {
         }
     }
 
-    /// One function, by its name (`user`) or its path (`shop::users::user`).
+    /// One function, by its name (`user`), its path (`shop::users::user`) or the end of it: of two methods `exists`,
+    /// `OrderRepo::exists`. The busiest, if several end so.
     #[must_use]
     pub fn function(&self, name: &str) -> Option<&FunctionStats> {
         self.functions.iter().find(|function| {

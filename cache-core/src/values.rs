@@ -136,7 +136,7 @@ impl Cache {
 impl Cache {
     /// [`get`](Self::get), now.
     pub(crate) fn look<T: CacheValue>(&self, address: &str) -> Result<Option<T>, Error> {
-        let seat = self.seat(&SITE);
+        let seat = self.seat(&SITE, "");
         let scope = scope::current();
         let held_back = scope.as_ref().is_some_and(|scope| scope.holds_back());
         let frame = scope.as_ref().and_then(|scope| scope.frame.as_ref());
@@ -197,7 +197,7 @@ impl Cache {
         value: T,
         ttl: Duration,
     ) -> Result<(), Error> {
-        let seat = self.seat(&SITE);
+        let seat = self.seat(&SITE, "");
         if ttl.is_zero() {
             return Err(Error::new(
                 ErrorKind::Config,

@@ -12,10 +12,11 @@ const TAG_PREFIX: &str = "tag:";
 /// One dependency, with its hashes at hand: it is looked up more often than it is made.
 #[derive(Clone, Debug)]
 pub(crate) enum Dep {
-    /// One entry, which may be named by its key or by its address.
+    /// One entry, which may be named by its key or by its address. Of the address patterns see the first `seen` bytes.
     Entry {
         key_hash: u64,
         address_hash: u64,
+        seen: u32,
         address: Arc<str>,
     },
     /// A tag. `address` is what patterns see of it: `tag:` and the tag.
@@ -28,11 +29,22 @@ pub(crate) enum Dep {
     Prefix(Arc<str>),
 }
 
+/// How much of an address is not the digest of its own key, which it ends in if there is no template: nobody can mean
+/// some letters of that.
+fn readable(address: &str, key: KeyDigest) -> usize {
+    let head = address.len().saturating_sub(KeyDigest::TEXT_LEN);
+    match address.get(head..) {
+        Some(tail) if key.is_written(tail) => head,
+        _ => address.len(),
+    }
+}
+
 impl Dep {
     pub(crate) fn entry(key: KeyDigest, address: Arc<str>) -> Self {
         Self::Entry {
             key_hash: key_hash(&key),
             address_hash: hash(ADDRESS, address.as_bytes()),
+            seen: u32::try_from(readable(&address, key)).unwrap_or(u32::MAX),
             address,
         }
     }
@@ -52,6 +64,15 @@ impl Dep {
             Self::Entry { address, .. } | Self::Tag { address, .. } | Self::Prefix(address) => {
                 address
             }
+        }
+    }
+
+    /// What patterns see of the text: all but a digest.
+    pub(crate) fn seen(&self) -> &str {
+        let text = self.text();
+        match self {
+            Self::Entry { seen, .. } => text.get(..*seen as usize).unwrap_or(text),
+            Self::Tag { .. } | Self::Prefix(_) => text,
         }
     }
 

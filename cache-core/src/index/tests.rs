@@ -47,6 +47,11 @@ fn entry(address: &str) -> Dep {
     Dep::entry(digest(address), address.into())
 }
 
+/// As an entry of a function without a template has it: what patterns see, and the digest of its key.
+fn undescribed(head: &str, of: &str) -> Dep {
+    Dep::entry(digest(of), format!("{head}{}", digest(of)).into())
+}
+
 fn key(address: &str) -> Matcher {
     Matcher::Key(digest(address), address.into())
 }

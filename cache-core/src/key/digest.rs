@@ -80,6 +80,11 @@ impl KeyDigest {
         self.letters().collect()
     }
 
+    /// Whether this is its text.
+    pub(crate) fn is_written(self, text: &str) -> bool {
+        self.letters().eq(text.chars())
+    }
+
     fn letters(self) -> impl Iterator<Item = char> {
         let bits = u128::from_be_bytes(self.0);
         // 128 bits are 25 groups of five and three bits, which RFC 4648 pads with zeros on the right.

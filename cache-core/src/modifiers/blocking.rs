@@ -137,7 +137,7 @@ pub(crate) fn attempt<R>(call: impl FnOnce() -> R) -> Result<R, Captive> {
 /// Invalidates every entry whose address matches; see [`invalidate_pattern`](crate::invalidate_pattern).
 ///
 /// # Errors
-/// [`Pattern`](crate::ErrorKind::Pattern) if the pattern does not parse.
+/// As [`invalidate_pattern`](crate::invalidate_pattern).
 pub fn invalidate_pattern(pattern: &str) -> Result<Token, Error> {
     global::current().append_pattern(pattern)
 }

@@ -19,6 +19,8 @@ enum Fault {
     /// `[a-]`, where the bracket is the end of a range, not of the class.
     BracketInRange,
     EmptyClass,
+    /// `{id}`, in a text that is no template.
+    Brace,
 }
 
 impl PatternError {
@@ -51,6 +53,12 @@ impl fmt::Display for PatternError {
                 write!(
                     f,
                     "the class at byte {at} is not closed, its `-]` is a range; help: write `\\-]`"
+                )
+            }
+            Fault::Brace => {
+                write!(
+                    f,
+                    "nothing is filled in for the `{{` at byte {at}; help: use `format!` and `escape`, or write `\\{{` for a brace"
                 )
             }
             Fault::EmptyClass => {
@@ -121,6 +129,28 @@ pub(super) fn parts(source: &str) -> Result<(Vec<Part>, String), PatternError> {
         rest = tail;
     }
     Ok((parts, literal_prefix))
+}
+
+/// Refuses a brace that stands for itself: in a pattern by hand it is a forgotten `format!`, and no argument has one.
+pub(super) fn without_holes(source: &str) -> Result<(), PatternError> {
+    let mut rest = source.as_bytes();
+    loop {
+        rest = match rest {
+            [] => return Ok(()),
+            [b'{', ..] => {
+                return Err(PatternError {
+                    offset: source.len() - rest.len(),
+                    fault: Fault::Brace,
+                });
+            }
+            [b'\\', _, rest @ ..] => rest,
+            [b'[', text @ ..] => {
+                let after = class(text).ok().and_then(|(_, len)| text.get(len..));
+                after.unwrap_or_default()
+            }
+            [_, rest @ ..] => rest,
+        }
+    }
 }
 
 /// A class, and how long its text is with the closing bracket. `text` begins behind the opening one.

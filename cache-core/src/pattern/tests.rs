@@ -97,6 +97,35 @@ fn malformed_patterns_say_where_and_what_to_type() {
     );
 }
 
+#[test]
+fn a_forgotten_format_is_no_pattern() {
+    for (pattern, offset) in [
+        ("resource:users:{id}", Some(15)),
+        ("*{", Some(1)),
+        (r"\\\{{", Some(4)),
+        ("[{]{}", Some(3)),
+        (r"users:\{id}", None),
+        ("[{]}", None),
+        (r"[\]{]", None),
+        ("users:*", None),
+    ] {
+        let found = Pattern::by_hand(pattern)
+            .map(|_| ())
+            .map_err(|e| e.offset());
+        assert_eq!(found, offset.map_or(Ok(()), Err), "{pattern}");
+        assert!(
+            Pattern::parse(pattern).is_ok(),
+            "{pattern}: a template may have written `{{{{`"
+        );
+    }
+    let error = Pattern::by_hand("users:{id}").unwrap_err().to_string();
+    assert!(
+        error.contains("format!") && error.contains(r"`\{`"),
+        "{error}"
+    );
+    assert_eq!(Pattern::by_hand("a[").unwrap_err().offset(), 1);
+}
+
 /// The macros check the same cases at compile time.
 #[test]
 fn patterns_are_what_the_macros_take_for_patterns() {

@@ -212,6 +212,17 @@ mod gaps {
         let _ = id;
     }
 
+    #[cache_query]
+    pub(super) fn gap_digest(id: u64) -> u64 {
+        id
+    }
+
+    /// Its addresses end in a digest, which no argument is.
+    #[invalidate_cache("query:gap_digest:x{id}", "query:gap_digest:*")]
+    pub(super) fn no_digest(id: u64) {
+        let _ = id;
+    }
+
     #[cache_query("gap-wide:{id}:whole")]
     pub(super) fn wide(id: u64) -> u64 {
         id
@@ -245,6 +256,8 @@ fn findings(pick: impl Fn(&Finding) -> Option<(&String, String)>) -> Vec<String>
         gaps::one_segment_too_many(1);
         gaps::deep(1);
         gaps::one_segment_too_few("1:whole");
+        gaps::gap_digest(1);
+        gaps::no_digest(1);
         gaps::wide(1);
         gaps::right_by_pattern_and_argument("e", 1);
     });
@@ -272,6 +285,7 @@ fn an_invalidation_that_matches_nothing_is_found() {
             "::mistyped resource:gap-user:{id}",
             "::mistyped_call not_annotated(…)",
             "::mistyped_tag tag:gap-tenants:{tenant}",
+            "::no_digest query:gap_digest:x{id}",
             "::one_segment_too_few query:gap-deep:x{id}",
             "::one_segment_too_few tag:gap-tenant:{id}:all",
             "::one_segment_too_many resource:gap-users:{id}:posts",

@@ -354,3 +354,67 @@ fn entries_and_bytes_follow_what_is_there() {
         assert_eq!(now(), (0, 0));
     });
 }
+
+struct Users;
+struct Orders;
+
+impl Users {
+    #[cache(skip(self))]
+    fn exists(&self, id: u64) -> bool {
+        id > 0
+    }
+}
+
+impl Orders {
+    #[cache(skip(self))]
+    fn exists(&self, id: u64) -> bool {
+        id > 0
+    }
+}
+
+trait Counted {
+    fn count(&self) -> usize;
+}
+
+impl Counted for Users {
+    #[cache(skip(self))]
+    fn count(&self) -> usize {
+        1
+    }
+}
+
+#[test]
+fn methods_are_told_apart_by_their_types() {
+    let test = start();
+    test.enter(|| {
+        assert!(Users.exists(1) && Users.exists(2) && Orders.exists(1));
+        assert_eq!(Users.count(), 1);
+    });
+    let stats = test.cache().stats();
+    for (name, calls) in [
+        ("Users::exists", 2),
+        ("observing::Orders::exists", 1),
+        ("Users::count", 1),
+        // The busiest.
+        ("exists", 2),
+    ] {
+        assert_eq!(
+            stats.function(name).unwrap().calls(),
+            calls,
+            "{name}\n{stats}"
+        );
+    }
+    let sites = test.cache().sites();
+    for path in ["Users::exists", "Orders::exists", "Users::count"] {
+        let path = format!("behaviour::observing::{path}");
+        assert_eq!(
+            sites.iter().filter(|site| site.path == path).count(),
+            1,
+            "{path}"
+        );
+    }
+    // Not called in this cache.
+    let sites = start().cache().sites();
+    let unknown = |site: &&cache_core::SiteInfo| site.path == "behaviour::observing::exists";
+    assert_eq!(sites.iter().filter(unknown).count(), 2);
+}

@@ -153,3 +153,52 @@ fn each_change_has_a_version_of_its_own() {
     assert_ne!(first.version, second.version);
     assert_eq!((second.version, second.applied), (index.version(), at(1)));
 }
+
+#[test]
+fn a_digest_is_seen_by_no_pattern() {
+    let dep = undescribed("query:orders:", "some arguments");
+    let text = digest("some arguments").to_string();
+    for (seen, wanted) in [
+        ("query:orders:*".to_owned(), true),
+        ("query:*".into(), true),
+        ("*orders*".into(), true),
+        ("query:orders".into(), false),
+        ("query:orders:".into(), false),
+        (format!("query:orders:{}*", &text[..1]), false),
+        (format!("*{}*", &text[3..9]), false),
+        (format!("*{}", &text[20..]), false),
+        ("query:orders:?*".into(), false),
+        // No pattern: the address, as `key_of` gives it.
+        (format!("query:orders:{text}"), true),
+    ] {
+        let index = index(100);
+        let before = index.applied();
+        index.append(vec![pattern(&seen)]);
+        assert_eq!(!valid(&index, before, &dep), wanted, "{seen}");
+    }
+    // Another's digest is a text like any other.
+    let other = Dep::entry(digest("other"), format!("query:orders:{text}").into());
+    let index = index(100);
+    index.append(vec![pattern(&format!("*{}*", &text[3..9]))]);
+    assert!(!valid(&index, at(0), &other));
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig { cases: 1000, failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn what_a_pattern_matches_does_not_depend_on_a_digest(
+        source in r"[ab:*?]{0,4}[a-d2-4*?]{0,3}\*?",
+        head in "[ab]{0,3}:",
+        arguments in "[a-z]{1,16}",
+    ) {
+        let parsed = Pattern::parse(&source);
+        proptest::prop_assume!(parsed.is_ok());
+        let parsed = parsed.unwrap();
+        let wild = source.contains(['*', '?']);
+        let index = index(100);
+        index.append(vec![Matcher::from(parsed.clone())]);
+        let dead = !valid(&index, at(0), &undescribed(&head, &arguments));
+        proptest::prop_assert_eq!(dead, wild && parsed.matches(&head));
+    }
+}

@@ -23,9 +23,22 @@ impl Dice {
         whole[..self.roll(whole.len() + 1)].to_owned()
     }
 
+    /// Of a key that is no other entry's.
+    fn undescribed(&mut self) -> Dep {
+        let head = format!("{}::", self.name());
+        undescribed(&head, &head)
+    }
+
     fn matcher(&mut self) -> Matcher {
         match self.roll(14) {
-            0 | 1 => key(&self.name()),
+            0 => key(&self.name()),
+            1 => match self.undescribed() {
+                Dep::Entry { address, .. } => {
+                    let head = address.len() - KeyDigest::TEXT_LEN;
+                    Matcher::Key(digest(&address[..head]), address)
+                }
+                _ => unreachable!(),
+            },
             2 | 3 => address(&self.name()),
             4 | 5 => tag(&self.name()),
             6 => prefix(&self.text()),
@@ -43,6 +56,8 @@ impl Dice {
     fn dep(&mut self) -> Dep {
         if self.roll(3) == 0 {
             Dep::tag(&self.name())
+        } else if self.roll(4) == 0 {
+            self.undescribed()
         } else {
             entry(&self.name())
         }
@@ -58,8 +73,8 @@ fn meets(matcher: &Matcher, dep: &Dep) -> bool {
         }
         Matcher::Address(address) => **address == *text,
         Matcher::Tag(tag) => matches!(dep, Dep::Tag { .. }) && text == format!("tag:{tag}"),
-        Matcher::Prefix(prefix) => text.starts_with(&**prefix),
-        Matcher::Glob(pattern) => pattern.matches(text),
+        Matcher::Prefix(prefix) => dep.seen().starts_with(&**prefix),
+        Matcher::Glob(pattern) => pattern.matches(dep.seen()),
         Matcher::All => true,
     }
 }

@@ -154,7 +154,7 @@ impl Driver {
                 (Some(reason), _) => return Err(reason),
                 (None, Some(ttl)) => ttl,
                 (None, None) => {
-                    let address = self.target.own.first().map_or("", Dep::text);
+                    let address = self.target.own.first().map_or("", Dep::seen);
                     self.ticket.cache.ttl(site, policy, address)
                 }
             },
