@@ -155,7 +155,10 @@ impl Kept {
 
     /// Whether no record matches the entry: what a hit asks after the index has changed.
     pub(crate) fn is_valid(&self) -> bool {
-        let verdict = self.instance.index.check(self.stamp(), &self.more.deps);
+        let verdict = self
+            .instance
+            .index
+            .check(self.stamp(), self.more.ordinal, &self.more.deps);
         if verdict.valid {
             // Only within one generation: a stamp must not jump over records that another generation lost.
             if verdict.applied.generation == self.more.generation {

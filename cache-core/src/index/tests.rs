@@ -1,4 +1,5 @@
-use super::{Dep, DepSet, Globs, Index, Matcher};
+use super::globs::Globs;
+use super::{Dep, DepSet, Index, Matcher};
 use crate::key::KeyDigest;
 use crate::pattern::Pattern;
 use crate::position::Position;
@@ -13,6 +14,8 @@ mod kinds;
 mod models;
 #[cfg(not(loom))]
 mod random;
+#[cfg(not(loom))]
+mod replica;
 
 const GENERATION: u64 = 7;
 
@@ -30,7 +33,7 @@ fn index(max_records: usize) -> Index {
 /// An index that tries at most `max_globs` patterns.
 fn index_of_few(max_records: usize, max_globs: usize) -> Index {
     let index = index(max_records);
-    super::write(&index.state).globs = Globs::new(max_globs);
+    super::write(&index.state).logged.globs = Globs::new(max_globs);
     index
 }
 
@@ -78,7 +81,7 @@ fn pattern(pattern: &str) -> Matcher {
 }
 
 fn valid(index: &Index, stamp: Position, dep: &Dep) -> bool {
-    index.check(stamp, std::slice::from_ref(dep)).valid
+    index.check(stamp, 0, std::slice::from_ref(dep)).valid
 }
 
 /// A dependency on all of these, as a computation collects it.

@@ -233,7 +233,7 @@ impl Driver {
             ticket.key.hash(),
             ticket.cache.patience(&ticket.seat),
             // What began before an invalidation is not for those who come after it, nor anybody's for a refresh.
-            |flight| !refresh && parts.index.check(flight.stamp, own).valid,
+            |flight| !refresh && parts.index.check(flight.stamp, flight.id, own).valid,
             || parts.index.applied(),
         );
         match role {

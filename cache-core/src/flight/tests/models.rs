@@ -222,7 +222,8 @@ fn loom_an_invalidation_parts_callers() {
             let (flights, index, source, own) =
                 (flights, Arc::clone(&index), Arc::clone(&source), own);
             move || loop {
-                let joinable = |flight: &Flight<u32>| index.check(flight.stamp, &*own).valid;
+                let joinable =
+                    |flight: &Flight<u32>| index.check(flight.stamp, flight.id, &*own).valid;
                 match flights.join_or_lead(&1, 0, LONG, joinable, || index.applied()) {
                     Role::Lead(leader) => {
                         let value = source.load(Ordering::Acquire);

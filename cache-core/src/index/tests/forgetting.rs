@@ -77,7 +77,10 @@ fn a_record_takes_the_room_of_its_matchers() {
     index.append(vec![tag("d")]);
     assert!(!valid(&index, at(2), &bystander) && valid(&index, at(3), &bystander));
     let state = super::super::read(&index.state);
-    assert_eq!((state.history.len(), state.exact.len()), (2, 2));
+    assert_eq!(
+        (state.logged.iter().count(), state.logged.exact.len()),
+        (2, 2)
+    );
 }
 
 /// `Cache` makes it everything before; the index alone comes to the same.
@@ -140,17 +143,21 @@ fn everything_is_forgotten_in_the_end() {
         ]);
     }
     let state = super::super::read(&index.state);
-    assert_eq!((state.history.len(), state.remembered), (4, 4 * 5));
-    assert_eq!(state.exact.len(), 4 * 3);
+    assert_eq!(
+        (state.logged.iter().count(), state.logged.matchers()),
+        (4, 4 * 5)
+    );
+    assert_eq!(state.logged.exact.len(), 4 * 3);
     assert_eq!(
         state
+            .logged
             .prefixes
             .values()
             .map(std::collections::HashMap::len)
             .sum::<usize>(),
         4
     );
-    assert_eq!(state.globs.len(), 4);
+    assert_eq!(state.logged.globs.len(), 4);
     assert_eq!(state.floor, at(46));
 }
 
@@ -175,11 +182,11 @@ fn more_dependencies_than_wanted_become_prefixes() {
     let index = index(100);
     let before = index.applied();
     index.append(vec![address("orders:1")]);
-    assert!(index.check(before, &coarse).valid);
+    assert!(index.check(before, 0, &coarse).valid);
     for n in [0, 50, 99] {
         let before = index.applied();
         index.append(vec![address(&format!("users:{n}"))]);
-        assert!(!index.check(before, &coarse).valid, "{n}");
+        assert!(!index.check(before, 0, &coarse).valid, "{n}");
     }
 }
 
@@ -212,7 +219,7 @@ fn there_are_never_more_than_wanted() {
             let before = index.applied();
             index.append(vec![matcher.clone()]);
             assert!(
-                !index.check(before, &coarse).valid,
+                !index.check(before, 0, &coarse).valid,
                 "{} of at most {max}",
                 matcher.text()
             );

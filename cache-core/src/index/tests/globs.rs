@@ -11,8 +11,8 @@ fn there_are_never_more_than_can_be_tried() {
         index.append(vec![pattern(&format!("query:*:{id}"))]);
     }
     let state = read(&index.state);
-    assert_eq!(state.globs.len(), MAX_GLOBS);
-    assert_eq!(state.prefixes.len(), 1, "one prefix for all of them");
+    assert_eq!(state.logged.globs.len(), MAX_GLOBS);
+    assert_eq!(state.logged.prefixes.len(), 1, "one prefix for all of them");
 }
 
 #[test]
@@ -71,13 +71,13 @@ fn prefixes_that_were_patterns_are_forgotten_with_their_records() {
             at(0),
             "each was said again before it was forgotten"
         );
-        assert!(state.globs.len() <= 2);
-        let prefixes: usize = state.prefixes.values().map(|map| map.len()).sum();
+        assert!(state.logged.globs.len() <= 2);
+        let prefixes: usize = state.logged.prefixes.values().map(|map| map.len()).sum();
         assert!(prefixes <= 8, "{prefixes}");
     }
     for _ in 0..8 {
         index.append(vec![tag("t")]);
     }
     let state = read(&index.state);
-    assert!(state.prefixes.is_empty() && state.globs.len() == 0);
+    assert!(state.logged.prefixes.is_empty() && state.logged.globs.len() == 0);
 }

@@ -102,12 +102,12 @@ fn one_dependency_of_many_is_enough() {
         Dep::tag("t"),
         Dep::Prefix("c:".into()),
     ];
-    assert!(index.check(before, &deps).valid);
+    assert!(index.check(before, 0, &deps).valid);
     for matcher in [address("a:1"), key("b:2"), tag("t"), address("c:77")] {
         let before = index.applied();
         index.append(vec![matcher]);
-        assert!(!index.check(before, &deps).valid);
-        assert!(index.check(index.applied(), &deps).valid);
+        assert!(!index.check(before, 0, &deps).valid);
+        assert!(index.check(index.applied(), 0, &deps).valid);
     }
 }
 
@@ -116,10 +116,10 @@ fn no_dependencies_are_met_by_nothing_and_floored_all_the_same() {
     let index = index(1);
     let before = index.applied();
     index.append(vec![Matcher::All]);
-    assert!(index.check(before, &[]).valid);
+    assert!(index.check(before, 0, &[]).valid);
     index.append(vec![tag("a")]);
     assert!(
-        !index.check(before, &[]).valid,
+        !index.check(before, 0, &[]).valid,
         "`*` was forgotten, and nothing newer says the same"
     );
 }
@@ -146,10 +146,10 @@ fn stamps_of_nowhere_are_invalid() {
 fn each_change_has_a_version_of_its_own() {
     let index = index(10);
     let dep = entry("a:1");
-    let first = index.check(at(0), std::slice::from_ref(&dep));
+    let first = index.check(at(0), 0, std::slice::from_ref(&dep));
     assert_eq!((first.version, first.applied), (index.version(), at(0)));
     index.append(vec![tag("a")]);
-    let second = index.check(at(0), std::slice::from_ref(&dep));
+    let second = index.check(at(0), 0, std::slice::from_ref(&dep));
     assert_ne!(first.version, second.version);
     assert_eq!((second.version, second.applied), (index.version(), at(1)));
 }

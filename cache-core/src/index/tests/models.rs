@@ -110,7 +110,7 @@ fn loom_what_was_read_before_is_not_served_after() {
             thread::spawn(move || {
                 let stamp = index.applied();
                 let read = source.load(Ordering::Acquire);
-                let verdict = index.check(stamp, &[Dep::tag("t")]);
+                let verdict = index.check(stamp, 0, &[Dep::tag("t")]);
                 if verdict.valid {
                     let entry = entry_of(&index, stamp, verdict.version, read, "t");
                     *place.lock().unwrap() = Some(entry);
@@ -146,7 +146,7 @@ fn loom_a_store_between_two_records() {
             thread::spawn(move || {
                 let stamp = index.applied();
                 let read = source.load(Ordering::Acquire);
-                let verdict = index.check(stamp, &[Dep::tag("t")]);
+                let verdict = index.check(stamp, 0, &[Dep::tag("t")]);
                 if verdict.valid {
                     *place.lock().unwrap() =
                         Some(entry_of(&index, stamp, verdict.version, read, "t"));

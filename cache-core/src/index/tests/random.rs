@@ -131,7 +131,7 @@ fn play(seed: u64, bounds: Bounds) -> [usize; 2] {
                             .iter()
                             .any(|m| value.fine.iter().any(|dep| meets(m, dep)))
                 });
-                let verdict = index.check(value.stamp, &value.deps);
+                let verdict = index.check(value.stamp, 0, &value.deps);
                 assert_eq!(verdict.applied, index.applied());
                 assert!(
                     !(verdict.valid && dead),

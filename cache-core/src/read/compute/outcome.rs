@@ -59,7 +59,7 @@ impl Driver {
         };
         self.report(stamp, &own[self.target.own.len()..]);
 
-        let verdict = cache.0.index.check(stamp, &deps);
+        let verdict = cache.0.index.check(stamp, ordinal, &deps);
         let expires = self
             .lifetime(class, &keep, cost_ns, may_store)
             .and_then(|ttl| {
