@@ -12,59 +12,15 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::hash::BuildHasher;
 
-use foldhash::fast::FixedState;
-
-use crate::key::KeyDigest;
-use crate::pattern::{Pattern, PatternShape};
+use crate::deps::{ADDRESS, PREFIX, TAG, hash, key_hash};
+use crate::matcher::Matcher;
 use crate::position::Position;
 use crate::sync::atomic::{AtomicU64, Ordering};
-use crate::sync::{Arc, RwLock, read, write};
+use crate::sync::{RwLock, read, write};
 
-mod deps;
 mod globs;
-pub(crate) use deps::{Dep, DepSet, Deps};
+pub(crate) use crate::deps::{Dep, DepSet, Deps};
 use globs::{Globs, MAX_GLOBS};
-
-/// What a record invalidates.
-#[derive(Clone, Debug)]
-pub(crate) enum Matcher {
-    /// One entry.
-    Key(KeyDigest, Arc<str>),
-    /// Every entry with this address.
-    Address(Arc<str>),
-    /// Every entry with this tag.
-    Tag(Arc<str>),
-    /// Every address that begins with this.
-    Prefix(Arc<str>),
-    /// Every address that matches this.
-    Glob(Arc<Pattern>),
-    /// Everything.
-    All,
-}
-
-impl Matcher {
-    /// What is invalidated, for people.
-    pub(crate) fn text(&self) -> Arc<str> {
-        match self {
-            Self::Key(_, text) | Self::Address(text) => Arc::clone(text),
-            Self::Tag(tag) => format!("tag:{tag}").into(),
-            Self::Prefix(prefix) => format!("{prefix}*").into(),
-            Self::Glob(pattern) => pattern.as_str().into(),
-            Self::All => "*".into(),
-        }
-    }
-}
-
-impl From<Pattern> for Matcher {
-    fn from(pattern: Pattern) -> Self {
-        match pattern.shape() {
-            PatternShape::Exact(address) => Self::Address(address.as_str().into()),
-            PatternShape::Prefix(prefix) => Self::Prefix(prefix.as_str().into()),
-            PatternShape::All => Self::All,
-            _ => Self::Glob(Arc::new(pattern)),
-        }
-    }
-}
 
 /// One invalidation.
 #[derive(Clone, Debug)]
@@ -104,20 +60,6 @@ struct State {
     history: VecDeque<Record>,
     /// How many matchers they have.
     remembered: usize,
-}
-
-/// Fixed, so that a dependency can carry its hashes from one index to another.
-pub(crate) fn hash(kind: u8, text: &[u8]) -> u64 {
-    FixedState::with_seed(u64::from(kind)).hash_one(text)
-}
-
-const KEY: u8 = 1;
-const ADDRESS: u8 = 2;
-const TAG: u8 = 3;
-const PREFIX: u8 = 4;
-
-fn key_hash(key: &KeyDigest) -> u64 {
-    hash(KEY, &key.to_bytes())
 }
 
 impl Index {
@@ -284,12 +226,11 @@ impl State {
         let mut newest = self.all;
         match dep {
             Dep::Entry {
-                key_hash,
+                key,
                 address_hash,
                 address,
-                ..
             } => {
-                raise(&mut newest, self.exact_at(*key_hash));
+                raise(&mut newest, self.exact_at(key_hash(key)));
                 raise(&mut newest, self.exact_at(*address_hash));
                 self.raise_by_pattern(&mut newest, address, stamp);
             }
