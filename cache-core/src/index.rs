@@ -9,64 +9,17 @@
 //! which every stamp is invalid: forgetting costs misses, never a stale value. Of patterns that are no prefixes few are
 //! kept, and the oldest of too many becomes its prefix: the same again, for the addresses that begin so.
 
-use std::hash::BuildHasher;
-
-use foldhash::fast::FixedState;
-
-use crate::key::KeyDigest;
-use crate::pattern::{Pattern, PatternShape};
+use crate::matcher::Matcher;
 use crate::position::Position;
 use crate::sync::atomic::{AtomicU64, Ordering};
-use crate::sync::{Arc, RwLock, read, write};
+use crate::sync::{RwLock, read, write};
 
-mod deps;
 mod globs;
 mod records;
 #[cfg(any(feature = "redis", test))]
 mod replica;
-pub(crate) use deps::{Dep, DepSet, Deps};
+pub(crate) use crate::deps::{Dep, DepSet, Deps};
 use records::{Record, Records};
-
-/// What a record invalidates.
-#[derive(Clone, Debug)]
-pub(crate) enum Matcher {
-    /// One entry.
-    Key(KeyDigest, Arc<str>),
-    /// Every entry with this address.
-    Address(Arc<str>),
-    /// Every entry with this tag.
-    Tag(Arc<str>),
-    /// Every address that begins with this.
-    Prefix(Arc<str>),
-    /// Every address that matches this.
-    Glob(Arc<Pattern>),
-    /// Everything.
-    All,
-}
-
-impl Matcher {
-    /// What is invalidated, for people.
-    pub(crate) fn text(&self) -> Arc<str> {
-        match self {
-            Self::Key(_, text) | Self::Address(text) => Arc::clone(text),
-            Self::Tag(tag) => format!("tag:{tag}").into(),
-            Self::Prefix(prefix) => format!("{prefix}*").into(),
-            Self::Glob(pattern) => pattern.as_str().into(),
-            Self::All => "*".into(),
-        }
-    }
-}
-
-impl From<Pattern> for Matcher {
-    fn from(pattern: Pattern) -> Self {
-        match pattern.shape() {
-            PatternShape::Exact(address) => Self::Address(address.as_str().into()),
-            PatternShape::Prefix(prefix) => Self::Prefix(prefix.as_str().into()),
-            PatternShape::All => Self::All,
-            _ => Self::Glob(Arc::new(pattern)),
-        }
-    }
-}
 
 /// What an index says about a value.
 #[derive(Clone, Copy, Debug)]
@@ -100,20 +53,6 @@ struct State {
     logged: Records,
     /// What no log has yet, by ordinal in place of a position: it is later than every value that began before it.
     pending: Records,
-}
-
-/// Fixed, so that a dependency can carry its hashes from one index to another.
-pub(crate) fn hash(kind: u8, text: &[u8]) -> u64 {
-    FixedState::with_seed(u64::from(kind)).hash_one(text)
-}
-
-const KEY: u8 = 1;
-const ADDRESS: u8 = 2;
-const TAG: u8 = 3;
-const PREFIX: u8 = 4;
-
-fn key_hash(key: &KeyDigest) -> u64 {
-    hash(KEY, &key.to_bytes())
 }
 
 impl Index {

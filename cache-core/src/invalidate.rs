@@ -8,7 +8,7 @@ use crate::cache::{Cache, Token};
 use crate::error::Error;
 use crate::events::EventKind;
 use crate::global;
-use crate::index::Matcher;
+use crate::matcher::Matcher;
 use crate::modifiers::blocking::{self, Captive};
 use crate::modifiers::{self, Target};
 use crate::pattern::Pattern;

@@ -11,8 +11,9 @@ use std::time::Duration;
 
 use crate::cache::{Cache, Token};
 use crate::error::Error;
-use crate::index::{Dep, Matcher};
+use crate::index::Dep;
 use crate::key::KeyDigest;
+use crate::matcher::Matcher;
 use crate::position::Position;
 use crate::scope::{self, Scope};
 use crate::stats::{MissReason, RefusalReason};

@@ -3,8 +3,8 @@
 use std::future::Future;
 
 use crate::cache::Cache;
-use crate::index::Matcher;
 use crate::invalidate::Matchers;
+use crate::matcher::Matcher;
 use crate::scope::{self, Scope};
 use crate::sync::{Arc, Mutex, lock};
 

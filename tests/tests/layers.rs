@@ -33,7 +33,9 @@ const LAYERS: &[Layer] = &[
     apart(&["sync"]),
     apart(&["error", "time", "stats"]),
     // Identity.
-    together(&["key", "address", "pattern", "tag", "policy", "position"]),
+    together(&[
+        "key", "address", "pattern", "tag", "policy", "position", "matcher", "deps",
+    ]),
     // Content.
     together(&["codec", "schema", "weight", "envelope"]),
     // Mechanisms, none of which knows another.

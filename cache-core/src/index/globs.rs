@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::hash;
+use crate::deps::hash;
 use crate::pattern::Pattern;
 use crate::position::Position;
 use crate::sync::Arc;

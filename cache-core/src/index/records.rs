@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::hash::BuildHasher;
 
 use super::globs::{Globs, MAX_GLOBS};
-use super::{ADDRESS, Dep, Matcher, PREFIX, TAG, hash, key_hash, raise};
+use super::{Dep, Matcher, raise};
+use crate::deps::{ADDRESS, PREFIX, TAG, hash, key_hash};
 use crate::position::Position;
 
 /// One invalidation.
@@ -158,11 +159,9 @@ impl Records {
         let mut newest = self.all;
         match dep {
             Dep::Entry {
-                key_hash,
-                address_hash,
-                ..
+                key, address_hash, ..
             } => {
-                raise(&mut newest, self.exact_at(*key_hash));
+                raise(&mut newest, self.exact_at(key_hash(key)));
                 raise(&mut newest, self.exact_at(*address_hash));
                 self.raise_by_pattern(&mut newest, dep.seen(), stamp);
             }

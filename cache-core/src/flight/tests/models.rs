@@ -8,7 +8,8 @@ use loom::sync::atomic::{AtomicU32, Ordering};
 use loom::thread;
 
 use super::*;
-use crate::index::{Dep, Index, Matcher};
+use crate::index::{Dep, Index};
+use crate::matcher::Matcher;
 
 fn check(preemptions: usize, model: impl Fn() + Sync + Send + 'static) {
     let mut builder = loom::model::Builder::new();

@@ -69,7 +69,7 @@ fn meets(matcher: &Matcher, dep: &Dep) -> bool {
     let text = dep.text();
     match matcher {
         Matcher::Key(of, _) => {
-            matches!(dep, Dep::Entry { key_hash, .. } if *key_hash == super::super::key_hash(of))
+            matches!(dep, Dep::Entry { key, .. } if key == of)
         }
         Matcher::Address(address) => **address == *text,
         Matcher::Tag(tag) => matches!(dep, Dep::Tag { .. }) && text == format!("tag:{tag}"),

@@ -1,20 +1,36 @@
 //! What a value depends on: its own key and tags, and those of every cached call inside its computation.
 
 use std::collections::{HashMap, HashSet};
+use std::hash::BuildHasher;
 
-use super::{ADDRESS, TAG, hash, key_hash};
+use foldhash::fast::FixedState;
+
 use crate::key::KeyDigest;
 use crate::sync::Arc;
 
 /// What patterns see before a tag.
 const TAG_PREFIX: &str = "tag:";
 
-/// One dependency, with its hashes at hand: it is looked up more often than it is made.
+/// Fixed, so that a dependency can carry its hashes from one index to another.
+pub(crate) fn hash(kind: u8, text: &[u8]) -> u64 {
+    FixedState::with_seed(u64::from(kind)).hash_one(text)
+}
+
+pub(crate) const KEY: u8 = 1;
+pub(crate) const ADDRESS: u8 = 2;
+pub(crate) const TAG: u8 = 3;
+pub(crate) const PREFIX: u8 = 4;
+
+pub(crate) fn key_hash(key: &KeyDigest) -> u64 {
+    hash(KEY, &key.to_bytes())
+}
+
+/// One dependency, with the hashes of its texts at hand: it is looked up more often than it is made.
 #[derive(Clone, Debug)]
 pub(crate) enum Dep {
     /// One entry, which may be named by its key or by its address. Of the address patterns see the first `seen` bytes.
     Entry {
-        key_hash: u64,
+        key: KeyDigest,
         address_hash: u64,
         seen: u32,
         address: Arc<str>,
@@ -42,7 +58,7 @@ fn readable(address: &str, key: KeyDigest) -> usize {
 impl Dep {
     pub(crate) fn entry(key: KeyDigest, address: Arc<str>) -> Self {
         Self::Entry {
-            key_hash: key_hash(&key),
+            key,
             address_hash: hash(ADDRESS, address.as_bytes()),
             seen: u32::try_from(readable(&address, key)).unwrap_or(u32::MAX),
             address,
@@ -85,12 +101,10 @@ impl Dep {
     fn identity(&self) -> (u8, u64, u64) {
         match self {
             Self::Entry {
-                key_hash,
-                address_hash,
-                ..
-            } => (0, *key_hash, *address_hash),
+                key, address_hash, ..
+            } => (0, key_hash(key), *address_hash),
             Self::Tag { hash, .. } => (1, *hash, 0),
-            Self::Prefix(prefix) => (2, hash(super::PREFIX, prefix.as_bytes()), 0),
+            Self::Prefix(prefix) => (2, hash(PREFIX, prefix.as_bytes()), 0),
         }
     }
 
