@@ -36,6 +36,8 @@ const LAYERS: &[Layer] = &[
     together(&["key", "address", "pattern", "tag", "policy", "position"]),
     // Content.
     together(&["codec", "schema", "weight", "envelope"]),
+    // The way to a server.
+    apart(&["link"]),
     // Mechanisms, none of which knows another.
     apart(&["tier", "flight", "log", "index", "events"]),
     // One function.
