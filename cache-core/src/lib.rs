@@ -37,6 +37,12 @@ mod global;
 mod index;
 mod invalidate;
 mod key;
+#[cfg(feature = "redis")]
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the tier and the log of Redis come next")
+)]
+mod link;
 mod matcher;
 mod modifiers;
 mod pattern;

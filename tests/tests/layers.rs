@@ -38,6 +38,8 @@ const LAYERS: &[Layer] = &[
     ]),
     // Content.
     together(&["codec", "schema", "weight", "envelope"]),
+    // The way to a server.
+    apart(&["link"]),
     // Mechanisms, none of which knows another.
     apart(&["tier", "flight", "log", "index", "events"]),
     // One function.

@@ -1,0 +1,83 @@
+//! What will come back for a request.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
+use std::time::Instant;
+
+use redis::Value;
+use tokio::task::JoinHandle;
+
+use super::error::LinkError;
+
+/// One reply for each command of a request, or why there is none.
+pub(super) type Outcome = Result<Vec<Value>, LinkError>;
+
+/// What will come back for a request: a future for any runtime, or none ([`wait`](Self::wait)).
+///
+/// Dropped, it does not take the request back: it may or may not be executed.
+#[must_use = "use `Link::send` for a request whose answer does not matter"]
+pub(crate) struct Answer(State);
+
+enum State {
+    Failed(LinkError),
+    Waiting {
+        task: JoinHandle<Outcome>,
+        deadline: Instant,
+    },
+}
+
+impl Answer {
+    pub(super) fn failed(error: LinkError) -> Self {
+        Self(State::Failed(error))
+    }
+
+    pub(super) fn waiting(task: JoinHandle<Outcome>, deadline: Instant) -> Self {
+        Self(State::Waiting { task, deadline })
+    }
+
+    /// Blocks the thread until the answer is there, at most until its time-out. Not for the link's own thread, where nothing can come
+    /// while it is blocked.
+    pub(crate) fn wait(mut self) -> Outcome {
+        struct Unpark(Thread);
+        impl Wake for Unpark {
+            fn wake(self: Arc<Self>) {
+                self.0.unpark();
+            }
+        }
+        let waker = Waker::from(Arc::new(Unpark(thread::current())));
+        let mut context = Context::from_waker(&waker);
+        loop {
+            if let Poll::Ready(outcome) = Pin::new(&mut self).poll(&mut context) {
+                return outcome;
+            }
+            let State::Waiting { deadline, .. } = &self.0 else {
+                continue;
+            };
+            // The link's own timer says the same; this one also holds while the link's thread gets no processor.
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(LinkError::TimedOut);
+            }
+            thread::park_timeout(left);
+        }
+    }
+}
+
+impl Future for Answer {
+    type Output = Outcome;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome> {
+        match &mut self.0 {
+            State::Failed(error) => Poll::Ready(Err(error.clone())),
+            State::Waiting { task, .. } => Pin::new(task).poll(cx).map(|ended| match ended {
+                Ok(outcome) => outcome,
+                Err(error) if error.is_panic() => {
+                    Err(LinkError::unexpected("a task of the cache panicked"))
+                }
+                Err(_) => Err(LinkError::closed()),
+            }),
+        }
+    }
+}

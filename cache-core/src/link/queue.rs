@@ -1,0 +1,129 @@
+//! Requests whose answers nobody waits for.
+
+use std::collections::VecDeque;
+
+use tokio::sync::Notify;
+
+use super::request::Request;
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::{Mutex, lock};
+
+/// Requests whose answers nobody waits for, in order; bounded, so that a slow server cannot fill the memory.
+#[derive(Default)]
+pub(super) struct Queue {
+    waiting: Mutex<Waiting>,
+    filled: Notify,
+    dropped: AtomicU64,
+}
+
+#[derive(Default)]
+struct Waiting {
+    requests: VecDeque<Request>,
+    bytes: usize,
+}
+
+impl Queue {
+    /// At most so many commands go in one trip, ...
+    const BATCH: usize = 64;
+    /// ... of so many bytes, unless one request alone has more: readers on the same connection wait behind them.
+    const BATCH_BYTES: usize = 256 << 10;
+
+    /// Whether there was room.
+    pub(super) fn push(&self, request: Request, most: usize, most_bytes: usize) -> bool {
+        let mut waiting = lock(&self.waiting);
+        let fits = waiting.requests.len() < most && waiting.bytes + request.bytes() <= most_bytes;
+        if fits {
+            waiting.bytes += request.bytes();
+            waiting.requests.push_back(request);
+        }
+        drop(waiting);
+        if fits {
+            self.filled.notify_one();
+        } else {
+            self.drop(1);
+        }
+        fits
+    }
+
+    /// What goes in the next trip, and how many requests it was.
+    pub(super) async fn batch(&self) -> (Request, u64) {
+        loop {
+            let taken = self.take();
+            if taken.1 > 0 {
+                return taken;
+            }
+            self.filled.notified().await;
+        }
+    }
+
+    fn take(&self) -> (Request, u64) {
+        let mut waiting = lock(&self.waiting);
+        let (mut batch, mut requests) = (Request::default(), 0);
+        while let Some(next) = waiting.requests.front() {
+            let full = batch.len() + next.len() > Self::BATCH
+                || batch.bytes() + next.bytes() > Self::BATCH_BYTES;
+            if requests > 0 && full {
+                break;
+            }
+            if let Some(next) = waiting.requests.pop_front() {
+                waiting.bytes -= next.bytes();
+                batch.absorb(next);
+                requests += 1;
+            }
+        }
+        (batch, requests)
+    }
+
+    /// Counts requests that came to nothing.
+    pub(super) fn drop(&self, requests: u64) {
+        self.dropped.fetch_add(requests, Ordering::Relaxed);
+    }
+
+    pub(super) fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        lock(&self.waiting).requests.len()
+    }
+}
+
+#[cfg(test)]
+#[cfg(not(loom))]
+mod tests {
+    use super::*;
+
+    fn set(bytes: usize) -> Request {
+        let mut cmd = redis::cmd("SET");
+        cmd.arg("key").arg(vec![b'x'; bytes - 6]);
+        Request::of(cmd)
+    }
+
+    #[test]
+    fn what_does_not_fit_is_counted() {
+        let queue = Queue::default();
+        assert!(queue.push(set(10), 2, 100));
+        assert!(!queue.push(set(91), 2, 100), "too many bytes");
+        assert!(queue.push(set(90), 2, 100));
+        assert!(!queue.push(Request::default(), 2, 100), "too many");
+        assert_eq!((queue.len(), queue.dropped()), (2, 2));
+        assert_eq!(queue.take().1, 2);
+        assert!(queue.push(set(100), 2, 100), "room was not given back");
+    }
+
+    #[test]
+    fn trips_are_bounded_and_in_order() {
+        let queue = Queue::default();
+        for bytes in [10, 300 << 10, 10] {
+            assert!(queue.push(set(bytes), 100, 1 << 20));
+        }
+        for bytes in [10, 300 << 10, 10] {
+            let (batch, requests) = queue.take();
+            assert_eq!((batch.bytes(), requests), (bytes, 1));
+        }
+        for _ in 0..65 {
+            assert!(queue.push(set(10), 100, 1 << 20));
+        }
+        assert_eq!((queue.take().1, queue.take().1, queue.take().1), (64, 1, 0));
+    }
+}

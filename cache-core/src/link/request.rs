@@ -1,0 +1,148 @@
+//! What is sent in one trip.
+
+use std::sync::OnceLock;
+
+use redis::aio::{ConnectionLike, MultiplexedConnection};
+use redis::{Arg, Cmd, Pipeline, RedisResult, Value};
+
+/// A Lua script, called by its hash.
+#[derive(Debug)]
+pub(crate) struct Script {
+    source: &'static str,
+    hash: OnceLock<String>,
+}
+
+impl Script {
+    pub(crate) const fn new(source: &'static str) -> Self {
+        Self {
+            source,
+            hash: OnceLock::new(),
+        }
+    }
+
+    /// A call of it.
+    pub(crate) fn call(&'static self, keys: &[&[u8]], arguments: &[&[u8]]) -> Command {
+        let hash = self
+            .hash
+            .get_or_init(|| redis::Script::new(self.source).get_hash().to_owned());
+        let mut cmd = Cmd::new();
+        cmd.arg("EVALSHA").arg(hash).arg(keys.len());
+        cmd.arg(keys).arg(arguments);
+        Command {
+            cmd,
+            script: Some(self),
+        }
+    }
+
+    /// The same call for a server that does not know the script. It knows it from then on.
+    fn in_full(&self, call: &Cmd) -> Cmd {
+        let mut cmd = Cmd::new();
+        cmd.arg("EVAL").arg(self.source);
+        for argument in call.args_iter().skip(2) {
+            if let Arg::Simple(bytes) = argument {
+                cmd.arg(bytes);
+            }
+        }
+        cmd
+    }
+}
+
+/// One command of a request.
+pub(crate) struct Command {
+    cmd: Cmd,
+    script: Option<&'static Script>,
+}
+
+impl Command {
+    fn bytes(&self) -> usize {
+        self.cmd
+            .args_iter()
+            .map(|argument| match argument {
+                Arg::Simple(bytes) => bytes.len(),
+                _ => 0,
+            })
+            .sum()
+    }
+}
+
+impl From<Cmd> for Command {
+    fn from(cmd: Cmd) -> Self {
+        Self { cmd, script: None }
+    }
+}
+
+/// Commands that are sent, and answered, together.
+#[derive(Default)]
+pub(crate) struct Request {
+    commands: Vec<Command>,
+    bytes: usize,
+}
+
+impl Request {
+    /// A request of one command.
+    pub(crate) fn of(command: impl Into<Command>) -> Self {
+        Self::default().and(command)
+    }
+
+    /// And one more command.
+    pub(crate) fn and(mut self, command: impl Into<Command>) -> Self {
+        let command = command.into();
+        self.bytes += command.bytes();
+        self.commands.push(command);
+        self
+    }
+
+    /// How many commands it has, and replies it gets.
+    pub(super) fn len(&self) -> usize {
+        self.commands.len()
+    }
+
+    /// The length of all arguments.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Takes the commands of another one over.
+    pub(super) fn absorb(&mut self, other: Self) {
+        self.commands.extend(other.commands);
+        self.bytes += other.bytes;
+    }
+
+    /// One trip; a second one for scripts that the server does not know.
+    pub(super) async fn exchange(
+        self,
+        connection: &mut MultiplexedConnection,
+    ) -> RedisResult<Vec<Value>> {
+        let count = self.len();
+        if count == 0 {
+            return Ok(Vec::new());
+        }
+        let mut pipeline = Pipeline::with_capacity(count);
+        let mut scripts = Vec::with_capacity(count);
+        for command in self.commands {
+            pipeline.add_command(command.cmd);
+            scripts.push(command.script);
+        }
+        let mut values = connection.req_packed_commands(&pipeline, 0, count).await?;
+
+        let mut unknown = Vec::new();
+        let mut again = Pipeline::new();
+        for (at, call) in pipeline.cmd_iter().enumerate() {
+            if let (Some(script), Some(Value::ServerError(error))) = (scripts[at], values.get(at))
+                && error.code() == "NOSCRIPT"
+            {
+                unknown.push(at);
+                again.add_command(script.in_full(call));
+            }
+        }
+        if !unknown.is_empty() {
+            let replies = connection
+                .req_packed_commands(&again, 0, unknown.len())
+                .await?;
+            for (at, reply) in unknown.into_iter().zip(replies) {
+                values[at] = reply;
+            }
+        }
+        Ok(values)
+    }
+}

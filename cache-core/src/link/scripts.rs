@@ -1,0 +1,318 @@
+//! The commands of the protocol, and what their replies mean.
+//!
+//! The read path has none of them: a script costs the server several times a plain command.
+
+use redis::Value;
+
+use super::error::LinkError;
+use super::request::{Command, Script};
+use crate::position::Position;
+
+static APPEND: Script = Script::new(include_str!("scripts/append.lua"));
+static STORE: Script = Script::new(include_str!("scripts/store.lua"));
+static TAKE: Script = Script::new(include_str!("scripts/take.lua"));
+static DROP: Script = Script::new(include_str!("scripts/drop.lua"));
+
+/// A record to be appended.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Record<'a> {
+    /// `i` invalidate, `h` hold.
+    pub(crate) kind: u8,
+    /// What it names, packed.
+    pub(crate) matchers: &'a [u8],
+    /// Who appends it.
+    pub(crate) source: [u8; 8],
+    /// Where it stood before a server lost it.
+    pub(crate) origin: Option<Position>,
+}
+
+/// A record as it stands in the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RawRecord {
+    /// Its place.
+    pub(crate) position: Position,
+    /// `i` invalidate, `h` hold, `o` generation opened.
+    pub(crate) kind: u8,
+    /// What it names, packed.
+    pub(crate) matchers: Vec<u8>,
+    /// Who appended it.
+    pub(crate) source: Vec<u8>,
+    /// Of kind `o`, the last record that its generation shares with the one before, if any. Of others, where the record stood before a
+    /// server lost it.
+    pub(crate) origin: Option<Position>,
+}
+
+/// What an instance sends to the log: its place in it, and maybe a record.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Append<'a> {
+    /// Up to where the log is known here.
+    pub(crate) applied: Position,
+    /// At most so many records come back.
+    pub(crate) count: usize,
+    /// The generation to open if one must be; the server raises it above all that are known. Below 2^53.
+    pub(crate) candidate: u64,
+    /// About so many records are kept.
+    pub(crate) length: usize,
+    /// None: only look what is new.
+    pub(crate) record: Option<Record<'a>>,
+}
+
+/// What comes back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Appended {
+    /// The first record that is left in the log.
+    pub(crate) first: RawRecord,
+    /// The place of the last record: the caller's own, if it appended one.
+    pub(crate) tip: Position,
+    /// What is new, in order, the caller's own record included.
+    pub(crate) records: Vec<RawRecord>,
+}
+
+/// Appends a record, or looks what is new. Opens a generation first if the server may have lost records.
+pub(crate) fn append(log: &[u8], meta: &[u8], append: &Append<'_>) -> Command {
+    let applied = id(append.applied);
+    let numbers =
+        [append.count as u64, append.candidate, append.length as u64].map(|n| n.to_string());
+    let mut arguments: Vec<&[u8]> = vec![applied.as_bytes()];
+    arguments.extend(numbers.iter().map(String::as_bytes));
+    let origin;
+    if let Some(record) = &append.record {
+        origin = record.origin.map(id).unwrap_or_default();
+        arguments.extend([
+            std::slice::from_ref(&record.kind),
+            record.matchers,
+            &record.source,
+            origin.as_bytes(),
+        ]);
+    }
+    APPEND.call(&[log, meta], &arguments)
+}
+
+/// What [`append`] answers.
+pub(crate) fn appended(reply: Value) -> Result<Appended, LinkError> {
+    let [first, tip, records] = array(reply, "the reply of an append")?;
+    Ok(Appended {
+        first: record(first)?,
+        tip: position(&bytes(tip)?)?,
+        records: self::records(records)?,
+    })
+}
+
+/// Reads the log without a script.
+pub(crate) fn range(log: &[u8], after: Position, count: usize) -> Command {
+    let mut cmd = redis::cmd("XRANGE");
+    cmd.arg(log).arg(format!("({}", id(after))).arg("+");
+    cmd.arg("COUNT").arg(count);
+    cmd.into()
+}
+
+/// What [`range`] answers.
+pub(crate) fn records(reply: Value) -> Result<Vec<RawRecord>, LinkError> {
+    match reply {
+        Value::Array(records) => records.into_iter().map(record).collect(),
+        _ => Err(LinkError::unexpected("records that are no list")),
+    }
+}
+
+/// Waits for records on a connection of its own; 0 waits for ever.
+pub(crate) fn tail(log: &[u8], after: Position, count: usize, wait_ms: u64) -> Command {
+    let mut cmd = redis::cmd("XREAD");
+    cmd.arg("COUNT").arg(count).arg("BLOCK").arg(wait_ms);
+    cmd.arg("STREAMS").arg(log).arg(id(after));
+    cmd.into()
+}
+
+/// What [`tail`] answers: nothing, if no record came in time.
+pub(crate) fn tailed(reply: Value) -> Result<Vec<RawRecord>, LinkError> {
+    let stream = match reply {
+        Value::Nil => return Ok(Vec::new()),
+        Value::Array(mut streams) if streams.len() == 1 => streams.pop(),
+        // RESP3 names the streams in a map.
+        Value::Map(mut streams) if streams.len() == 1 => {
+            return streams
+                .pop()
+                .map_or(Ok(Vec::new()), |(_, all)| records(all));
+        }
+        _ => None,
+    };
+    let [_, all] = array(stream.unwrap_or(Value::Nil), "a stream")?;
+    records(all)
+}
+
+/// An envelope to be stored.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Store<'a> {
+    /// The bytes; 4 to 20 are the stamp.
+    pub(crate) envelope: &'a [u8],
+    /// In milliseconds, at least 1.
+    pub(crate) lifetime: u64,
+    /// The stamp of the entry that was found invalid, and may be overwritten by an older one.
+    pub(crate) observed: Option<Position>,
+    /// The lease to be given back.
+    pub(crate) token: Option<[u8; 16]>,
+}
+
+/// Stores an envelope, unless a younger one is there; a [`flag`] tells.
+pub(crate) fn store(value: &[u8], lease: &[u8], store: &Store<'_>) -> Command {
+    let lifetime = store.lifetime.max(1).to_string();
+    let observed = store.observed.map(stamp);
+    STORE.call(
+        &[value, lease],
+        &[
+            store.envelope,
+            lifetime.as_bytes(),
+            observed.as_ref().map_or(&[], |stamp| &stamp[..]),
+            store.token.as_ref().map_or(&[], |token| &token[..]),
+        ],
+    )
+}
+
+/// Asks for the lease of a value, for some milliseconds; [`leased`] tells.
+pub(crate) fn lease(lease: &[u8], token: [u8; 16], began: Position, lifetime: u64) -> Command {
+    let mut cmd = redis::cmd("SET");
+    cmd.arg(lease).arg([token, stamp(began)].concat());
+    cmd.arg("NX").arg("GET").arg("PX").arg(lifetime.max(1));
+    cmd.into()
+}
+
+/// Who has a lease.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Leased {
+    /// The caller, now.
+    Mine,
+    /// Somebody else.
+    Theirs(Lease),
+}
+
+/// A lease as somebody else holds it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Lease {
+    /// Who.
+    pub(crate) token: [u8; 16],
+    /// The position at which the holder's computation began.
+    pub(crate) began: Position,
+}
+
+impl Lease {
+    fn bytes(self) -> Vec<u8> {
+        [self.token, stamp(self.began)].concat()
+    }
+}
+
+/// What [`lease`] answers.
+pub(crate) fn leased(reply: Value) -> Result<Leased, LinkError> {
+    if reply == Value::Nil {
+        return Ok(Leased::Mine);
+    }
+    let held = bytes(reply)?;
+    match held.as_chunks::<16>() {
+        ([token, began], []) => Ok(Leased::Theirs(Lease {
+            token: *token,
+            began: unstamp(*began),
+        })),
+        _ => Err(LinkError::unexpected("a lease of a wrong length")),
+    }
+}
+
+/// Takes a lease over from a leader whose computation is dead already; a [`flag`] tells.
+pub(crate) fn take(
+    lease: &[u8],
+    seen: Lease,
+    token: [u8; 16],
+    began: Position,
+    lifetime: u64,
+) -> Command {
+    let lifetime = lifetime.max(1).to_string();
+    TAKE.call(
+        &[lease],
+        &[&seen.bytes(), &token, &stamp(began), lifetime.as_bytes()],
+    )
+}
+
+/// Removes a value if it still has this stamp; a [`flag`] tells.
+pub(crate) fn drop_value(value: &[u8], seen: Position) -> Command {
+    DROP.call(&[value], &[&stamp(seen)])
+}
+
+/// Whether a script did what it was asked for.
+pub(crate) fn flag(reply: Value) -> Result<bool, LinkError> {
+    match reply {
+        Value::Int(0) => Ok(false),
+        Value::Int(1) => Ok(true),
+        _ => Err(LinkError::unexpected("neither yes nor no")),
+    }
+}
+
+fn record(reply: Value) -> Result<RawRecord, LinkError> {
+    let [place, fields] = array(reply, "a record")?;
+    let position = position(&bytes(place)?)?;
+    let [t, kind, m, matchers, s, source, o, origin] = array(fields, "the fields of a record")?;
+    for (name, field) in [("t", t), ("m", m), ("s", s), ("o", o)] {
+        if bytes(field)? != name.as_bytes() {
+            return Err(LinkError::unexpected("a record without our fields"));
+        }
+    }
+    let [kind] = bytes(kind)?[..] else {
+        return Err(LinkError::unexpected("a kind of record that is unknown"));
+    };
+    let origin = bytes(origin)?;
+    Ok(RawRecord {
+        position,
+        kind,
+        matchers: bytes(matchers)?,
+        source: bytes(source)?,
+        origin: match &origin[..] {
+            [] => None,
+            id => Some(self::position(id)?),
+        },
+    })
+}
+
+fn array<const N: usize>(reply: Value, what: &str) -> Result<[Value; N], LinkError> {
+    match reply {
+        Value::Array(items) => items.try_into().ok(),
+        _ => None,
+    }
+    .ok_or_else(|| LinkError::unexpected(format!("{what} is no list of {N}")))
+}
+
+fn bytes(reply: Value) -> Result<Vec<u8>, LinkError> {
+    match reply {
+        Value::BulkString(bytes) => Ok(bytes),
+        _ => Err(LinkError::unexpected(
+            "something else in the place of bytes",
+        )),
+    }
+}
+
+/// A position as the log writes it.
+fn id(position: Position) -> String {
+    format!("{}-{}", position.generation, position.sequence)
+}
+
+fn position(id: &[u8]) -> Result<Position, LinkError> {
+    let parse = || {
+        let (generation, sequence) = str::from_utf8(id).ok()?.split_once('-')?;
+        Some(Position {
+            generation: generation.parse().ok()?,
+            sequence: sequence.parse().ok()?,
+        })
+    };
+    parse().ok_or_else(|| LinkError::unexpected("a position that is none"))
+}
+
+/// A position as envelopes and leases carry it: its order is that of the bytes.
+fn stamp(position: Position) -> [u8; 16] {
+    (u128::from(position.generation) << 64 | u128::from(position.sequence)).to_be_bytes()
+}
+
+fn unstamp(stamp: [u8; 16]) -> Position {
+    let both = u128::from_be_bytes(stamp);
+    Position {
+        generation: (both >> 64) as u64,
+        sequence: both as u64,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,66 @@
+-- Appends a record, or none, and answers with what the caller has not applied yet.
+--
+-- KEYS: log, meta
+-- ARGV: applied "generation-sequence", how many records to answer with, candidate for a new generation, length of the log
+--       [, kind, matchers, source, origin]
+-- Answer: the first record, the position of the last, the records after `applied`
+local log, meta = KEYS[1], KEYS[2]
+local applied, count, candidate, length = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4]
+local kind = ARGV[5]
+
+local function split(id)
+  local generation, sequence = string.match(id, '^(%d+)-(%d+)$')
+  return tonumber(generation), tonumber(sequence)
+end
+
+local function tip()
+  local last = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
+  return last and last[1]
+end
+
+-- Which server this is, and which life of it. A connection outlives a promotion, so that it is asked at every call. Where it may not be
+-- asked, only what the caller has seen tells that records are missing.
+local info = redis.pcall('INFO', 'replication')
+if type(info) ~= 'string' then info = '' end
+-- A replica may lag behind without end: to be up to date with it means nothing.
+if string.find(info, 'role:slave', 1, true) then
+  return redis.error_reply('READONLY this server is a replica, and the log is at its primary')
+end
+local incarnation = string.match(info, 'master_replid:(%w+)') or ''
+local known = redis.call('HMGET', meta, 'inc', 'gen')
+local last = tip()
+local applied_generation, applied_sequence = split(applied)
+local last_generation, last_sequence = 0, 0
+if last then last_generation, last_sequence = split(last) end
+
+-- The last record that a new generation shares with the one before it; nil while none is needed.
+local ancestor
+if not last or applied_generation > last_generation then
+  -- The log is new, lost or evicted, or the caller has seen a later generation than this server: nothing is known to be shared.
+  ancestor = ''
+elseif applied_generation == last_generation and applied_sequence > last_sequence then
+  -- The caller has seen records that this server lost.
+  ancestor = last
+elseif known[1] ~= incarnation or not known[2] then
+  -- Another server wrote the log, or nobody knows who did.
+  ancestor = last
+end
+
+if ancestor then
+  local generation = math.max(candidate, applied_generation + 1, last_generation + 1, (tonumber(known[2]) or 0) + 1)
+  last_generation = generation
+  local text = string.format('%.0f', generation)
+  redis.call('XADD', log, text .. '-0', 't', 'o', 'm', '', 's', '', 'o', ancestor)
+  redis.call('HSET', meta, 'inc', incarnation, 'gen', text)
+end
+
+if kind then
+  redis.call('XADD', log, 'MAXLEN', '~', length, string.format('%.0f-*', last_generation),
+    't', kind, 'm', ARGV[6], 's', ARGV[7], 'o', ARGV[8])
+end
+
+return {
+  redis.call('XRANGE', log, '-', '+', 'COUNT', 1)[1],
+  tip(),
+  redis.call('XRANGE', log, '(' .. applied, '+', 'COUNT', count),
+}

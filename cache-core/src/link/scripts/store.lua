@@ -1,0 +1,30 @@
+-- Stores an envelope, unless a younger one is there, and gives the lease back.
+--
+-- KEYS: value, lease
+-- ARGV: envelope, lifetime in milliseconds, stamp of the entry that the caller found invalid or '', token of the lease or ''
+-- Answer: 1 if stored
+local value, lease = KEYS[1], KEYS[2]
+local envelope, lifetime, observed, token = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+
+-- Byte by byte, as `<` on strings follows the server's locale.
+local function older(one, other)
+  for at = 1, 16 do
+    local a, b = string.byte(one, at), string.byte(other, at)
+    if a ~= b then return a < b end
+  end
+  return false
+end
+
+local current = redis.call('GETRANGE', value, 4, 19)
+local stored = 1
+if #current == 16 and current ~= observed and older(string.sub(envelope, 5, 20), current) then
+  stored = 0
+else
+  redis.call('SET', value, envelope, 'PX', lifetime)
+end
+
+if token ~= '' then
+  local held = redis.call('GET', lease)
+  if held and string.sub(held, 1, #token) == token then redis.call('DEL', lease) end
+end
+return stored

@@ -1,0 +1,99 @@
+//! Values and their leases.
+
+use super::*;
+
+fn envelope(stamped: Position, payload: &[u8]) -> Vec<u8> {
+    [b"\xfc\x01\0\0", &stamp(stamped)[..], payload].concat()
+}
+
+const G: u64 = 1 << 50;
+
+#[test]
+fn an_older_envelope_does_not_replace_a_younger_one() {
+    let server = start!();
+    let link = patient(&server.url());
+    let put = |stamped, payload: &[u8], observed, token| {
+        let store = Store {
+            envelope: &envelope(stamped, payload),
+            lifetime: 100_000,
+            observed,
+            token,
+        };
+        flag(ask(&link, super::store(VALUE, LEASE, &store))).unwrap()
+    };
+    let get = || bytes(ask(&link, Command::from(Cmd::get(VALUE)))).unwrap();
+    assert!(put(at(G, 10), b"x", None, None));
+    assert!(!put(at(G, 9), b"y", None, None));
+    assert!(
+        put(at(G, 9), b"z", Some(at(G, 10)), None),
+        "it was seen to be invalid"
+    );
+    assert_eq!(get(), envelope(at(G, 9), b"z"));
+    // Each byte counts, and as a number.
+    for (younger, older) in [
+        (at(G + 1, 0), at(G, u64::MAX)),
+        (at(G + 1, 0x80), at(G + 1, 0x7f)),
+        (at(G + 1, 0x100), at(G + 1, 0xff)),
+        (at(0xff << 56, 0), at(0x7f << 56, 0)),
+    ] {
+        assert!(put(younger, b"", None, None), "{younger:?}");
+        assert!(put(younger, b"again", None, None));
+        assert!(!put(older, b"", None, None), "{older:?}");
+    }
+    assert!(!flag(ask(&link, drop_value(VALUE, at(G, 10)))).unwrap());
+    assert!(flag(ask(&link, drop_value(VALUE, at(0xff << 56, 0)))).unwrap());
+    assert!(!flag(ask(&link, drop_value(VALUE, at(0xff << 56, 0)))).unwrap());
+    // What is no envelope is overwritten, and the lifetime holds.
+    server
+        .command([b"SET".as_slice(), VALUE, b"garbage"])
+        .unwrap();
+    assert!(put(at(1, 1), b"", None, None));
+    let server::Reply::Integer(left) = server.command([b"PTTL".as_slice(), VALUE]).unwrap() else {
+        panic!("no lifetime");
+    };
+    assert!((1..=100_000).contains(&left), "{left}");
+}
+
+#[test]
+fn a_lease_has_one_holder() {
+    let server = start!();
+    let link = patient(&server.url());
+    let token = |byte| [byte; 16];
+    let ask_for =
+        |byte, began| leased(ask(&link, lease(LEASE, token(byte), began, 100_000))).unwrap();
+    let take_over = |seen, byte| {
+        flag(ask(
+            &link,
+            take(LEASE, seen, token(byte), at(G, 5), 100_000),
+        ))
+        .unwrap()
+    };
+    assert_eq!(ask_for(1, at(G, 1)), Leased::Mine);
+    let held = Lease {
+        token: token(1),
+        began: at(G, 1),
+    };
+    assert_eq!(ask_for(2, at(G, 2)), Leased::Theirs(held));
+    assert!(!take_over(
+        Lease {
+            token: token(9),
+            ..held
+        },
+        2
+    ));
+    assert!(take_over(held, 2));
+    assert!(!take_over(held, 3), "it has been taken over already");
+    let store = |byte| Store {
+        envelope: &[0xfc; 20],
+        lifetime: 1_000,
+        observed: None,
+        token: Some(token(byte)),
+    };
+    let exists = || ask(&link, Command::from(Cmd::exists(LEASE))) == Value::Int(1);
+    assert!(flag(ask(&link, super::store(VALUE, LEASE, &store(1)))).unwrap());
+    assert!(exists(), "somebody else's lease was given back");
+    assert!(flag(ask(&link, super::store(VALUE, LEASE, &store(2)))).unwrap());
+    assert!(!exists());
+    // One that is gone can be taken.
+    assert!(take_over(held, 3));
+}

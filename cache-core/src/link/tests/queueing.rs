@@ -1,0 +1,66 @@
+//! Requests whose answers nobody waits for.
+
+use super::*;
+use server::Reply;
+
+fn push(item: usize) -> Request {
+    let mut cmd = redis::cmd("RPUSH");
+    cmd.arg("list").arg(item);
+    Request::of(cmd)
+}
+
+#[test]
+fn arrives_in_order_and_many_at_once() {
+    let server = start!();
+    let link = patient(&server.url());
+    assert_eq!(link.ask(ping()).wait(), pong());
+    server.pause().unwrap();
+    for item in 0..1_000 {
+        link.send(push(item));
+    }
+    server.resume().unwrap();
+    let length = || server.command(["LLEN", "list"]).unwrap();
+    until("all have arrived", || length() == Reply::Integer(1_000));
+    let items = server.command(["LRANGE", "list", "0", "-1"]).unwrap();
+    let expected = (0..1_000).map(|item| Reply::Bytes(item.to_string().into_bytes()));
+    assert_eq!(items, Reply::Array(expected.collect()));
+    until("the answers are there", || link.health().answered > 16);
+    let health = link.health();
+    assert_eq!((health.queued, health.dropped), (0, 0));
+    assert!(health.answered < 50, "{health:?}");
+}
+
+#[test]
+fn what_is_too_much_is_dropped_and_counted() {
+    let server = start!();
+    let link = patient(&server.url());
+    assert_eq!(link.ask(ping()).wait(), pong());
+    server.pause().unwrap();
+    for item in 0..3_000 {
+        link.send(push(item));
+    }
+    let health = link.health();
+    // 64 at most are on their way.
+    assert!((1_900..=2_000).contains(&health.dropped), "{health:?}");
+    assert!(health.queued <= 1_024, "{health:?}");
+    server.resume().unwrap();
+    until("the queue is empty", || link.health().queued == 0);
+}
+
+#[test]
+fn nothing_is_kept_for_a_server_that_is_away() {
+    let mut server = start!();
+    let link = Link::open(&server.url(), LinkOptions::default()).unwrap();
+    until("it answers", || link.ask(ping()).wait() == pong());
+    server.kill().unwrap();
+    until("the breaker is open", || {
+        let _ = link.ask(ping()).wait();
+        link.health().breaker_open
+    });
+    let before = link.health().dropped;
+    for item in 0..100 {
+        link.send(push(item));
+    }
+    let health = link.health();
+    assert_eq!((health.queued, health.dropped - before), (0, 100));
+}
