@@ -6,7 +6,12 @@ use std::hash::BuildHasher;
 use foldhash::fast::FixedState;
 
 use crate::key::KeyDigest;
+#[cfg(feature = "redis")]
+use crate::matcher::Packed;
 use crate::sync::Arc;
+
+#[cfg(all(test, feature = "redis"))]
+mod tests;
 
 /// What patterns see before a tag.
 const TAG_PREFIX: &str = "tag:";
@@ -189,4 +194,38 @@ impl DepSet {
     pub(crate) fn behind(&self, own: &[Dep]) -> Deps {
         own.iter().chain(&self.deps).cloned().collect()
     }
+}
+
+/// Dependencies as they stand in an envelope.
+///
+/// A text that has no such bytes is cut to a prefix: more is invalidated then, never less.
+#[cfg(feature = "redis")]
+pub(crate) fn pack(deps: &[Dep]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for dep in deps {
+        let packed = match dep {
+            Dep::Entry { key, address, .. } => Packed::Key(*key, address),
+            Dep::Tag { .. } => Packed::Tag(dep.tag_text()),
+            Dep::Prefix(prefix) => Packed::Prefix(prefix),
+        };
+        if !packed.write(&mut bytes) {
+            let fits = |end: &usize| *end <= usize::from(u16::MAX);
+            let boundaries = dep.text().char_indices().map(|(at, _)| at);
+            let end = boundaries.take_while(fits).last().unwrap_or(0);
+            Packed::Prefix(&dep.text()[..end]).write(&mut bytes);
+        }
+    }
+    bytes
+}
+
+/// Dependencies from an envelope. `None` for what cannot be read: what a value depends on must be known.
+#[cfg(feature = "redis")]
+pub(crate) fn unpack(bytes: &[u8]) -> Option<Deps> {
+    let read = |packed: Option<Packed<'_>>| match packed? {
+        Packed::Key(key, address) => Some(Dep::entry(key, address.into())),
+        Packed::Tag(tag) => Some(Dep::tag(tag)),
+        Packed::Prefix(prefix) => Some(Dep::Prefix(prefix.into())),
+        Packed::Address(_) | Packed::Glob(_) | Packed::All => None,
+    };
+    Packed::read(bytes).map(read).collect()
 }

@@ -4,6 +4,13 @@ use crate::key::KeyDigest;
 use crate::pattern::{Pattern, PatternShape};
 use crate::sync::Arc;
 
+#[cfg(feature = "redis")]
+mod packed;
+#[cfg(feature = "redis")]
+pub(crate) use packed::{MOST, Packed};
+#[cfg(all(test, feature = "redis"))]
+mod tests;
+
 /// What a record invalidates.
 #[derive(Clone, Debug)]
 pub(crate) enum Matcher {
@@ -43,4 +50,51 @@ impl From<Pattern> for Matcher {
             _ => Self::Glob(Arc::new(pattern)),
         }
     }
+}
+
+/// The matchers of a record, as its bytes.
+///
+/// What has no such bytes becomes everything: more is invalidated then, never less.
+#[cfg(feature = "redis")]
+#[cfg_attr(not(test), expect(dead_code, reason = "the log is still to come"))]
+pub(crate) fn pack(matchers: &[Matcher]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    if matchers.len() > MOST {
+        Packed::All.write(&mut bytes);
+        return bytes;
+    }
+    for matcher in matchers {
+        let packed = match matcher {
+            Matcher::Key(key, address) => Packed::Key(*key, address),
+            Matcher::Address(address) => Packed::Address(address),
+            Matcher::Tag(tag) => Packed::Tag(tag),
+            Matcher::Prefix(prefix) => Packed::Prefix(prefix),
+            Matcher::Glob(pattern) => Packed::Glob(pattern.as_str()),
+            Matcher::All => Packed::All,
+        };
+        if !packed.write(&mut bytes) {
+            Packed::All.write(&mut bytes);
+        }
+    }
+    bytes
+}
+
+/// The matchers of a record, from its bytes.
+///
+/// What cannot be read is everything: who wrote it meant something, and nothing of it may be served.
+#[cfg(feature = "redis")]
+#[cfg_attr(not(test), expect(dead_code, reason = "the log is still to come"))]
+pub(crate) fn unpack(bytes: &[u8]) -> Vec<Matcher> {
+    let read = |packed: Option<Packed<'_>>| {
+        Some(match packed? {
+            Packed::Key(key, address) => Matcher::Key(key, address.into()),
+            Packed::Address(address) => Matcher::Address(address.into()),
+            Packed::Tag(tag) => Matcher::Tag(tag.into()),
+            Packed::Prefix(prefix) => Matcher::Prefix(prefix.into()),
+            Packed::Glob(pattern) => Pattern::parse(pattern).ok()?.into(),
+            Packed::All => Matcher::All,
+        })
+    };
+    let matchers: Option<Vec<_>> = Packed::read(bytes).map(read).collect();
+    matchers.unwrap_or_else(|| vec![Matcher::All])
 }

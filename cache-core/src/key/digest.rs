@@ -44,7 +44,7 @@ impl Digest {
     }
 
     /// All 32 bytes, as an envelope holds them.
-    #[cfg(test)] // the wire is still to come
+    #[cfg(any(test, feature = "redis"))]
     pub(crate) fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
@@ -64,7 +64,7 @@ impl KeyDigest {
     pub(crate) const TEXT_LEN: usize = 26;
 
     /// The digest that a record or a remote key holds.
-    #[cfg(test)] // the wire is still to come
+    #[cfg(any(test, feature = "redis"))]
     pub(crate) fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)
     }
