@@ -20,6 +20,8 @@ mod records;
 mod replica;
 pub(crate) use crate::deps::{Dep, DepSet, Deps};
 use records::{Record, Records};
+#[cfg(feature = "redis")]
+pub(crate) use replica::{Logged, OnFork, Page, Pending, Said};
 
 /// What an index says about a value.
 #[derive(Clone, Copy, Debug)]

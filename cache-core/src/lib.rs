@@ -43,6 +43,8 @@ mod key;
     expect(dead_code, reason = "the tier and the log of Redis come next")
 )]
 mod link;
+#[cfg(feature = "redis")]
+mod log;
 mod matcher;
 mod modifiers;
 mod pattern;

@@ -9,9 +9,9 @@ mod connection;
 mod error;
 mod queue;
 mod request;
-mod scripts;
+pub(crate) mod scripts;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::fmt;
 use std::sync::Arc;
@@ -34,7 +34,7 @@ use queue::Queue;
 
 pub(crate) use answer::Answer;
 pub(crate) use error::LinkError;
-pub(crate) use request::Request;
+pub(crate) use request::{Command, Request};
 
 /// How a [`Link`] behaves.
 #[derive(Clone, Debug)]

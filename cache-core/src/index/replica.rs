@@ -92,10 +92,33 @@ impl Index {
 
     /// Forgets what was pending, as the log has it now.
     pub(crate) fn settle(&self, ordinals: &[u64]) {
-        let mut state = write(&self.state);
         let settled = |record: &Record| ordinals.contains(&record.position.sequence);
-        if state.drop_pending(settled) {
+        if write(&self.state).drop_pending(settled) {
             self.changed();
+        }
+    }
+
+    /// Forgets what was pending here up to this ordinal, as the log has it now; not what another server's log has lost.
+    pub(crate) fn settle_up_to(&self, ordinal: u64) {
+        let settled =
+            |record: &Record| record.position.sequence <= ordinal && record.origin.is_none();
+        if write(&self.state).drop_pending(settled) {
+            self.changed();
+        }
+    }
+
+    /// Whether nothing is missing between what has been applied and these records, which are the next that the log has.
+    pub(crate) fn follows(&self, records: &[Logged]) -> bool {
+        let applied = self.applied();
+        let Some(next) = records.iter().find(|record| record.position > applied) else {
+            return true;
+        };
+        match &next.said {
+            Said::Opened { ancestor } => ancestor.unwrap_or_default() <= applied,
+            Said::Invalid { .. } => {
+                next.position.generation == applied.generation
+                    && next.position.sequence == applied.sequence + 1
+            }
         }
     }
 

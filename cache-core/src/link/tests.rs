@@ -2,7 +2,7 @@
 
 #[path = "../../../tests/src/redis.rs"]
 #[expect(unreachable_pub, reason = "the crate `tests` has it, too")]
-pub(super) mod server;
+pub(crate) mod server;
 
 mod connecting;
 mod failing;
@@ -29,7 +29,7 @@ macro_rules! start {
         }
     };
 }
-pub(super) use start;
+pub(crate) use start;
 
 /// A link that waits long enough, for tests that are not about time.
 pub(super) fn patient(url: &str) -> Link {

@@ -1,0 +1,387 @@
+//! The log in Redis: what is invalidated is appended to it, and what others append is followed.
+//!
+//! Two tasks on the link's thread. The keeper appends what is pending and asks for news at every heartbeat; whatever it asks, the script
+//! at the server first makes sure that it still is the server that wrote the log. The tail waits for records on a connection of its
+//! own. Both hand what comes to the [index](Index), in which everything that matters is decided.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::sync::{Notify, oneshot};
+use tokio::time::{Instant, sleep, timeout_at};
+
+use crate::flight;
+use crate::index::{Index, Logged, OnFork, Page, Pending, Said};
+use crate::link::{Link, LinkError, Request, scripts};
+use crate::matcher::{self, Matcher};
+use crate::position::Position;
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::{Arc, Mutex, lock};
+use crate::time::Clock;
+
+mod tail;
+#[cfg(test)]
+mod tests;
+
+/// How many records one answer of the server has at most.
+const PAGE: usize = 512;
+
+/// The first pause before something that failed is tried again; each is twice as long as the one before.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
+
+/// The longest such pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// How a log is kept.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LogOptions {
+    /// How often the server is asked for news although none came.
+    pub(crate) heartbeat: Duration,
+    /// The shortest time between two reads of the tail.
+    pub(crate) tail_min_interval: Duration,
+    /// The longest age of contact with the log at which values are served without asking.
+    pub(crate) max_staleness: Duration,
+    /// About so many records are kept at the server.
+    pub(crate) length: usize,
+    /// When a server has lost records.
+    pub(crate) on_fork: OnFork,
+}
+
+impl Default for LogOptions {
+    fn default() -> Self {
+        Self {
+            heartbeat: Duration::from_secs(1),
+            tail_min_interval: Duration::from_millis(2),
+            max_staleness: Duration::from_secs(10),
+            length: 100_000,
+            on_fork: OnFork::Repair,
+        }
+    }
+}
+
+/// See the module. It is followed until its link is closed.
+pub(crate) struct Log(Arc<Shared>);
+
+struct Shared {
+    link: Link,
+    index: Arc<Index>,
+    clock: Clock,
+    options: LogOptions,
+    log: Vec<u8>,
+    meta: Vec<u8>,
+    /// This instance, in its records.
+    source: [u8; 8],
+    /// Until when, in milliseconds of the clock, what the index says can be relied on without another word from the log.
+    trusted_until: Arc<AtomicU64>,
+    waiting: Mutex<Waiting>,
+    /// Something is pending, or the tail has lost its place.
+    wake: Notify,
+}
+
+#[derive(Default)]
+struct Waiting {
+    callers: Vec<Caller>,
+    /// Up to these ordinals the log has everything from these positions on.
+    logged: Vec<(u64, Position)>,
+}
+
+/// Somebody who waits for his record to be logged.
+struct Caller {
+    ordinal: u64,
+    told: oneshot::Sender<Result<Position, LinkError>>,
+}
+
+/// An append on its way: a future for any runtime, or none. Dropped, the append goes on.
+#[must_use = "an append that is not waited for may fail unseen"]
+pub(crate) struct Appending(oneshot::Receiver<Result<Position, LinkError>>);
+
+impl Future for Appending {
+    type Output = Result<Position, LinkError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0).poll(cx).map(|told| {
+            told.unwrap_or_else(|_| Err(LinkError::Disconnected("the cache is closed".into())))
+        })
+    }
+}
+
+impl Log {
+    /// Follows the log of a namespace. Returns at once; the first contact is made in the background.
+    pub(crate) fn follow(
+        link: &Link,
+        namespace: &str,
+        index: Arc<Index>,
+        clock: Clock,
+        trusted_until: Arc<AtomicU64>,
+        options: LogOptions,
+    ) -> Self {
+        let shared = Arc::new(Shared {
+            // What runs on the link must not keep it open.
+            link: link.weak(),
+            index,
+            clock,
+            options,
+            log: format!("fc:{{{namespace}}}:log").into_bytes(),
+            meta: format!("fc:{{{namespace}}}:meta").into_bytes(),
+            source: random().to_be_bytes(),
+            trusted_until,
+            waiting: Mutex::default(),
+            wake: Notify::new(),
+        });
+        link.spawn(keep(Arc::clone(&shared)));
+        link.spawn(tail::follow(Arc::clone(&shared)));
+        Self(shared)
+    }
+
+    /// Invalidates at once here, and appends to the log.
+    pub(crate) fn append(&self, matchers: Vec<Matcher>) -> Appending {
+        let (told, heard) = oneshot::channel();
+        let mut waiting = lock(&self.0.waiting);
+        // Under the lock, so that the keeper finds the caller of every ordinal that it sees.
+        let ordinal = self.0.index.pend(flight::next_id, matchers);
+        waiting.callers.push(Caller { ordinal, told });
+        drop(waiting);
+        self.0.wake.notify_one();
+        Appending(heard)
+    }
+
+    /// The key of the log, to be read together with values.
+    pub(crate) fn range(&self) -> crate::link::Command {
+        scripts::range(&self.0.log, self.0.index.applied(), PAGE)
+    }
+
+    /// Takes what a [`range`](Self::range) gave that was asked for at `sent`. False if records are missing: what was read with
+    /// them cannot be judged yet.
+    pub(crate) fn absorb_range(&self, records: Vec<scripts::RawRecord>, sent: u64) -> bool {
+        self.0.absorb_tail(records, sent)
+    }
+
+    /// How many invalidations wait for the log.
+    pub(crate) fn pending(&self) -> usize {
+        self.0.index.pending().len()
+    }
+}
+
+/// Appends what is pending, and asks for news at every heartbeat, until the link is closed.
+async fn keep(log: Arc<Shared>) {
+    let mut pause = SHORTEST_PAUSE;
+    loop {
+        let pending = log.index.pending();
+        let outcome = if pending.is_empty() {
+            log.sync().await
+        } else {
+            log.flush(pending).await
+        };
+        match outcome {
+            Ok(()) => {
+                pause = SHORTEST_PAUSE;
+                let next = Instant::now() + log.options.heartbeat;
+                // Whether it was woken or not: there is something to do.
+                let _ = timeout_at(next, log.wake.notified()).await;
+            }
+            Err(error) => {
+                log.fail(&error);
+                let longer = pause.mul_f64(0.5 + 0.5 * crate::cache::fraction());
+                pause = (pause * 2).min(LONGEST_PAUSE);
+                // Callers are to be told soon that the log is away, not to be made to wait for it.
+                let _ = timeout_at(Instant::now() + longer, log.wake.notified()).await;
+            }
+        }
+    }
+}
+
+impl Shared {
+    /// Appends all that is pending.
+    async fn flush(&self, pending: Vec<Pending>) -> Result<(), LinkError> {
+        let (lost, own): (Vec<_>, Vec<_>) = pending
+            .into_iter()
+            .partition(|pending| pending.origin.is_some());
+        if let Some(last) = own.last().map(|pending| pending.ordinal) {
+            let matchers: Vec<Matcher> = own
+                .into_iter()
+                .flat_map(|pending| pending.matchers)
+                .collect();
+            let position = self.append(&matchers, None).await?;
+            self.logged(last, position);
+        }
+        for pending in lost {
+            // Another instance may have been quicker; the index knows by then.
+            let pause = Duration::from_millis(200).mul_f64(crate::cache::fraction());
+            sleep(pause.min(self.options.heartbeat / 4)).await;
+            let still = |other: &Pending| other.ordinal == pending.ordinal;
+            if !self.index.pending().iter().any(still) {
+                continue;
+            }
+            self.append(&pending.matchers, pending.origin).await?;
+            self.index.settle(&[pending.ordinal]);
+        }
+        self.sync().await
+    }
+
+    /// Appends one record; its place in the log, which has been applied by then.
+    async fn append(
+        &self,
+        matchers: &[Matcher],
+        origin: Option<Position>,
+    ) -> Result<Position, LinkError> {
+        let packed = matcher::pack(matchers);
+        let record = scripts::Record {
+            kind: b'i',
+            matchers: &packed,
+            source: self.source,
+            origin,
+        };
+        let (own, more) = self.exchange(Some(record)).await?;
+        if more {
+            self.sync().await?;
+        }
+        Ok(own)
+    }
+
+    /// Applies all that the log has.
+    async fn sync(&self) -> Result<(), LinkError> {
+        loop {
+            let sent = self.clock.now();
+            let (_, more) = self.exchange(None).await?;
+            if !more {
+                self.heard(sent);
+                return Ok(());
+            }
+        }
+    }
+
+    /// One trip to the server: the position of its newest record, and whether there are more than came along.
+    async fn exchange(
+        &self,
+        record: Option<scripts::Record<'_>>,
+    ) -> Result<(Position, bool), LinkError> {
+        let append = scripts::Append {
+            applied: self.index.applied(),
+            count: PAGE,
+            candidate: candidate(),
+            length: self.options.length,
+            record,
+        };
+        let request = Request::of(scripts::append(&self.log, &self.meta, &append));
+        let reply = self.link.ask(request).await?.pop();
+        let reply = scripts::appended(reply.unwrap_or(redis::Value::Nil))?;
+        let page = Page {
+            first: Some(logged(reply.first)),
+            tip: reply.tip,
+            records: reply.records.into_iter().map(logged).collect(),
+        };
+        let more = self
+            .index
+            .absorb(page, self.options.on_fork, flight::next_id);
+        self.settle();
+        Ok((reply.tip, more))
+    }
+
+    /// Takes records that came without the beginning of the log. False if some before them are missing.
+    fn absorb_tail(&self, records: Vec<scripts::RawRecord>, sent: u64) -> bool {
+        let full = records.len() >= PAGE;
+        let records: Vec<Logged> = records.into_iter().map(logged).collect();
+        let Some(tip) = records.last().map(|record| record.position) else {
+            self.heard(sent);
+            return true;
+        };
+        if !self.index.follows(&records) {
+            self.wake.notify_one();
+            return false;
+        }
+        let page = Page {
+            first: None,
+            tip,
+            records,
+        };
+        self.index
+            .absorb(page, self.options.on_fork, flight::next_id);
+        self.settle();
+        if full {
+            self.wake.notify_one();
+        } else {
+            self.heard(sent);
+        }
+        !full
+    }
+
+    /// The log has been heard of, in answer to what was asked at `sent`.
+    fn heard(&self, sent: u64) {
+        let until = crate::time::deadline(sent, self.options.max_staleness);
+        self.trusted_until.fetch_max(until, Ordering::Relaxed);
+    }
+
+    /// Everything up to this ordinal stands at this position or before.
+    fn logged(&self, ordinal: u64, position: Position) {
+        let mut waiting = lock(&self.waiting);
+        waiting.logged.push((ordinal, position));
+        let (told, still): (Vec<Caller>, _) = std::mem::take(&mut waiting.callers)
+            .into_iter()
+            .partition(|caller| caller.ordinal <= ordinal);
+        waiting.callers = still;
+        drop(waiting);
+        self.settle();
+        for caller in told {
+            // Whoever does not want to know has dropped it.
+            let _ = caller.told.send(Ok(position));
+        }
+    }
+
+    /// What has been logged, and applied here, is no longer pending: before it is applied, nothing else would stop old values.
+    fn settle(&self) {
+        let applied = self.index.applied();
+        let mut waiting = lock(&self.waiting);
+        let done = waiting
+            .logged
+            .iter()
+            .filter(|(_, position)| *position <= applied)
+            .map(|(ordinal, _)| *ordinal)
+            .max();
+        let Some(done) = done else { return };
+        waiting.logged.retain(|(ordinal, _)| *ordinal > done);
+        drop(waiting);
+        self.index.settle_up_to(done);
+    }
+
+    /// Nobody can be told when the log will be there again: those who wait are told that it is not. What they said stays pending.
+    fn fail(&self, error: &LinkError) {
+        for Caller { told, .. } in std::mem::take(&mut lock(&self.waiting).callers) {
+            let _ = told.send(Err(error.clone()));
+        }
+    }
+}
+
+/// A record as the index takes it. One that is not understood invalidates everything.
+fn logged(raw: scripts::RawRecord) -> Logged {
+    let said = match raw.kind {
+        b'o' => Said::Opened {
+            ancestor: raw.origin,
+        },
+        b'i' => Said::Invalid {
+            matchers: matcher::unpack(&raw.matchers).into(),
+            origin: raw.origin,
+        },
+        _ => Said::Invalid {
+            matchers: Box::new([Matcher::All]),
+            origin: raw.origin,
+        },
+    };
+    Logged {
+        position: raw.position,
+        said,
+    }
+}
+
+/// A number for a new generation: greater than those of the past, and nobody else's. Below 2^53 for some 270 years.
+fn candidate() -> u64 {
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(1, |since| u64::try_from(since.as_millis()).unwrap_or(1));
+    now * 1024 + random() % 1024
+}
+
+fn random() -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+    RandomState::new().hash_one(0)
+}
