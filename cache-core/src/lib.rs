@@ -27,6 +27,8 @@ pub mod __private {
 mod address;
 mod audit;
 mod cache;
+#[cfg(feature = "redis")]
+mod codec;
 mod config;
 mod deps;
 mod entry;
