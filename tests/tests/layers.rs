@@ -37,7 +37,7 @@ const LAYERS: &[Layer] = &[
         "key", "address", "pattern", "tag", "policy", "position", "matcher", "deps",
     ]),
     // Content.
-    together(&["codec", "schema", "weight", "envelope"]),
+    together(&["class", "codec", "schema", "weight", "envelope"]),
     // Mechanisms, none of which knows another.
     apart(&["tier", "flight", "log", "index", "events"]),
     // One function.
