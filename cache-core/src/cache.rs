@@ -3,7 +3,7 @@
 use std::any::TypeId;
 use std::future::Future;
 use std::num::NonZero;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::config::{Builder, Config};
 use crate::entry::{Instance, Kept, Payload};
@@ -437,11 +437,4 @@ impl Cache {
             .precise()
             .saturating_sub(started.precise)
     }
-}
-
-/// Fractions for jitter: nothing that an attacker could gain from guessing.
-pub(crate) fn fraction() -> f64 {
-    use std::hash::BuildHasher;
-    let hash = foldhash::fast::RandomState::default().hash_one(Instant::now());
-    (hash >> 11) as f64 / (1_u64 << 53) as f64
 }

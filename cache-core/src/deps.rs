@@ -10,7 +10,8 @@ use crate::key::KeyDigest;
 use crate::matcher::Packed;
 use crate::sync::Arc;
 
-#[cfg(all(test, feature = "redis"))]
+#[cfg(test)]
+#[cfg(feature = "redis")]
 mod tests;
 
 /// What patterns see before a tag.

@@ -2,23 +2,13 @@
 
 use std::any::{Any, TypeId};
 
+pub use crate::class::Class;
 use crate::index::{Dep, Deps, Index};
 use crate::position::Position;
 use crate::stats::SiteCounters;
 use crate::sync::Arc;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::tier::memory::{CapacityRing, KeyBytes, Lookup, MemoryKey, Resident, Usage};
-
-/// What kind of outcome a value is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Class {
-    /// A value proper.
-    Value,
-    /// `None`, or `Ok(None)`.
-    Absent,
-    /// An `Err`.
-    Failed,
-}
 
 /// A value, its type forgotten. What a function returns in an `Arc` is that `Arc`.
 pub(crate) type Payload = Arc<dyn Any + Send + Sync>;

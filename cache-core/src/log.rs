@@ -182,7 +182,7 @@ async fn keep(log: Arc<Shared>) {
             }
             Err(error) => {
                 log.fail(&error);
-                let longer = pause.mul_f64(0.5 + 0.5 * crate::cache::fraction());
+                let longer = pause.mul_f64(0.5 + 0.5 * crate::time::fraction());
                 pause = (pause * 2).min(LONGEST_PAUSE);
                 // Callers are to be told soon that the log is away, not to be made to wait for it.
                 let _ = timeout_at(Instant::now() + longer, log.wake.notified()).await;
@@ -207,7 +207,7 @@ impl Shared {
         }
         for pending in lost {
             // Another instance may have been quicker; the index knows by then.
-            let pause = Duration::from_millis(200).mul_f64(crate::cache::fraction());
+            let pause = Duration::from_millis(200).mul_f64(crate::time::fraction());
             sleep(pause.min(self.options.heartbeat / 4)).await;
             let still = |other: &Pending| other.ordinal == pending.ordinal;
             if !self.index.pending().iter().any(still) {

@@ -8,7 +8,8 @@ use crate::sync::Arc;
 mod packed;
 #[cfg(feature = "redis")]
 pub(crate) use packed::{MOST, Packed};
-#[cfg(all(test, feature = "redis"))]
+#[cfg(test)]
+#[cfg(feature = "redis")]
 mod tests;
 
 /// What a record invalidates.

@@ -151,13 +151,13 @@ pub trait Inner: Copy + Send + Sync {
     type Item;
     /// The item, if there is one.
     fn item(value: &Self::Value) -> Option<&Self::Item>;
-    /// A copy to be kept.
+    /// What is kept of a value.
     #[inline]
-    fn pack(value: &Self::Value) -> Payload
+    fn pack(value: Self::Value) -> Payload
     where
         Self::Value: CacheValue,
     {
-        Arc::new(value.clone())
+        Arc::new(value)
     }
     /// A copy of what was kept.
     ///
@@ -184,8 +184,8 @@ impl<T: Send + Sync + 'static> Inner for Handle<T> {
         Some(value)
     }
     #[inline]
-    fn pack(value: &Arc<T>) -> Payload {
-        Arc::<T>::clone(value)
+    fn pack(value: Arc<T>) -> Payload {
+        value
     }
     #[inline]
     fn unpack(payload: Payload) -> Result<Arc<T>, Payload> {
@@ -225,6 +225,13 @@ pub trait Split: Copy + Send + Sync {
     fn keep(out: &Self::Return, head: Head, limit: usize) -> Option<Arc<Kept>>;
     /// An outcome from what was kept. `None` where the types do not fit.
     fn unpack(payload: Payload) -> Option<Self::Return>;
+    /// The bytes of an outcome, without its [`class`](Self::class). `None` where it cannot leave the process: an error,
+    /// a type without serde, a value that would not come back as it is.
+    #[cfg(feature = "redis")]
+    fn encode(out: &Self::Return) -> Option<Vec<u8>>;
+    /// What [`unpack`](Self::unpack) makes an outcome of this class from. `None` where the bytes are not of one.
+    #[cfg(feature = "redis")]
+    fn decode(bytes: &[u8], class: Class) -> Option<Payload>;
     /// The schema of the value, where it can leave the process.
     fn schema() -> Option<Fingerprint>;
     /// Whether the weight of a value is known, or only its `size_of`.
@@ -237,7 +244,7 @@ where
     O::Value: CacheValue,
     I: Inner<Value = O::Value>,
     W: Weigh<O::Value>,
-    C: Content,
+    C: Content<O::Value>,
     S: Sharing<O::Error>,
 {
     type Return = O::Return;
@@ -257,7 +264,7 @@ where
 
     fn keep(out: &O::Return, head: Head, limit: usize) -> Option<Arc<Kept>> {
         match O::value(out) {
-            Some(value) => Some(head.with(I::pack(value), W::weigh(value, limit))),
+            Some(value) => Some(head.with(I::pack(value.clone()), W::weigh(value, limit))),
             None => O::with_error(out, |error| S::keep(error, head, limit)).flatten(),
         }
     }
@@ -268,6 +275,21 @@ where
             Ok(value) => Some(O::success(value)),
             Err(other) => S::take(other).map(O::failure),
         }
+    }
+
+    #[cfg(feature = "redis")]
+    fn encode(out: &O::Return) -> Option<Vec<u8>> {
+        O::value(out).and_then(C::encode)
+    }
+
+    #[cfg(feature = "redis")]
+    fn decode(bytes: &[u8], class: Class) -> Option<Payload> {
+        let value = C::decode(bytes)?;
+        let found = match I::item(&value) {
+            Some(_) => Class::Value,
+            None => Class::Absent,
+        };
+        (found == class).then(|| I::pack(value))
     }
 
     fn schema() -> Option<Fingerprint> {

@@ -107,6 +107,13 @@ pub(crate) fn deadline(now: u64, after: Duration) -> u64 {
     now.saturating_add(millis(after))
 }
 
+/// Fractions for jitter: nothing that an attacker could gain from guessing.
+pub(crate) fn fraction() -> f64 {
+    use std::hash::BuildHasher;
+    let hash = foldhash::fast::RandomState::default().hash_one(Instant::now());
+    (hash >> 11) as f64 / (1_u64 << 53) as f64
+}
+
 fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -37,11 +37,13 @@ const LAYERS: &[Layer] = &[
         "key", "address", "pattern", "tag", "policy", "position", "matcher", "deps",
     ]),
     // Content.
-    together(&["codec", "schema", "weight", "envelope"]),
+    together(&["class", "codec", "schema", "weight", "envelope"]),
     // The way to a server.
     apart(&["link"]),
     // Mechanisms, none of which knows another.
-    apart(&["tier", "flight", "log", "index", "events"]),
+    apart(&["tier", "flight", "index", "events"]),
+    // A log at a server, which the index copies.
+    apart(&["log"]),
     // One function.
     together(&["entry", "shape", "site"]),
     // Assembly.
@@ -258,20 +260,28 @@ fn planted_violations_are_found() {
         ("time.rs", "use crate::error::Error;", "sideways"),
         ("tier/memory.rs", "use crate::flight::Flight;", "sideways"),
         ("tier.rs", "fn f() { crate::read::read() }", "upwards"),
-        ("tier.rs", "use crate::{key::Key, log::Log};", "sideways"),
-        ("tier.rs", "use crate::{{key, cache}};", "upwards"),
-        ("tier.rs", "use super::log::Log;", "sideways"),
-        ("tier/memory.rs", "use super::super::log::Log;", "sideways"),
         (
             "tier.rs",
-            "mod inner { use super::super::log; }",
+            "use crate::{key::Key, flight::Flight};",
+            "sideways",
+        ),
+        ("tier.rs", "use crate::{{key, cache}};", "upwards"),
+        ("tier.rs", "use super::flight::Flight;", "sideways"),
+        (
+            "tier/memory.rs",
+            "use super::super::flight::Flight;",
+            "sideways",
+        ),
+        (
+            "tier.rs",
+            "mod inner { use super::super::flight; }",
             "sideways",
         ),
         ("tier.rs", "use crate::Error;", "name the module"),
         ("tier.rs", "use crate::*;", "name the module"),
         (
             "tier.rs",
-            "macro_rules! m { () => { $crate::log::x() } }",
+            "macro_rules! m { () => { $crate::flight::x() } }",
             "sideways",
         ),
         ("shelf.rs", "", "no place"),

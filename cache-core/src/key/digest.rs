@@ -49,6 +49,12 @@ impl Digest {
         &self.0
     }
 
+    /// The digest that an envelope holds.
+    #[cfg(feature = "redis")]
+    pub(crate) fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
     /// The first 128 bits, as a remote key holds them.
     pub(crate) fn short(&self) -> KeyDigest {
         KeyDigest(self.0.first_chunk().copied().unwrap_or_default())

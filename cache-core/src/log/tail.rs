@@ -22,7 +22,7 @@ pub(super) async fn follow(log: Arc<Shared>) {
                 pause = SHORTEST_PAUSE;
             }
         }
-        sleep(pause.mul_f64(0.5 + 0.5 * crate::cache::fraction())).await;
+        sleep(pause.mul_f64(0.5 + 0.5 * crate::time::fraction())).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
 }

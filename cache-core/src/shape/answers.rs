@@ -4,6 +4,8 @@
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{Alone, ByHook, BySerde, BySize, CacheValue, Local, Portable, Shared};
+#[cfg(feature = "redis")]
+use crate::codec::{Codec, Rmp};
 use crate::entry::{Head, Kept, Payload};
 use crate::schema::{self, Fingerprint};
 use crate::sync::Arc;
@@ -40,19 +42,41 @@ impl<T> Weigh<T> for BySize<T> {
 }
 
 /// Whether a value can leave the process.
-pub trait Content: Copy + Send + Sync {
+pub trait Content<T>: Copy + Send + Sync {
     /// The fingerprint of the value's schema, or nothing where it can live in memory only.
     fn schema() -> Option<Fingerprint>;
+    /// The value's bytes, where it has some from which it comes back.
+    #[cfg(feature = "redis")]
+    fn encode(value: &T) -> Option<Vec<u8>>;
+    /// The value of these bytes.
+    #[cfg(feature = "redis")]
+    fn decode(bytes: &[u8]) -> Option<T>;
 }
 
-impl<T: Serialize + DeserializeOwned> Content for Portable<T> {
+impl<T: Serialize + DeserializeOwned> Content<T> for Portable<T> {
     fn schema() -> Option<Fingerprint> {
         Some(schema::fingerprint::<T>())
     }
+    #[cfg(feature = "redis")]
+    fn encode(value: &T) -> Option<Vec<u8>> {
+        Rmp::encode(value)
+    }
+    #[cfg(feature = "redis")]
+    fn decode(bytes: &[u8]) -> Option<T> {
+        Rmp::decode(bytes)
+    }
 }
 
-impl<T> Content for Local<T> {
+impl<T> Content<T> for Local<T> {
     fn schema() -> Option<Fingerprint> {
+        None
+    }
+    #[cfg(feature = "redis")]
+    fn encode(_: &T) -> Option<Vec<u8>> {
+        None
+    }
+    #[cfg(feature = "redis")]
+    fn decode(_: &[u8]) -> Option<T> {
         None
     }
 }

@@ -365,3 +365,6 @@ fn nothing_of_it_exists_at_run_time() {
     sendable(Returns::<Rc<u8>>::new());
     sendable(shape!(Result<u64, Rc<str>>));
 }
+
+#[cfg(feature = "redis")]
+mod portable;

@@ -166,7 +166,7 @@ impl Driver {
             return Ok(ttl);
         }
         // Only ever shorter: a `ttl` is a promise.
-        Ok(ttl.mul_f64(1.0 - crate::cache::fraction() * f64::from(policy.jitter) / 1000.0))
+        Ok(ttl.mul_f64(1.0 - crate::time::fraction() * f64::from(policy.jitter) / 1000.0))
     }
 
     fn store(&self, entry: &Arc<Kept>, limit: usize) {
