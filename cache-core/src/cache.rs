@@ -7,16 +7,22 @@ use std::time::Duration;
 
 use crate::config::{Builder, Config};
 use crate::entry::{Instance, Kept, Payload};
+use crate::error::Error;
 use crate::events::{EventKind, Events};
 use crate::flight::Flights;
 use crate::index::Index;
+use crate::invalidating::Invalidating;
+#[cfg(feature = "redis")]
+use crate::log::LogOptions;
 use crate::matcher::Matcher;
 use crate::policy::{Policy, Ttl};
 use crate::position::Position;
+#[cfg(feature = "redis")]
+use crate::remote::Remote;
 use crate::scope::{self, Scope};
 use crate::site::Site;
 use crate::stats::{MissReason, RefusalReason, SiteCounters, Stats};
-use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{Arc, RwLock, read, write};
 use crate::tier::memory::{
     CapacityRing, Departure, Lookup, MemoryKey, MemoryTier, Refused, Resident,
@@ -43,6 +49,11 @@ pub(crate) struct Parts {
     ghosts: Arc<Ghosts>,
     /// Whether a cached function has asked for a value without a function.
     pub(crate) values_used: AtomicBool,
+    /// Until when, in milliseconds of the clock, the index can be relied on without another word from a log that lives
+    /// elsewhere.
+    trusted_until: Arc<AtomicU64>,
+    #[cfg(feature = "redis")]
+    pub(crate) remote: Option<Remote>,
 }
 
 /// What one cache knows about one function.
@@ -115,17 +126,9 @@ pub(crate) struct Content {
     pub(crate) schema: Option<crate::schema::Fingerprint>,
 }
 
-impl Cache {
-    /// A cache that is set up step by step.
-    pub fn builder() -> Builder {
-        Builder::default()
-    }
-
-    pub(crate) fn from_config(config: Config) -> Self {
-        let start = Position {
-            generation: generation(),
-            sequence: 0,
-        };
+impl Parts {
+    /// Everything that is in this process. `start` is where its log begins.
+    fn new(config: Config, start: Position) -> Self {
         let events = config.events.clone();
         let ghosts = Arc::new(Ghosts::new());
         let (leavers, told) = (Arc::clone(&ghosts), events.clone());
@@ -149,7 +152,7 @@ impl Cache {
                 }
             }),
         );
-        Self(Arc::new(Parts {
+        Self {
             index: Arc::new(Index::new(start, config.index_max_records)),
             memory,
             flights: Arc::new(Flights::new()),
@@ -157,8 +160,64 @@ impl Cache {
             sites: RwLock::default(),
             ghosts,
             values_used: AtomicBool::new(false),
+            trusted_until: Arc::new(AtomicU64::new(u64::MAX)),
+            #[cfg(feature = "redis")]
+            remote: None,
             config,
-        }))
+        }
+    }
+}
+
+impl Cache {
+    /// A cache that is set up step by step.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// A cache in memory, whatever else is configured.
+    pub(crate) fn in_memory(config: Config) -> Self {
+        let start = Position {
+            generation: generation(),
+            sequence: 0,
+        };
+        Self(Arc::new(Parts::new(config, start)))
+    }
+
+    /// A cache as it is configured.
+    #[cfg(not(feature = "redis"))]
+    pub(crate) fn open(config: Config) -> Result<Self, Error> {
+        Ok(Self::in_memory(config))
+    }
+
+    /// A cache as it is configured.
+    #[cfg(feature = "redis")]
+    pub(crate) fn open(config: Config) -> Result<Self, Error> {
+        let Some(url) = config.redis.clone() else {
+            return Ok(Self::in_memory(config));
+        };
+        let link = Remote::link(&url.0)?;
+        // Before every record of a log: what is kept before the first contact with it is not kept for longer.
+        let start = Position {
+            generation: 0,
+            sequence: 1,
+        };
+        let mut parts = Parts::new(config, start);
+        let trusted_until = Arc::new(AtomicU64::new(0));
+        let options = LogOptions {
+            max_staleness: parts.config.max_staleness,
+            ..LogOptions::default()
+        };
+        let (namespace, clock) = (&parts.config.namespace, &parts.config.clock);
+        parts.remote = Some(Remote::new(
+            link,
+            namespace,
+            &parts.index,
+            clock,
+            &trusted_until,
+            options,
+        ));
+        parts.trusted_until = trusted_until;
+        Ok(Self(Arc::new(parts)))
     }
 
     /// Runs a future with this cache in place of the global one. Tests in parallel share nothing this way.
@@ -250,7 +309,10 @@ impl Cache {
         let now = self.now();
         let found = self.0.memory.view(lookup, |entry| {
             // After what was invalidated before this call began, or at the same time.
-            if entry.is_checked(self.0.index.version()) && entry.expires > now {
+            if entry.is_checked(self.0.index.version())
+                && entry.expires > now
+                && self.0.trusted_until.load(Ordering::Relaxed) >= now
+            {
                 entry.instance.stats.hit();
                 Ok(entry.payload())
             } else {
@@ -285,8 +347,14 @@ impl Cache {
         if !entry.is_checked(self.0.index.version()) && !entry.is_valid() {
             return Err(MissReason::Invalidated);
         }
-        if entry.expires <= self.now() {
+        let now = self.now();
+        if entry.expires <= now {
             return Err(MissReason::Expired);
+        }
+        if self.0.trusted_until.load(Ordering::Relaxed) < now
+            && crate::time::deadline(entry.began(), self.0.config.max_staleness) < now
+        {
+            return Err(MissReason::Unconfirmed);
         }
         Ok(())
     }
@@ -345,13 +413,13 @@ impl Cache {
     }
 
     /// Appends to the log, or to the transaction that surrounds this code.
-    pub(crate) fn invalidate(&self, mut matchers: Vec<Matcher>) -> Token {
+    pub(crate) fn invalidate(&self, mut matchers: Vec<Matcher>) -> Invalidating {
         if matchers.is_empty() {
-            return Token(Some(self.0.index.applied()));
+            return Invalidating::Done(Token(Some(self.0.index.applied())));
         }
         if let Some(queue) = scope::current().and_then(|scope| scope.transaction.clone()) {
             match queue.hold(self, matchers) {
-                Ok(()) => return Token(None),
+                Ok(()) => return Invalidating::Done(Token(None)),
                 Err(late) => matchers = late,
             }
         }
@@ -359,26 +427,46 @@ impl Cache {
     }
 
     /// Appends to the log.
-    pub(crate) fn append(&self, mut matchers: Vec<Matcher>) -> Token {
+    fn append(&self, mut matchers: Vec<Matcher>) -> Invalidating {
         self.0.index.fit(&mut matchers);
         let texts: Option<Vec<Arc<str>>> = self
             .0
             .events
             .wanted()
             .then(|| matchers.iter().map(Matcher::text).collect());
-        let position = self.0.index.append(matchers);
+        let invalidating = self.log(matchers);
         for text in texts.into_iter().flatten() {
             self.0
                 .events
                 .tell(EventKind::Invalidated, || ("".into(), text));
         }
-        Token(Some(position))
+        invalidating
+    }
+
+    /// Tells whoever listens of an error that nobody else can be told of.
+    pub(crate) fn complain(&self, function: &str, error: &Error) {
+        self.0.events.tell(EventKind::NotLogged, || {
+            (function.into(), error.to_string().into())
+        });
+    }
+
+    #[cfg(feature = "redis")]
+    fn log(&self, matchers: Vec<Matcher>) -> Invalidating {
+        match &self.0.remote {
+            Some(remote) => Invalidating::Logging(remote.append(matchers)),
+            None => Invalidating::Done(Token(Some(self.0.index.append(matchers)))),
+        }
+    }
+
+    #[cfg(not(feature = "redis"))]
+    fn log(&self, matchers: Vec<Matcher>) -> Invalidating {
+        Invalidating::Done(Token(Some(self.0.index.append(matchers))))
     }
 }
 
 /// A number for the log of a new cache: no two caches of a process share one, and a later process has greater ones.
 fn generation() -> u64 {
-    static LAST: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
+    static LAST: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0); // loom's is not `const`
     let now = std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
         .map_or(1, |since| u64::try_from(since.as_millis()).unwrap_or(1));
@@ -392,7 +480,7 @@ fn generation() -> u64 {
 /// The place in the log of an invalidation, if it has one by now: one that waits for the commit of a
 /// [transaction](Cache::transaction) has none, and comes before all others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Token(Option<Position>);
+pub struct Token(pub(crate) Option<Position>);
 
 impl Token {
     /// The place in the log. `None` for an invalidation inside a transaction: its place is given by the commit, before

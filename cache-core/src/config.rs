@@ -52,6 +52,21 @@ pub(crate) struct Config {
     pub(crate) ttl_patterns: Vec<(Pattern, Duration)>,
     pub(crate) events: Events,
     pub(crate) clock: Clock,
+    pub(crate) max_staleness: Duration,
+    #[cfg(feature = "redis")]
+    pub(crate) redis: Option<Url>,
+}
+
+/// Where a server is. It may hold a password, and shows nothing.
+#[cfg(feature = "redis")]
+#[derive(Clone)]
+pub(crate) struct Url(pub(crate) Arc<str>);
+
+#[cfg(feature = "redis")]
+impl std::fmt::Debug for Url {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Url")
+    }
 }
 
 impl Default for Config {
@@ -65,6 +80,9 @@ impl Default for Config {
             ttl_patterns: Vec::new(),
             events: Events::default(),
             clock: Clock::System,
+            max_staleness: Duration::from_secs(10),
+            #[cfg(feature = "redis")]
+            redis: None,
         }
     }
 }
@@ -156,6 +174,35 @@ impl Builder {
         self
     }
 
+    /// Shares values and invalidations with every process that uses the same Redis (7 or later) or Valkey and the same
+    /// [`namespace`](Self::namespace): `redis://[user:password@]host[:port][/database]`, or `unix:` and a path.
+    ///
+    /// Nothing waits for the connection, and no cached call fails for want of it: without Redis the cache is one in memory,
+    /// and what it holds counts for [`max_staleness`](Self::max_staleness).
+    ///
+    /// ```
+    /// # async fn run() -> Result<(), cache_core::Error> {
+    /// cache_core::Cache::builder()
+    ///     .namespace("shop")
+    ///     .redis("redis://127.0.0.1/")
+    ///     .install()
+    ///     .await?;
+    /// # Ok(()) }
+    /// ```
+    #[cfg(feature = "redis")]
+    pub fn redis(mut self, url: &str) -> Self {
+        self.config.redis = Some(Url(url.into()));
+        self
+    }
+
+    /// How long values are served from memory when nothing has been heard of a log that lives elsewhere, because the
+    /// connection or its server is down: the longest that this process serves what another has invalidated. Later, only
+    /// what began to be computed within that time is. 10 seconds by default.
+    pub fn max_staleness(mut self, longest: Duration) -> Self {
+        self.config.max_staleness = longest;
+        self
+    }
+
     /// Where the cache reads the time.
     pub fn clock(mut self, clock: Clock) -> Self {
         self.config.clock = clock;
@@ -172,13 +219,19 @@ impl Builder {
                 "`max_entry_bytes` is 0: nothing could be stored; leave it out, or give it at least a few KiB",
             ));
         }
+        if self.config.namespace.is_empty() || self.config.namespace.contains(['{', '}', ' ']) {
+            return Err(Error::new(
+                ErrorKind::Config,
+                "the namespace is empty, or has braces or spaces; it is a part of keys in Redis: use a word",
+            ));
+        }
         if self.config.memory.max_bytes == 0 {
             return Err(Error::new(
                 ErrorKind::Config,
                 "`max_bytes` is 0: nothing could be stored; give it at least a few MiB",
             ));
         }
-        Ok(Cache::from_config(self.config))
+        Cache::open(self.config)
     }
 
     /// A cache of its own, for [`Cache::scope`] and for values without a function.

@@ -27,6 +27,8 @@ pub enum EventKind {
     Hit,
     /// A call was not.
     Miss(MissReason),
+    /// A call was answered from Redis.
+    Fetched,
     /// A call was answered by another caller's computation.
     Coalesced,
     /// A body ran to its end, this long.
@@ -42,6 +44,9 @@ pub enum EventKind {
     /// A target of an `#[invalidate_cache]` could not be made, and everything is invalidated in its place; the address
     /// says why.
     NotInvalidated,
+    /// An invalidation has taken effect here, and could not be written to the log: others do not know of it yet. The
+    /// address says why.
+    NotLogged,
     /// The arguments could not be encoded: the call was not cached.
     Unkeyable,
 }
@@ -51,6 +56,7 @@ impl fmt::Display for Event {
         match self.kind {
             EventKind::Hit => f.write_str("hit"),
             EventKind::Miss(reason) => write!(f, "miss ({})", reason.as_str()),
+            EventKind::Fetched => f.write_str("fetched"),
             EventKind::Coalesced => f.write_str("coalesced"),
             EventKind::Computed(cost) => write!(f, "computed in {cost:.1?}"),
             EventKind::Stored => f.write_str("stored"),
@@ -58,6 +64,7 @@ impl fmt::Display for Event {
             EventKind::Evicted => f.write_str("evicted"),
             EventKind::Invalidated => f.write_str("invalidated"),
             EventKind::NotInvalidated => f.write_str("not invalidated as written:"),
+            EventKind::NotLogged => f.write_str("not in the log yet:"),
             EventKind::Unkeyable => f.write_str("arguments cannot be a key"),
         }?;
         write!(f, " {}", self.address)

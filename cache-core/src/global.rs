@@ -22,7 +22,7 @@ pub(crate) fn get() -> &'static Cache {
 
 #[inline]
 fn default() -> &'static Cache {
-    DEFAULT.get_or_init(|| Cache::from_config(Config::default()))
+    DEFAULT.get_or_init(|| Cache::in_memory(Config::default()))
 }
 
 pub(crate) fn install(cache: Cache) -> Result<Cache, Error> {

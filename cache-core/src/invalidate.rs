@@ -8,11 +8,12 @@ use crate::cache::{Cache, Token};
 use crate::error::Error;
 use crate::events::EventKind;
 use crate::global;
+use crate::invalidating::Invalidating;
 use crate::matcher::Matcher;
 use crate::modifiers::blocking::{self, Captive};
 use crate::modifiers::{self, Target};
 use crate::pattern::Pattern;
-use crate::sync::Arc;
+use crate::sync::{Arc, block_on};
 
 impl Cache {
     /// Invalidates every entry whose address matches: one append to the log, whatever the number of entries.
@@ -25,7 +26,7 @@ impl Cache {
     /// # Errors
     /// [`ErrorKind::Pattern`](crate::ErrorKind::Pattern) if the pattern does not parse, or has a `{` that is not escaped: a forgotten `format!`.
     pub async fn invalidate_pattern(&self, pattern: &str) -> Result<Token, Error> {
-        self.append_pattern(pattern)
+        self.append_pattern(pattern)?.await
     }
 
     /// Invalidates every entry with this tag.
@@ -33,9 +34,9 @@ impl Cache {
     /// Cancel safe: dropped, it has invalidated all of it or nothing.
     ///
     /// # Errors
-    /// None with memory alone; remote logs can fail.
+    /// [`ErrorKind::NotLogged`](crate::ErrorKind::NotLogged) if the log is elsewhere and does not answer; never with memory alone.
     pub async fn invalidate_tag(&self, tag: &str) -> Result<Token, Error> {
-        Ok(self.append_tag(tag))
+        self.append_tag(tag).await
     }
 
     /// Invalidates everything.
@@ -43,20 +44,20 @@ impl Cache {
     /// Cancel safe: dropped, it has invalidated all of it or nothing.
     ///
     /// # Errors
-    /// None with memory alone; remote logs can fail.
+    /// [`ErrorKind::NotLogged`](crate::ErrorKind::NotLogged) if the log is elsewhere and does not answer; never with memory alone.
     pub async fn clear(&self) -> Result<Token, Error> {
-        Ok(self.append_all())
+        self.append_all().await
     }
 
-    pub(crate) fn append_pattern(&self, pattern: &str) -> Result<Token, Error> {
+    pub(crate) fn append_pattern(&self, pattern: &str) -> Result<Invalidating, Error> {
         Ok(self.invalidate(vec![Matcher::from(Pattern::by_hand(pattern)?)]))
     }
 
-    pub(crate) fn append_tag(&self, tag: &str) -> Token {
+    pub(crate) fn append_tag(&self, tag: &str) -> Invalidating {
         self.invalidate(vec![Matcher::Tag(tag.into())])
     }
 
-    pub(crate) fn append_all(&self) -> Token {
+    pub(crate) fn append_all(&self) -> Invalidating {
         let token = self.invalidate(vec![Matcher::All]);
         if !crate::scope::in_transaction() {
             // Only to free memory: what is left behind is dead already.
@@ -119,9 +120,20 @@ impl Matchers {
     }
 
     /// One record per cache, or a part of that of the transaction that surrounds this code.
-    pub(crate) fn invalidate(self) {
-        for (cache, matchers) in self.0 {
-            cache.invalidate(matchers);
+    pub(crate) fn invalidate(self) -> Vec<(Cache, Invalidating)> {
+        let begin = |(cache, matchers): (Cache, Vec<Matcher>)| {
+            let invalidating = cache.invalidate(matchers);
+            (cache, invalidating)
+        };
+        self.0.into_iter().map(begin).collect()
+    }
+
+    /// The same, for a caller who has no use for an error: whoever listens is told.
+    pub(crate) async fn settle(self, function: &str) {
+        for (cache, invalidating) in self.invalidate() {
+            if let Err(error) = invalidating.await {
+                cache.complain(function, &error);
+            }
         }
     }
 }
@@ -206,33 +218,33 @@ impl Targets {
 
     /// `before`.
     pub async fn now(&self) {
-        self.now_blocking();
+        self.matchers.clone().settle(self.function).await;
     }
 
     /// `before`, in a function that is not async.
     pub fn now_blocking(&self) {
-        self.matchers.clone().invalidate();
+        block_on(self.now());
     }
 
     /// The function is through.
-    pub async fn finish(self, succeeded: bool) {
-        // Waits for remote logs; memory has none.
-        self.finish_blocking(succeeded);
+    pub async fn finish(mut self, succeeded: bool) {
+        let matchers = std::mem::take(&mut self.matchers);
+        if succeeded || self.always {
+            matchers.settle(self.function).await;
+        }
     }
 
     /// The function is through, and not async.
-    pub fn finish_blocking(mut self, succeeded: bool) {
-        let matchers = std::mem::take(&mut self.matchers);
-        if succeeded || self.always {
-            matchers.invalidate();
-        }
+    pub fn finish_blocking(self, succeeded: bool) {
+        block_on(self.finish(succeeded));
     }
 }
 
 impl Drop for Targets {
     fn drop(&mut self) {
         if self.always {
-            std::mem::take(&mut self.matchers).invalidate();
+            // Nobody is there to wait: they go on by themselves.
+            drop(std::mem::take(&mut self.matchers).invalidate());
         }
     }
 }

@@ -42,12 +42,9 @@ mod flight;
 mod global;
 mod index;
 mod invalidate;
+mod invalidating;
 mod key;
 #[cfg(feature = "redis")]
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the tier and the log of Redis come next")
-)]
 mod link;
 #[cfg(feature = "redis")]
 mod log;
@@ -58,6 +55,8 @@ mod policy;
 mod position;
 mod private;
 mod read;
+#[cfg(feature = "redis")]
+mod remote;
 mod schema;
 mod scope;
 mod shape;

@@ -16,7 +16,7 @@ use crate::index::{Index, Logged, OnFork, Page, Pending, Said};
 use crate::link::{Link, LinkError, Request, scripts};
 use crate::matcher::{self, Matcher};
 use crate::position::Position;
-use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{Arc, Mutex, lock};
 use crate::time::Clock;
 
@@ -74,6 +74,9 @@ struct Shared {
     source: [u8; 8],
     /// Until when, in milliseconds of the clock, what the index says can be relied on without another word from the log.
     trusted_until: Arc<AtomicU64>,
+    /// Whether the server has last said that it is the one whose log this is. The tail alone does not know: a replica answers
+    /// it, too.
+    in_touch: AtomicBool,
     waiting: Mutex<Waiting>,
     /// Something is pending, or the tail has lost its place.
     wake: Notify,
@@ -126,6 +129,7 @@ impl Log {
             meta: format!("fc:{{{namespace}}}:meta").into_bytes(),
             source: random().to_be_bytes(),
             trusted_until,
+            in_touch: AtomicBool::new(false),
             waiting: Mutex::default(),
             wake: Notify::new(),
         });
@@ -245,6 +249,7 @@ impl Shared {
             let sent = self.clock.now();
             let (_, more) = self.exchange(None).await?;
             if !more {
+                self.in_touch.store(true, Ordering::Relaxed);
                 self.heard(sent);
                 return Ok(());
             }
@@ -308,6 +313,9 @@ impl Shared {
 
     /// The log has been heard of, in answer to what was asked at `sent`.
     fn heard(&self, sent: u64) {
+        if !self.in_touch.load(Ordering::Relaxed) {
+            return;
+        }
         let until = crate::time::deadline(sent, self.options.max_staleness);
         self.trusted_until.fetch_max(until, Ordering::Relaxed);
     }
@@ -346,6 +354,7 @@ impl Shared {
 
     /// Nobody can be told when the log will be there again: those who wait are told that it is not. What they said stays pending.
     fn fail(&self, error: &LinkError) {
+        self.in_touch.store(false, Ordering::Relaxed);
         for Caller { told, .. } in std::mem::take(&mut lock(&self.waiting).callers) {
             let _ = told.send(Err(error.clone()));
         }

@@ -58,6 +58,9 @@ pub(crate) struct Found {
 pub struct Target {
     pub(crate) cache: Cache,
     pub(crate) digest: KeyDigest,
+    /// All of it.
+    #[cfg(feature = "redis")]
+    pub(crate) whole: crate::key::Digest,
     /// Its own key and tags.
     pub(crate) own: Vec<Dep>,
 }
@@ -377,7 +380,7 @@ pub async fn invalidate<F: Future>(call: F) -> Result<Token, Error> {
     let target = capture(call)
         .await
         .ok_or_else(|| Error::no_cached_call("invalidate"))??;
-    Ok(target.cache.invalidate(vec![target.matcher()]))
+    target.cache.invalidate(vec![target.matcher()]).await
 }
 
 /// Polls a call once, up to the point where its key is known.

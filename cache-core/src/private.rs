@@ -23,6 +23,7 @@ pub use crate::shape::{
     Returns, Shape, Split, must_be_option, must_be_result, must_keep_errors, probe, returns,
 };
 pub use crate::site::{Site, SiteRef, Spec, TargetKind, TargetRef};
+pub use crate::sync::block_on;
 pub use crate::warmup::{JobFuture, Outcome, WarmupJob, outcome};
 
 /// A value of any type that is never made: it tells the compiler the type of a body before it reads it.
@@ -66,25 +67,6 @@ macro_rules! __outcome {
     }};
 }
 pub use crate::__outcome as outcome_of;
-
-/// Polls a future that waits for nothing but itself; for examples in the documentation.
-pub fn block_on<F: Future>(future: F) -> F::Output {
-    struct Unpark(std::thread::Thread);
-    impl std::task::Wake for Unpark {
-        fn wake(self: std::sync::Arc<Self>) {
-            self.0.unpark();
-        }
-    }
-    let waker = std::task::Waker::from(std::sync::Arc::new(Unpark(std::thread::current())));
-    let mut cx = std::task::Context::from_waker(&waker);
-    let mut future = pin!(future);
-    loop {
-        match future.as_mut().poll(&mut cx) {
-            std::task::Poll::Ready(out) => return out,
-            std::task::Poll::Pending => std::thread::park(),
-        }
-    }
-}
 
 /// For the benchmark of the encoding.
 pub mod bench {

@@ -21,6 +21,8 @@ use crate::sync::{Arc, lock};
 use crate::tier::memory::{Lookup, MemoryKey};
 
 mod compute;
+#[cfg(feature = "redis")]
+mod fetch;
 mod keep;
 mod run;
 pub use keep::{IntoTtl, Keep};
@@ -267,8 +269,8 @@ impl Ticket {
             version: u64::from(spec.version) ^ spec.fingerprint,
             schema,
         };
-        let digest: KeyDigest =
-            Digest::new(None, &identity, &self.key.encoded().canonical()).short();
+        let whole = Digest::new(None, &identity, &self.key.encoded().canonical());
+        let digest: KeyDigest = whole.short();
         let address = match self.address.take() {
             Some(address) => address,
             None => {
@@ -280,6 +282,8 @@ impl Ticket {
         Target {
             cache: self.cache.clone(),
             digest,
+            #[cfg(feature = "redis")]
+            whole,
             own,
         }
     }

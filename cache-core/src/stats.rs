@@ -23,6 +23,9 @@ pub enum MissReason {
     Type,
     /// The call was told not to look: `bypass`, `refresh`, a transaction, or arguments that cannot be a key.
     Bypass,
+    /// What was stored may have been invalidated: the log has not been heard of for
+    /// [`max_staleness`](crate::Builder::max_staleness).
+    Unconfirmed,
 }
 
 impl MissReason {
@@ -34,6 +37,7 @@ impl MissReason {
         Self::Evicted,
         Self::Type,
         Self::Bypass,
+        Self::Unconfirmed,
     ];
 
     /// How many there are.
@@ -49,6 +53,7 @@ impl MissReason {
             Self::Evicted => "evicted",
             Self::Type => "type",
             Self::Bypass => "bypass",
+            Self::Unconfirmed => "unconfirmed",
         }
     }
 }
@@ -185,6 +190,8 @@ pub struct FunctionStats {
     pub misses: MissCounts,
     /// Misses answered by another caller's computation.
     pub coalesced: u64,
+    /// Calls that were answered from Redis. They are misses of the memory, and counted as such, too.
+    pub fetched: u64,
     /// Bodies run to their end.
     pub computed: u64,
     /// Of these, those that ended in `Err`.
@@ -227,6 +234,7 @@ impl FunctionStats {
         self.hits += other.hits;
         self.misses.add(&other.misses);
         self.coalesced += other.coalesced;
+        self.fetched += other.fetched;
         self.computed += other.computed;
         self.failed += other.failed;
         self.stores += other.stores;

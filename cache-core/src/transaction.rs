@@ -6,7 +6,7 @@ use crate::cache::Cache;
 use crate::invalidate::Matchers;
 use crate::matcher::Matcher;
 use crate::scope::{self, Scope};
-use crate::sync::{Arc, Mutex, lock};
+use crate::sync::{Arc, Mutex, block_on, lock};
 
 /// Invalidations that wait for a commit.
 #[derive(Debug)]
@@ -62,8 +62,8 @@ impl Open {
     }
 
     /// Inside an outer transaction they go on waiting.
-    fn commit(self) {
-        self.0.end().invalidate();
+    async fn commit(self) {
+        self.0.end().settle("transaction").await;
     }
 }
 
@@ -105,7 +105,7 @@ impl Cache {
         };
         let out = scope::within(scope, work).await;
         if out.is_ok() {
-            open.commit();
+            open.commit().await;
         }
         out
     }
@@ -122,7 +122,7 @@ impl Cache {
         };
         let out = scope::enter(Some(Arc::new(scope)), work);
         if out.is_ok() {
-            open.commit();
+            block_on(open.commit());
         }
         out
     }

@@ -10,6 +10,7 @@ use crate::events::EventKind;
 use crate::flight;
 use crate::global;
 use crate::index::Dep;
+use crate::invalidating::Invalidating;
 use crate::key::{Digest, Identity, KeyDigest};
 use crate::matcher::Matcher;
 use crate::policy::Preset;
@@ -83,7 +84,7 @@ impl Cache {
         value: T,
         ttl: Duration,
     ) -> Result<(), Error> {
-        self.put(address, value, ttl)
+        self.put(address, value, ttl).await
     }
 
     /// Removes the value under an address, and everything that was computed from it.
@@ -91,9 +92,9 @@ impl Cache {
     /// Cancel safe: dropped, it has removed the value or has not.
     ///
     /// # Errors
-    /// None with memory alone; remote logs can fail.
+    /// [`ErrorKind::NotLogged`] if the log is elsewhere and does not answer; never with memory alone.
     pub async fn remove(&self, address: &str) -> Result<Token, Error> {
-        Ok(self.drop_addresses(&[address]))
+        self.drop_addresses(&[address]).await
     }
 
     /// The values under many addresses, in their order; absent ones and those of another type are `None`.
@@ -120,7 +121,7 @@ impl Cache {
         values: impl IntoIterator<Item = (impl AsRef<str>, T)>,
         ttl: Duration,
     ) -> Result<(), Error> {
-        self.put_many(values, ttl)
+        self.put_many(values, ttl).await
     }
 
     /// Removes the values under many addresses, as one record.
@@ -128,9 +129,9 @@ impl Cache {
     /// Cancel safe: dropped, it has removed all of them or none.
     ///
     /// # Errors
-    /// None with memory alone; remote logs can fail.
+    /// [`ErrorKind::NotLogged`] if the log is elsewhere and does not answer; never with memory alone.
     pub async fn remove_many(&self, addresses: &[&str]) -> Result<Token, Error> {
-        Ok(self.drop_addresses(addresses))
+        self.drop_addresses(addresses).await
     }
 }
 
@@ -191,8 +192,7 @@ impl Cache {
         }
     }
 
-    /// [`set`](Self::set), now.
-    pub(crate) fn put<T: CacheValue + serde::Serialize>(
+    async fn put<T: CacheValue + serde::Serialize>(
         &self,
         address: &str,
         value: T,
@@ -207,8 +207,7 @@ impl Cache {
         }
         if scope::current().is_some_and(|scope| scope.holds_back()) {
             seat.counters.refusal(RefusalReason::Bypass);
-            self.drop_addresses(&[address]);
-            return Ok(());
+            return self.drop_addresses(&[address]).await.map(|_| ());
         }
         let now = self.now();
         let stamp = self.0.index.applied();
@@ -234,9 +233,10 @@ impl Cache {
         let stored = self.insert(&head.with(Arc::new(value), weight), limit);
         // After it: whoever asks from now on finds it. A record is worth much where many values are put, so there is none
         // while no cached function asks for values.
-        if self.0.values_used.load(Ordering::SeqCst) {
-            self.invalidate(vec![Matcher::Key(answer(address), address.into())]);
-        }
+        let told = match self.0.values_used.load(Ordering::SeqCst) {
+            true => Some(self.invalidate(vec![Matcher::Key(answer(address), address.into())])),
+            false => None,
+        };
         if let Err(reason) = stored {
             seat.counters.refusal(reason);
             self.0.events.tell(EventKind::Refused(reason), || {
@@ -257,7 +257,10 @@ impl Cache {
         self.0.events.tell(EventKind::Stored, || {
             (Arc::clone(&seat.name), address.into())
         });
-        Ok(())
+        match told {
+            Some(told) => told.await.map(|_| ()),
+            None => Ok(()),
+        }
     }
 
     /// [`get_many`](Self::get_many), now.
@@ -268,19 +271,19 @@ impl Cache {
             .collect()
     }
 
-    /// [`set_many`](Self::set_many), now.
-    pub(crate) fn put_many<T: CacheValue + serde::Serialize>(
+    async fn put_many<T: CacheValue + serde::Serialize>(
         &self,
         values: impl IntoIterator<Item = (impl AsRef<str>, T)>,
         ttl: Duration,
     ) -> Result<(), Error> {
-        values
-            .into_iter()
-            .try_for_each(|(address, value)| self.put(address.as_ref(), value, ttl))
+        for (address, value) in values {
+            self.put(address.as_ref(), value, ttl).await?;
+        }
+        Ok(())
     }
 
     /// [`remove_many`](Self::remove_many), now.
-    pub(crate) fn drop_addresses(&self, addresses: &[&str]) -> Token {
+    pub(crate) fn drop_addresses(&self, addresses: &[&str]) -> Invalidating {
         self.invalidate(
             addresses
                 .iter()

@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::global;
 use crate::scope::{self, Scope};
 use crate::shape::CacheValue;
-use crate::sync::Arc;
+use crate::sync::{Arc, block_on};
 
 /// What the prologue of a call unwinds with.
 struct Left;
@@ -105,7 +105,7 @@ pub fn key_of<R>(call: impl FnOnce() -> R) -> Result<Key, Error> {
 /// `panic = "abort"`.
 pub fn invalidate<R>(call: impl FnOnce() -> R) -> Result<Token, Error> {
     let target = captured("invalidate", call)?;
-    Ok(target.cache.invalidate(vec![target.matcher()]))
+    target.cache.invalidate(vec![target.matcher()]).wait()
 }
 
 fn captured<R>(what: &str, call: impl FnOnce() -> R) -> Result<Target, Error> {
@@ -139,7 +139,7 @@ pub(crate) fn attempt<R>(call: impl FnOnce() -> R) -> Result<R, Captive> {
 /// # Errors
 /// As [`invalidate_pattern`](crate::invalidate_pattern).
 pub fn invalidate_pattern(pattern: &str) -> Result<Token, Error> {
-    global::current().append_pattern(pattern)
+    global::current().append_pattern(pattern)?.wait()
 }
 
 /// Invalidates every entry with this tag; see [`invalidate_tag`](crate::invalidate_tag).
@@ -147,7 +147,7 @@ pub fn invalidate_pattern(pattern: &str) -> Result<Token, Error> {
 /// # Errors
 /// None with memory alone; remote logs can fail.
 pub fn invalidate_tag(tag: &str) -> Result<Token, Error> {
-    Ok(global::current().append_tag(tag))
+    global::current().append_tag(tag).wait()
 }
 
 /// Invalidates everything; see [`clear`](crate::clear).
@@ -155,7 +155,7 @@ pub fn invalidate_tag(tag: &str) -> Result<Token, Error> {
 /// # Errors
 /// None with memory alone; remote logs can fail.
 pub fn clear() -> Result<Token, Error> {
-    Ok(global::current().append_all())
+    global::current().append_all().wait()
 }
 
 /// The value under an address; see [`get`](crate::get).
@@ -175,7 +175,7 @@ pub fn set<T: CacheValue + serde::Serialize>(
     value: T,
     ttl: Duration,
 ) -> Result<(), Error> {
-    global::current().put(address, value, ttl)
+    block_on(global::current().set(address, value, ttl))
 }
 
 /// Removes the value under an address; see [`remove`](crate::remove).
@@ -183,7 +183,7 @@ pub fn set<T: CacheValue + serde::Serialize>(
 /// # Errors
 /// As [`Cache::remove`](crate::Cache::remove).
 pub fn remove(address: &str) -> Result<Token, Error> {
-    Ok(global::current().drop_addresses(&[address]))
+    global::current().drop_addresses(&[address]).wait()
 }
 
 /// The values under many addresses; see [`get_many`](crate::get_many).
@@ -213,7 +213,7 @@ pub fn set_many<T: CacheValue + serde::Serialize>(
     values: impl IntoIterator<Item = (impl AsRef<str>, T)>,
     ttl: Duration,
 ) -> Result<(), Error> {
-    global::current().put_many(values, ttl)
+    block_on(global::current().set_many(values, ttl))
 }
 
 /// Removes the values under many addresses, as one record; see [`remove_many`](crate::remove_many).
@@ -221,5 +221,5 @@ pub fn set_many<T: CacheValue + serde::Serialize>(
 /// # Errors
 /// As [`Cache::remove_many`](crate::Cache::remove_many).
 pub fn remove_many(addresses: &[&str]) -> Result<Token, Error> {
-    Ok(global::current().drop_addresses(addresses))
+    global::current().drop_addresses(addresses).wait()
 }

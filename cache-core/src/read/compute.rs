@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use super::run::Work;
 use super::{Miss, Ticket};
-use crate::cache::Started;
+use crate::cache::{Content, Started};
 use crate::entry::{Instance, Kept};
 use crate::error::{Error, ErrorKind};
 use crate::events::EventKind;
@@ -34,10 +34,12 @@ const MAX_PATIENCE: u32 = 24;
 
 /// A call on the way of a miss.
 pub(super) struct Driver {
-    ticket: Ticket,
-    instance: Arc<Instance>,
-    target: Target,
-    stage: Stage,
+    pub(super) ticket: Ticket,
+    pub(super) instance: Arc<Instance>,
+    #[cfg(feature = "redis")]
+    pub(super) content: Content,
+    pub(super) target: Target,
+    pub(super) stage: Stage,
     /// Since when it has waited for others.
     since: Option<Instant>,
     /// Values that were gone.
@@ -57,13 +59,16 @@ impl Drop for Driver {
     }
 }
 
-enum Stage {
+pub(super) enum Stage {
     Begin,
     Waiting {
         waiter: Waiter<Arc<Kept>>,
         /// Who waits for whom, for as long as this does.
         _edges: Option<Waiting<MemoryKey, Arc<Kept>>>,
     },
+    /// Others may have computed it.
+    #[cfg(feature = "redis")]
+    Fetching(super::fetch::Fetching),
     Computing(Computation),
     /// A modifier has what it wanted, and whoever polls this should leave it.
     Left,
@@ -72,7 +77,7 @@ enum Stage {
 }
 
 /// A body under way.
-struct Computation {
+pub(super) struct Computation {
     leader: Option<Leader<MemoryKey, Arc<Kept>>>,
     frame: Arc<Frame>,
     scope: Arc<Scope>,
@@ -86,15 +91,16 @@ impl Driver {
     pub(super) fn new<S: Split>(miss: Miss) -> Box<Self> {
         // Before the digest is made, which covers the schema.
         let (instance, content) = miss.0.learn::<S>();
-        let schema = content.schema.map_or(0, |schema| schema.hash);
-        Self::of(*miss.0, instance, schema)
+        Self::of(*miss.0, instance, content)
     }
 
-    fn of(mut ticket: Ticket, instance: Arc<Instance>, schema: u64) -> Box<Self> {
-        let target = ticket.target(schema);
+    fn of(mut ticket: Ticket, instance: Arc<Instance>, content: Content) -> Box<Self> {
+        let target = ticket.target(content.schema.map_or(0, |schema| schema.hash));
         Box::new(Self {
             ticket,
             instance,
+            #[cfg(feature = "redis")]
+            content,
             target,
             stage: Stage::Begin,
             since: None,
@@ -142,6 +148,21 @@ impl Driver {
                         None => return Poll::Ready(()),
                     }
                 }
+                #[cfg(feature = "redis")]
+                Stage::Fetching(fetching) => {
+                    let Poll::Ready(outcome) = std::pin::Pin::new(&mut fetching.answer).poll(cx)
+                    else {
+                        return Poll::Pending;
+                    };
+                    let stage = std::mem::replace(&mut self.stage, Stage::Done);
+                    let Stage::Fetching(fetching) = stage else {
+                        continue;
+                    };
+                    match self.fetched(outcome, fetching, work) {
+                        Some(stage) => self.stage = stage,
+                        None => return Poll::Ready(()),
+                    }
+                }
                 Stage::Computing(computation) => {
                     if let Some(leader) = &mut computation.leader {
                         leader.computing = true;
@@ -167,7 +188,7 @@ impl Driver {
             Stage::Computing(computation) => {
                 scope::enter(Some(Arc::clone(&computation.scope)), f);
             }
-            Stage::Begin | Stage::Waiting { .. } | Stage::Left | Stage::Done => f(),
+            _ => f(),
         }
     }
 
@@ -243,6 +264,10 @@ impl Driver {
                     leader.finish(Status::Done(Arc::clone(&entry)));
                     self.serve_shared(&entry);
                     return None;
+                }
+                #[cfg(feature = "redis")]
+                if !refresh {
+                    return Some(self.fetch(leader));
                 }
                 Some(self.compute(Some(leader), true))
             }
@@ -323,15 +348,17 @@ impl Driver {
         self.stage = Stage::Done;
     }
 
-    fn compute(&self, leader: Option<Leader<MemoryKey, Arc<Kept>>>, may_store: bool) -> Stage {
+    pub(super) fn compute(
+        &self,
+        leader: Option<Leader<MemoryKey, Arc<Kept>>>,
+        may_store: bool,
+    ) -> Stage {
         let cache = &self.ticket.cache;
         let outer = self.ticket.scope.as_deref();
         let ordinal = flight::next_id();
         let id = leader.as_ref().map_or(ordinal, |leader| leader.flight().id);
         // The stamp is what the log was when the computation began, never later.
-        let stamp = leader
-            .as_ref()
-            .map_or_else(|| cache.0.index.applied(), |leader| leader.flight().stamp);
+        let stamp = cache.0.index.applied();
         let parent = outer.and_then(|scope| scope.frame.clone());
         let frame = Arc::new(Frame::new(id, parent, stamp, cache.0.config.max_deps));
         let scope = Scope {
@@ -353,7 +380,7 @@ impl Driver {
     }
 
     /// Tells the computations that this call is part of.
-    fn report(&self, stamp: Position, deps: &[Dep]) {
+    pub(super) fn report(&self, stamp: Position, deps: &[Dep]) {
         let others = self.others.iter().map(Arc::as_ref);
         for frame in self.frame().into_iter().chain(others) {
             frame.report(stamp, deps);
@@ -389,7 +416,7 @@ impl Driver {
         self.ticket.scope.as_ref()?.frame.as_deref()
     }
 
-    fn tell(&self, kind: EventKind) {
+    pub(super) fn tell(&self, kind: EventKind) {
         let address = || self.target.own.first().map_or("", Dep::text).into();
         self.ticket
             .cache
@@ -398,7 +425,7 @@ impl Driver {
             .tell(kind, || (Arc::clone(&self.ticket.seat.name), address()));
     }
 
-    fn trace(&self, note: impl FnOnce(&mut Trace)) {
+    pub(super) fn trace(&self, note: impl FnOnce(&mut Trace)) {
         let Some(modifier) = &self.ticket.modifier else {
             return;
         };

@@ -25,6 +25,12 @@ pub(super) trait Work {
     fn keep(&self, head: Head, limit: usize) -> Option<Arc<Kept>>;
     /// What the attribute's rules say of it.
     fn judge(&mut self, keep: &mut Keep);
+    /// The bytes of what it gave, where they can leave the process.
+    #[cfg(feature = "redis")]
+    fn encode(&self) -> Option<Vec<u8>>;
+    /// What bytes stand for.
+    #[cfg(feature = "redis")]
+    fn decode(&self, bytes: &[u8], class: Class) -> Option<Payload>;
     /// Takes another's value; whether it fits.
     fn accept(&mut self, payload: Payload) -> bool;
 }
@@ -50,6 +56,14 @@ impl<S: Split> Work for Job<'_, S> {
         if let Some(item) = self.out.as_ref().and_then(S::item) {
             (self.rules)(item, keep);
         }
+    }
+    #[cfg(feature = "redis")]
+    fn encode(&self) -> Option<Vec<u8>> {
+        self.out.as_ref().and_then(S::encode)
+    }
+    #[cfg(feature = "redis")]
+    fn decode(&self, bytes: &[u8], class: Class) -> Option<Payload> {
+        S::decode(bytes, class)
     }
     fn accept(&mut self, payload: Payload) -> bool {
         self.out = S::unpack(payload);

@@ -92,6 +92,7 @@ pub(crate) struct SiteCounters {
     hits: Sharded,
     misses: [AtomicU64; MissReason::COUNT],
     refusals: [AtomicU64; RefusalReason::COUNT],
+    fetched: AtomicU64,
     coalesced: AtomicU64,
     computed: AtomicU64,
     failed: AtomicU64,
@@ -116,6 +117,10 @@ impl SiteCounters {
     }
     pub(crate) fn refusal(&self, reason: RefusalReason) {
         bump(&self.refusals[reason as usize]);
+    }
+    #[cfg(feature = "redis")]
+    pub(crate) fn fetched(&self) {
+        bump(&self.fetched);
     }
     pub(crate) fn coalesced(&self) {
         bump(&self.coalesced);
@@ -163,6 +168,7 @@ impl SiteCounters {
             name,
             hits,
             misses: MissCounts(self.misses.each_ref().map(load)),
+            fetched: load(&self.fetched),
             coalesced,
             computed: load(&self.computed),
             failed: load(&self.failed),

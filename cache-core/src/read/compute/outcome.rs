@@ -112,7 +112,7 @@ impl Driver {
             Err(panicked) => (expires.and(Err(panicked)), None),
         };
         match (expires, &entry) {
-            (Ok(_), Some(entry)) => self.store(entry, limit),
+            (Ok(_), Some(entry)) => self.store(entry, limit, work),
             (Err(reason), _) => {
                 self.refuse(reason);
                 let refreshed = may_store && self.ticket.mode() == Some(Mode::Refresh);
@@ -120,6 +120,8 @@ impl Driver {
                     // Whoever asked for it has seen that the old value is none any more.
                     let lookup = self.ticket.key.as_lookup();
                     cache.0.memory.remove_older(&lookup, ordinal);
+                    #[cfg(feature = "redis")]
+                    self.unshare();
                 }
             }
             // An `Err` with an `err_ttl` whose error cannot be kept does not compile.
@@ -166,10 +168,14 @@ impl Driver {
             return Ok(ttl);
         }
         // Only ever shorter: a `ttl` is a promise.
-        Ok(ttl.mul_f64(1.0 - crate::time::fraction() * f64::from(policy.jitter) / 1000.0))
+        Ok(ttl.mul_f64(1.0 - time::fraction() * f64::from(policy.jitter) / 1000.0))
     }
 
-    fn store(&self, entry: &Arc<Kept>, limit: usize) {
+    fn store(&self, entry: &Arc<Kept>, limit: usize, work: &dyn Work) {
+        #[cfg(feature = "redis")]
+        self.share(entry, work);
+        #[cfg(not(feature = "redis"))]
+        let _ = work;
         if let Err(reason) = self.ticket.cache.insert(entry, limit) {
             return self.refuse(reason);
         }

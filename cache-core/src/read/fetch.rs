@@ -1,0 +1,158 @@
+//! The way of a miss through Redis: what others have computed, and what they are to be given.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::compute::{Driver, Stage};
+use super::run::Work;
+use crate::entry::{Class, Head, Kept};
+use crate::envelope::{COMPRESS_FROM, Envelope};
+use crate::events::EventKind;
+use crate::flight::{self, Leader, Status};
+use crate::index::DepSet;
+use crate::link::Answer;
+use crate::remote::{Found, Remote};
+use crate::sync::Arc;
+use crate::tier::memory::MemoryKey;
+use crate::time;
+
+/// A value that was asked for.
+pub(super) struct Fetching {
+    pub(super) answer: Answer,
+    leader: Leader<MemoryKey, Arc<Kept>>,
+    /// In milliseconds of the cache's clock.
+    sent: u64,
+}
+
+impl Driver {
+    fn schema(&self) -> u64 {
+        self.content.schema.map_or(0, |schema| schema.hash)
+    }
+
+    /// What can be asked of Redis for this call, if anything.
+    fn remote(&self) -> Option<&Remote> {
+        let cache = &self.ticket.cache;
+        let remote = cache.0.remote.as_ref()?;
+        let shared = self.content.portable && !self.ticket.seat.site.spec.policy.memory_only;
+        shared.then_some(remote)
+    }
+
+    /// Asks Redis before the body is run.
+    pub(super) fn fetch(&self, leader: Leader<MemoryKey, Arc<Kept>>) -> Stage {
+        match self.remote() {
+            Some(remote) => Stage::Fetching(Fetching {
+                sent: self.ticket.cache.now(),
+                answer: remote.fetch(self.target.digest),
+                leader,
+            }),
+            None => self.compute(Some(leader), true),
+        }
+    }
+
+    /// What comes after the answer; nothing if it is this call's.
+    pub(super) fn fetched(
+        &mut self,
+        outcome: Result<Vec<redis::Value>, crate::link::LinkError>,
+        Fetching { leader, sent, .. }: Fetching,
+        work: &mut dyn Work,
+    ) -> Option<Stage> {
+        let found = self
+            .remote()
+            .and_then(|remote| remote.found(outcome.ok()?, sent).ok().flatten());
+        let entry = found.and_then(|found| self.promote(&found, sent, work));
+        let Some(entry) = entry else {
+            // With the stamp of now: what was found dead was so, perhaps, by a record that has only just been applied.
+            return Some(self.compute(Some(leader), true));
+        };
+        self.ticket.seat.counters.fetched();
+        self.tell(EventKind::Fetched);
+        self.report(entry.stamp(), entry.deps());
+        self.trace(|trace| {
+            trace.tier = Some("redis");
+            trace.stamp = Some(entry.stamp());
+        });
+        leader.finish(Status::Done(entry));
+        self.stage = Stage::Done;
+        None
+    }
+
+    /// Puts a value from Redis into memory, and takes it as this call's, if it is one and valid.
+    fn promote(&self, found: &Found, sent: u64, work: &mut dyn Work) -> Option<Arc<Kept>> {
+        let cache = &self.ticket.cache;
+        let envelope = Envelope::parse(&found.envelope).ok()?;
+        // Half of the digest is in the key, and anybody can write anything under it.
+        if envelope.digest != self.target.whole || envelope.schema != self.schema() {
+            return None;
+        }
+        // Drawn before it is judged: what is said from now on is later.
+        let ordinal = flight::next_id();
+        let mut deps = DepSet::default();
+        deps.extend(&self.target.own, usize::MAX);
+        deps.extend(&envelope.deps, usize::MAX);
+        let deps = deps.behind(&[]);
+        // In its order what is pending here is later than what comes from elsewhere, whenever that was computed.
+        let verdict = cache.0.index.check(envelope.stamp, 0, &deps);
+        if !verdict.valid {
+            return None;
+        }
+        let payload = work.decode(&envelope.payload, envelope.class)?;
+        let head = Head {
+            instance: Arc::clone(&self.instance),
+            key: self.ticket.key.clone(),
+            class: envelope.class,
+            stamp: envelope.stamp,
+            checked: verdict.version,
+            expires: time::deadline(sent, found.left),
+            deps,
+            began: sent,
+            ordinal,
+            cost_ns: u64::from(envelope.cost) * 1_000,
+        };
+        let entry = head.with(Arc::clone(&payload), envelope.payload.len());
+        if !work.accept(payload) {
+            return None;
+        }
+        // Refused or not: it is this call's answer.
+        let _ = cache.insert(&entry, cache.max_weight());
+        Some(entry)
+    }
+
+    /// Gives others what was computed here.
+    pub(super) fn share(&self, entry: &Kept, work: &dyn Work) {
+        let Some(remote) = self.remote().filter(|_| entry.class != Class::Failed) else {
+            return;
+        };
+        let now = self.ticket.cache.now();
+        let left = Duration::from_millis(entry.expires.saturating_sub(now));
+        // What never expires would never leave Redis.
+        if entry.expires == u64::MAX || left.is_zero() {
+            return;
+        }
+        let Some(payload) = work.encode() else { return };
+        let age = now.saturating_sub(entry.began());
+        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
+        let now_ms = since_1970.map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(0));
+        let envelope = Envelope {
+            stamp: entry.stamp(),
+            digest: self.target.whole.clone(),
+            schema: self.schema(),
+            computed_at: now_ms.saturating_sub(age),
+            fresh_for: u32::try_from((left + Duration::from_millis(age)).as_millis())
+                .unwrap_or(u32::MAX),
+            cost: u32::try_from(entry.cost_ns() / 1_000).unwrap_or(u32::MAX),
+            class: entry.class,
+            deps: entry.deps().into(),
+            payload: payload.into(),
+        };
+        let mut bytes = Vec::new();
+        if envelope.write(COMPRESS_FROM, &mut bytes).is_ok() {
+            remote.store(self.target.digest, &bytes, left);
+        }
+    }
+
+    /// Removes from Redis what a refresh has shown to be none any more.
+    pub(super) fn unshare(&self) {
+        if let Some(remote) = self.remote() {
+            remote.discard(self.target.digest);
+        }
+    }
+}

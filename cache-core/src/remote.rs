@@ -1,0 +1,143 @@
+//! Redis: the values and the log that this cache shares with others.
+
+use std::time::Duration;
+
+use redis::Value;
+
+use crate::error::Error;
+use crate::index::Index;
+use crate::key::KeyDigest;
+use crate::link::{Answer, Link, LinkError, LinkOptions, Request, scripts};
+use crate::log::{Appending, Log, LogOptions};
+use crate::matcher::Matcher;
+use crate::sync::Arc;
+use crate::sync::atomic::AtomicU64;
+use crate::time::{self, Clock};
+
+/// By how much a lifetime is shortened at most, so that what was stored together does not expire together.
+const JITTER: f64 = 0.1;
+
+/// See the module.
+pub(crate) struct Remote {
+    link: Link,
+    log: Log,
+    values: String,
+    leases: String,
+}
+
+/// What Redis has of a value.
+pub(crate) struct Found {
+    pub(crate) envelope: Vec<u8>,
+    pub(crate) left: Duration,
+}
+
+impl Remote {
+    /// A link to the server. Returns at once: whether it is there is seen later.
+    ///
+    /// # Errors
+    /// An URL that is none.
+    pub(crate) fn link(url: &str) -> Result<Link, Error> {
+        Link::open(url, LinkOptions::default())
+    }
+
+    /// What is behind a link, for one namespace.
+    pub(crate) fn new(
+        link: Link,
+        namespace: &str,
+        index: &Arc<Index>,
+        clock: &Clock,
+        trusted_until: &Arc<AtomicU64>,
+        options: LogOptions,
+    ) -> Self {
+        let log = Log::follow(
+            &link,
+            namespace,
+            Arc::clone(index),
+            clock.clone(),
+            Arc::clone(trusted_until),
+            options,
+        );
+        Self {
+            log,
+            link,
+            values: format!("fc:{namespace}/v/"),
+            leases: format!("fc:{namespace}/l/"),
+        }
+    }
+
+    /// Invalidates here at once, and everywhere when it is awaited.
+    pub(crate) fn append(&self, matchers: Vec<Matcher>) -> Appending {
+        let exact: Vec<KeyDigest> = matchers
+            .iter()
+            .filter_map(|matcher| match matcher {
+                Matcher::Key(key, _) => Some(*key),
+                _ => None,
+            })
+            .collect();
+        let appending = self.log.append(matchers);
+        // Only to free memory: dead they are by the record.
+        for key in exact {
+            self.discard(key);
+        }
+        appending
+    }
+
+    /// Asks for a value, and for what the log has to say before it can be judged, in one trip.
+    pub(crate) fn fetch(&self, key: KeyDigest) -> Answer {
+        let value = self.value(key);
+        let mut get = redis::cmd("GET");
+        get.arg(&value);
+        let mut left = redis::cmd("PTTL");
+        left.arg(&value);
+        self.link
+            .ask(Request::of(get).and(left).and(self.log.range()))
+    }
+
+    /// What a [`fetch`](Self::fetch) gave that was sent at `sent`. The log's part has been applied by then; nothing can be
+    /// said of a value where a part of the log is missing.
+    pub(crate) fn found(&self, replies: Vec<Value>, sent: u64) -> Result<Option<Found>, LinkError> {
+        let Ok([value, left, records]) = <[Value; 3]>::try_from(replies) else {
+            return Err(LinkError::Unexpected("not three replies".into()));
+        };
+        if !self.log.absorb_range(scripts::records(records)?, sent) {
+            return Ok(None);
+        }
+        Ok(match (value, left) {
+            (Value::BulkString(envelope), Value::Int(left)) if left > 0 => Some(Found {
+                envelope,
+                left: Duration::from_millis(left.cast_unsigned()),
+            }),
+            _ => None,
+        })
+    }
+
+    /// Stores a value, in the background.
+    pub(crate) fn store(&self, key: KeyDigest, envelope: &[u8], lifetime: Duration) {
+        let lifetime = lifetime.mul_f64(1.0 - JITTER * time::fraction());
+        let store = scripts::Store {
+            envelope,
+            lifetime: u64::try_from(lifetime.as_millis()).unwrap_or(u64::MAX >> 2),
+            observed: None,
+            token: None,
+        };
+        let (value, lease) = (self.value(key), self.lease(key));
+        let command = scripts::store(value.as_bytes(), lease.as_bytes(), &store);
+        self.link.send(Request::of(command));
+    }
+
+    /// Removes a value, in the background.
+    pub(crate) fn discard(&self, key: KeyDigest) {
+        let mut unlink = redis::cmd("UNLINK");
+        unlink.arg(self.value(key));
+        self.link.send(Request::of(unlink));
+    }
+
+    fn value(&self, key: KeyDigest) -> String {
+        format!("{}{{{key}}}", self.values)
+    }
+
+    /// In the same slot of a cluster as the value.
+    fn lease(&self, key: KeyDigest) -> String {
+        format!("{}{{{key}}}", self.leases)
+    }
+}
