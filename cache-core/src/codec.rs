@@ -1,10 +1,9 @@
 //! Values to bytes, and back.
 
-use rmp_serde::Deserializer;
-use rmp_serde::decode::Error;
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Serialize, de::DeserializeOwned};
 
 mod ambiguity;
+mod nesting;
 #[cfg(test)]
 mod tests;
 
@@ -17,9 +16,6 @@ pub(crate) trait Codec {
     /// The value that these bytes are, all of them.
     fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Option<T>;
 }
-
-/// How deep a value may be: as deep as `serde_json` reads. 1,024, the default, is more than the stack of a thread.
-const MAX_DEPTH: usize = 128;
 
 /// MessagePack, structs with the names of their fields.
 ///
@@ -35,15 +31,14 @@ impl Codec for Rmp {
         if ambiguity::is_ambiguous(value) {
             return None;
         }
-        rmp_serde::to_vec_named(value).ok()
+        let bytes = rmp_serde::to_vec_named(value).ok()?;
+        nesting::is_one_value(&bytes).then_some(bytes)
     }
 
     fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
-        let mut reader = Deserializer::from_read_ref(bytes);
-        reader.set_max_depth(MAX_DEPTH);
-        let value = T::deserialize(&mut reader).ok()?;
-        // The reader does not say where it is. Only at the end there is not even a marker to look at.
-        let end = <()>::deserialize(&mut reader);
-        matches!(end, Err(Error::InvalidMarkerRead(_))).then_some(value)
+        if !nesting::is_one_value(bytes) {
+            return None;
+        }
+        rmp_serde::from_slice(bytes).ok()
     }
 }

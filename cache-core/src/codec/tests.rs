@@ -5,6 +5,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
+use super::nesting::{MAX_DEPTH, is_one_value};
 use super::{Codec, Rmp};
 
 /// As it comes back.
@@ -127,18 +128,98 @@ fn all_bytes_are_the_value() {
     assert_eq!(Rmp::decode::<u8>(&bytes), None);
 }
 
-#[derive(Deserialize)]
-#[expect(dead_code, reason = "as deep as the bytes are")]
+#[derive(Serialize, Deserialize, PartialEq, Debug)]
 struct Deep(Vec<Deep>);
+
+#[derive(Serialize, Deserialize, PartialEq, Debug)]
+enum Chain {
+    End,
+    Next(Box<Chain>),
+}
+
+fn nested(levels: usize) -> (Deep, Chain) {
+    let deep = (1..levels).fold(Deep(Vec::new()), |inner, _| Deep(vec![inner]));
+    let chain = (0..levels).fold(Chain::End, |inner, _| Chain::Next(inner.into()));
+    (deep, chain)
+}
+
+#[test]
+fn a_value_that_is_too_deep_stays() {
+    // An array without elements is no level.
+    let (deep, chain) = nested(MAX_DEPTH);
+    returns(deep);
+    returns(chain);
+    let (_, chain) = nested(MAX_DEPTH + 1);
+    stays(chain);
+    let (deep, _) = nested(MAX_DEPTH + 2);
+    stays(deep);
+}
 
 /// A few bytes must not exhaust the stack or the memory.
 #[test]
 fn hostile_bytes_are_no_value() {
     assert!(Rmp::decode::<Deep>(&vec![0x91; 1_000_000]).is_none());
+    assert!(Rmp::decode::<Chain>(&b"\x81\xa4Next".repeat(1_000_000)).is_none());
     let huge = b"\xdd\xff\xff\xff\xff";
     assert!(Rmp::decode::<Vec<[u64; 32]>>(huge).is_none());
     assert!(Rmp::decode::<String>(b"\xdb\xff\xff\xff\xff").is_none());
     assert!(Rmp::decode::<BTreeMap<u8, u8>>(b"\xdf\xff\xff\xff\xff").is_none());
+}
+
+/// Every form that there is, at both ends of its range.
+#[test]
+fn every_form_has_its_length() {
+    let text = |length| "x".repeat(length);
+    for length in [0, 1, 15, 16, 31, 32, 255, 256, 65_535, 65_536] {
+        returns(text(length));
+        returns(vec![1_u8; length]);
+        returns((0..length).map(|at| (at, ())).collect::<BTreeMap<_, _>>());
+        returns(Bytes(vec![1; length]));
+    }
+    for shift in 0..64 {
+        returns((1_u64 << shift, (1_u64 << shift) - 1, -1_i64 << shift));
+    }
+    for extension in [
+        &b"\xd4ta"[..],
+        b"\xd5taa",
+        b"\xd6taaaa",
+        b"\xd7taaaaaaaa",
+        b"\xd8taaaaaaaaaaaaaaaa",
+        b"\xc7\x02taa",
+        b"\xc8\x00\x01ta",
+        b"\xc9\x00\x00\x00\x00t",
+    ] {
+        assert!(is_one_value(extension));
+        assert!(!is_one_value(&extension[..extension.len() - 1]));
+        assert!(!is_one_value(&[extension, b"\xc0"].concat()));
+    }
+    assert!(!is_one_value(b"") && !is_one_value(b"\xc1"));
+}
+
+/// Bytes that are written as bytes.
+#[derive(PartialEq, Debug)]
+struct Bytes(Vec<u8>);
+
+impl Serialize for Bytes {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Bytes {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl serde::de::Visitor<'_> for Visitor {
+            type Value = Bytes;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("bytes")
+            }
+            fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Bytes, E> {
+                Ok(Bytes(bytes.to_vec()))
+            }
+        }
+        deserializer.deserialize_bytes(Visitor)
+    }
 }
 
 proptest! {
@@ -147,6 +228,7 @@ proptest! {
         let _ = Rmp::decode::<Vec<Mixed>>(&bytes);
         let _ = Rmp::decode::<Flat>(&bytes);
         let _ = Rmp::decode::<Deep>(&bytes);
+        let _ = Rmp::decode::<Chain>(&bytes);
         let _ = Rmp::decode::<Sparse>(&bytes);
     }
 }
