@@ -49,7 +49,6 @@ impl Server {
         static FOLDERS: AtomicUsize = AtomicUsize::new(0);
         let number = FOLDERS.fetch_add(1, Ordering::Relaxed);
         let folder = env::temp_dir().join(format!("cache-redis-{}-{number}", process::id()));
-        fs::create_dir_all(&folder)?;
         let password = config
             .iter()
             .find_map(|line| line.strip_prefix("requirepass "))
@@ -61,7 +60,9 @@ impl Server {
             attempts -= 1;
             let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
             let mut server = Self {
-                child: launch(&folder, port, &config)?,
+                child: launch(&folder, port, &config).inspect_err(|_| {
+                    let _ = fs::remove_dir_all(&folder);
+                })?,
                 port,
                 folder: folder.clone(),
                 config: config.clone(),
@@ -73,7 +74,7 @@ impl Server {
                 Err(error) if attempts == 0 || !error.to_string().contains("in use") => {
                     return Err(error);
                 }
-                Err(_) => fs::create_dir_all(&folder)?,
+                Err(_) => {}
             }
         }
     }
@@ -129,9 +130,6 @@ impl Server {
     }
 
     /// Kills it (SIGKILL).
-    ///
-    /// # Errors
-    /// The system says no.
     pub fn kill(&mut self) -> io::Result<()> {
         *self.connection()? = None;
         self.child.kill()?;
@@ -139,17 +137,11 @@ impl Server {
     }
 
     /// Stops it (SIGSTOP): its connections stay open, and nothing is answered.
-    ///
-    /// # Errors
-    /// The system says no.
     pub fn pause(&self) -> io::Result<()> {
         self.signal("STOP")
     }
 
     /// Lets it go on (SIGCONT).
-    ///
-    /// # Errors
-    /// The system says no.
     pub fn resume(&self) -> io::Result<()> {
         self.signal("CONT")
     }
@@ -197,8 +189,15 @@ impl Server {
     fn ready(&mut self) -> io::Result<()> {
         let began = Instant::now();
         loop {
-            let error = match self.command(["PING"]) {
-                Ok(_) => return Ok(()),
+            let own = self.child.id().to_string();
+            let answered = self.command(["PING"]).and_then(|_| self.info("server"));
+            let error = match answered {
+                Ok(info) if info.get("process_id") == Some(&own) => return Ok(()),
+                // Somebody else's server has taken the port.
+                Ok(_) => {
+                    *self.connection()? = None;
+                    io::ErrorKind::AddrInUse.into()
+                }
                 Err(error) => error,
             };
             let ended = self.child.try_wait()?;
@@ -318,6 +317,7 @@ fn launch(folder: &std::path::Path, port: u16, config: &[String]) -> io::Result<
         "repl-diskless-sync-delay 0".to_owned(),
     ];
     lines.extend_from_slice(config);
+    fs::create_dir_all(folder)?;
     let file = folder.join("redis.conf");
     fs::write(&file, lines.join("\n"))?;
     Command::new("redis-server")

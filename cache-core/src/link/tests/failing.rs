@@ -203,3 +203,34 @@ fn garbage_is_an_error() {
         });
     }
 }
+
+#[test]
+fn a_port_where_nothing_is_said_costs_the_time_out() {
+    // The system takes the connection; nobody reads from it.
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let url = format!("redis://{}/", listener.local_addr().unwrap());
+    let link = Link::open(&url, LinkOptions::default()).unwrap();
+    for _ in 0..link.shared.options.failures {
+        let (outcome, took) = timed(&link);
+        assert_eq!(outcome, Err(LinkError::TimedOut));
+        assert!(took < link.shared.options.op_timeout + SLACK, "{took:?}");
+    }
+    until("the breaker is open", || link.health().breaker_open);
+    assert_eq!(link.health().connections, 0);
+}
+
+#[test]
+fn a_blocked_thread_of_the_link_holds_up_no_waiting_thread() {
+    let server = start!();
+    let link = Link::open(&server.url(), LinkOptions::default()).unwrap();
+    until("it answers", || answers(&link));
+    let (sender, receiver) = std::sync::mpsc::channel::<()>();
+    link.spawn(async move {
+        let _ = receiver.recv();
+    });
+    let (outcome, took) = timed(&link);
+    assert_eq!(outcome, Err(LinkError::TimedOut));
+    assert!(took < link.shared.options.op_timeout + SLACK, "{took:?}");
+    drop(sender);
+    until("it answers", || answers(&link));
+}

@@ -99,8 +99,10 @@ fn a_promotion_over_an_open_connection_opens_a_generation() {
     replica.promote().unwrap();
     // The old primary goes on alone, and the client's clock is far behind.
     let lost = add(&old, shared, "Kuser:3", None).tip;
-    let reply = sync(&new, lost, 5);
+    // Who has seen nothing of what is lost is told as well, and nobody opens a second one.
+    let reply = sync(&new, shared, 5);
     opened(&reply, lost, Some(shared));
+    assert_eq!(sync(&new, lost, now()), reply);
     let again = add(&new, reply.tip, "Kuser:3", Some(lost));
     assert_eq!(again.tip, at(reply.tip.generation, 1));
     assert_eq!(again.records.last().unwrap().origin, Some(lost));
