@@ -3,6 +3,7 @@
 use std::any::TypeId;
 use std::future::Future;
 use std::num::NonZero;
+use std::sync::atomic::AtomicU64 as Static; // loom's are not made by `const` functions
 use std::time::Duration;
 
 use crate::config::{Builder, Config};
@@ -386,6 +387,12 @@ impl Cache {
         })
     }
 
+    /// Whether the log has been heard of, not too long ago.
+    #[cfg(feature = "redis")]
+    pub(crate) fn is_trusted(&self) -> bool {
+        self.0.trusted_until.load(Ordering::Relaxed) >= self.now()
+    }
+
     /// The bound of waiting for another's computation of this function.
     pub(crate) fn patience(&self, seat: &Seat) -> Duration {
         let usual = Duration::from_nanos(seat.counters.mean_cost_ns());
@@ -466,7 +473,7 @@ impl Cache {
 
 /// A number for the log of a new cache: no two caches of a process share one, and a later process has greater ones.
 fn generation() -> u64 {
-    static LAST: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0); // loom's is not `const`
+    static LAST: Static = Static::new(0);
     let now = std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
         .map_or(1, |since| u64::try_from(since.as_millis()).unwrap_or(1));

@@ -16,7 +16,7 @@ use crate::sync::{RwLock, read, write};
 
 mod globs;
 mod records;
-#[cfg(any(feature = "redis", test))]
+#[cfg(feature = "redis")]
 mod replica;
 pub(crate) use crate::deps::{Dep, DepSet, Deps};
 use records::{Record, Records};

@@ -4,7 +4,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use crate::cache::Token;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
+#[cfg(feature = "redis")]
+use crate::error::ErrorKind;
 #[cfg(feature = "redis")]
 use crate::log::Appending;
 use crate::sync::block_on;
@@ -24,6 +26,8 @@ impl Future for Invalidating {
     type Output = Result<Token, Error>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        #[cfg(not(feature = "redis"))]
+        let _ = cx;
         match self.get_mut() {
             Self::Done(token) => Poll::Ready(Ok(*token)),
             #[cfg(feature = "redis")]
@@ -43,6 +47,7 @@ impl Invalidating {
     }
 }
 
+#[cfg(feature = "redis")]
 /// What a caller is told whose invalidation the others do not know of yet.
 fn not_logged(why: &str) -> Error {
     Error::new(

@@ -34,12 +34,12 @@ mod config;
 mod deps;
 mod entry;
 #[cfg(feature = "redis")]
-#[cfg_attr(not(test), expect(dead_code, reason = "the tier is still to come"))]
 mod envelope;
 mod error;
 mod events;
 mod flight;
 mod global;
+mod health;
 mod index;
 mod invalidate;
 mod invalidating;
@@ -83,6 +83,7 @@ pub use config::{Builder, Memory};
 pub use error::{Error, ErrorKind};
 pub use events::{Event, EventKind};
 pub use global::current;
+pub use health::{Health, RedisHealth};
 pub use invalidate::{clear, invalidate_pattern, invalidate_tag};
 pub use modifiers::{
     Key, Trace, blocking, bypass, explain, invalidate, key_of, peek, refresh, uncached,

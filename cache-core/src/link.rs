@@ -9,6 +9,10 @@ mod connection;
 mod error;
 mod queue;
 mod request;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "computing in one process at a time comes next")
+)]
 pub(crate) mod scripts;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -260,6 +264,7 @@ impl Link {
     }
 
     /// Closes it now, for all who have a handle. Dropping the last handle does the same.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for an orderly shutdown"))]
     pub(crate) fn close(&self) {
         self.shared.closing.notify_one();
     }

@@ -57,7 +57,6 @@ impl From<Pattern> for Matcher {
 ///
 /// What has no such bytes becomes everything: more is invalidated then, never less.
 #[cfg(feature = "redis")]
-#[cfg_attr(not(test), expect(dead_code, reason = "the log is still to come"))]
 pub(crate) fn pack(matchers: &[Matcher]) -> Vec<u8> {
     let mut bytes = Vec::new();
     if matchers.len() > MOST {
@@ -84,7 +83,6 @@ pub(crate) fn pack(matchers: &[Matcher]) -> Vec<u8> {
 ///
 /// What cannot be read is everything: who wrote it meant something, and nothing of it may be served.
 #[cfg(feature = "redis")]
-#[cfg_attr(not(test), expect(dead_code, reason = "the log is still to come"))]
 pub(crate) fn unpack(bytes: &[u8]) -> Vec<Matcher> {
     let read = |packed: Option<Packed<'_>>| {
         Some(match packed? {

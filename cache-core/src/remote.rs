@@ -132,6 +132,16 @@ impl Remote {
         self.link.send(Request::of(unlink));
     }
 
+    /// How the connection is.
+    pub(crate) fn link_health(&self) -> crate::link::Health {
+        self.link.health()
+    }
+
+    /// How many invalidations are not in the log yet.
+    pub(crate) fn pending(&self) -> usize {
+        self.log.pending()
+    }
+
     fn value(&self, key: KeyDigest) -> String {
         format!("{}{{{key}}}", self.values)
     }

@@ -52,6 +52,7 @@ const LAYERS: &[Layer] = &[
         "config",
         "scope",
         "global",
+        "health",
         "read",
         "remote",
         "write",

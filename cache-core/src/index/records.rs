@@ -14,7 +14,7 @@ pub(crate) struct Record {
     pub(crate) position: Position,
     /// Where it stood in a generation that lost it.
     #[cfg_attr(
-        not(any(feature = "redis", test)),
+        not(feature = "redis"),
         expect(dead_code, reason = "for a log that lives elsewhere")
     )]
     pub(crate) origin: Option<Position>,
@@ -54,7 +54,7 @@ impl Default for Records {
 impl Records {
     /// The records, oldest first.
     #[cfg_attr(
-        not(any(feature = "redis", test)),
+        not(feature = "redis"),
         expect(dead_code, reason = "for a log that lives elsewhere")
     )]
     pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = &Record> {
@@ -68,7 +68,7 @@ impl Records {
 
     /// Whether every record after this position is there.
     #[cfg_attr(
-        not(any(feature = "redis", test)),
+        not(feature = "redis"),
         expect(dead_code, reason = "for a log that lives elsewhere")
     )]
     pub(super) fn complete_after(&self, position: Position) -> bool {

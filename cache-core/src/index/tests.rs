@@ -14,7 +14,7 @@ mod kinds;
 mod models;
 #[cfg(not(loom))]
 mod random;
-#[cfg(not(loom))]
+#[cfg(all(feature = "redis", not(loom)))]
 mod replica;
 
 const GENERATION: u64 = 7;

@@ -39,6 +39,10 @@ impl Answer {
 
     /// Blocks the thread until the answer is there, at most until its time-out. Not for the link's own thread, where nothing can come
     /// while it is blocked.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "for what is asked outside of a call")
+    )]
     pub(crate) fn wait(mut self) -> Outcome {
         struct Unpark(Thread);
         impl Wake for Unpark {

@@ -133,7 +133,7 @@ impl Driver {
         let now_ms = since_1970.map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(0));
         let envelope = Envelope {
             stamp: entry.stamp(),
-            digest: self.target.whole.clone(),
+            digest: self.target.whole,
             schema: self.schema(),
             computed_at: now_ms.saturating_sub(age),
             fresh_for: u32::try_from((left + Duration::from_millis(age)).as_millis())

@@ -1,0 +1,83 @@
+//! How a cache is: what it is connected with, and what waits.
+
+use crate::cache::Cache;
+
+/// How a cache is.
+///
+/// ```
+/// assert!(cache_core::current().health().is_well(), "memory alone is always well");
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[non_exhaustive]
+pub struct Health {
+    /// Of Redis, if it is configured.
+    pub redis: Option<RedisHealth>,
+}
+
+/// How the connection with Redis is, and what it has done.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[non_exhaustive]
+pub struct RedisHealth {
+    /// Whether there is a connection.
+    pub connected: bool,
+    /// Whether it is left alone after several failures in a row, until a probe succeeds.
+    pub breaker_open: bool,
+    /// Whether what is in memory is known to be as the log has it, or was so within
+    /// [`max_staleness`](crate::Builder::max_staleness).
+    pub trusted: bool,
+    /// Invalidations that have taken effect here and are not in the log yet.
+    pub pending: usize,
+    /// Trips to the server that were answered.
+    pub answered: u64,
+    /// Trips that were not, in time or at all.
+    pub failed: u64,
+    /// Values that were not stored because too many waited, or the server did not take them.
+    pub dropped: u64,
+    /// How often a connection was made.
+    pub connections: u64,
+    /// What went wrong last, without credentials.
+    pub last_error: Option<String>,
+}
+
+impl Health {
+    /// Whether everything that is configured works.
+    #[must_use]
+    pub fn is_well(&self) -> bool {
+        self.redis
+            .as_ref()
+            .is_none_or(|redis| redis.connected && redis.trusted && redis.pending == 0)
+    }
+}
+
+impl Cache {
+    /// How it is. Asks nobody: quick enough for a health check.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        Health {
+            redis: self.redis_health(),
+        }
+    }
+
+    #[cfg(feature = "redis")]
+    fn redis_health(&self) -> Option<RedisHealth> {
+        let remote = self.0.remote.as_ref()?;
+        let link = remote.link_health();
+        Some(RedisHealth {
+            connected: link.connected,
+            breaker_open: link.breaker_open,
+            trusted: self.is_trusted(),
+            pending: remote.pending(),
+            answered: link.answered,
+            failed: link.failed,
+            dropped: link.dropped,
+            connections: link.connections,
+            last_error: link.last_error.map(|error| error.to_string()),
+        })
+    }
+
+    #[cfg(not(feature = "redis"))]
+    #[expect(clippy::unused_self, reason = "the other one does not")]
+    fn redis_health(&self) -> Option<RedisHealth> {
+        None
+    }
+}
