@@ -474,9 +474,7 @@ impl Cache {
 /// A number for the log of a new cache: no two caches of a process share one, and a later process has greater ones.
 fn generation() -> u64 {
     static LAST: Static = Static::new(0);
-    let now = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .map_or(1, |since| u64::try_from(since.as_millis()).unwrap_or(1));
+    let now = crate::time::unix_millis();
     let next = |last: u64| now.max(last + 1);
     LAST.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| {
         Some(next(last))

@@ -6,7 +6,7 @@
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, sleep, timeout_at};
@@ -384,10 +384,7 @@ fn logged(raw: scripts::RawRecord) -> Logged {
 
 /// A number for a new generation: greater than those of the past, and nobody else's. Below 2^53 for some 270 years.
 fn candidate() -> u64 {
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(1, |since| u64::try_from(since.as_millis()).unwrap_or(1));
-    now * 1024 + random() % 1024
+    crate::time::unix_millis() * 1024 + random() % 1024
 }
 
 fn random() -> u64 {

@@ -107,6 +107,13 @@ pub(crate) fn deadline(now: u64, after: Duration) -> u64 {
     now.saturating_add(millis(after))
 }
 
+/// Milliseconds since 1970, by a clock that can be set: for names and for people, never to decide whether a value is valid.
+pub(crate) fn unix_millis() -> u64 {
+    std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(1, |since| u64::try_from(since.as_millis()).unwrap_or(1))
+}
+
 /// Fractions for jitter: nothing that an attacker could gain from guessing.
 pub(crate) fn fraction() -> f64 {
     use std::hash::BuildHasher;

@@ -325,13 +325,13 @@ fn trust_ends_when_the_log_is_silent() {
 fn something_else_under_the_logs_key_fails_no_more_than_an_outage() {
     let server = start!();
     server
-        .command(&["SET", "fc:{t}:log", "not a stream"])
+        .command(["SET", "fc:{t}:log", "not a stream"])
         .unwrap();
     let a = Instance::of(&server);
     let value = a.begin();
     assert!(a.try_invalidate("x").is_err());
     assert!(!a.serves(value, "x") && a.serves(value, "y"));
     assert_eq!(a.log.pending(), 1);
-    server.command(&["DEL", "fc:{t}:log"]).unwrap();
+    server.command(["DEL", "fc:{t}:log"]).unwrap();
     until("it is said", || a.log.pending() == 0);
 }

@@ -1,6 +1,6 @@
 //! The way of a miss through Redis: what others have computed, and what they are to be given.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use super::compute::{Driver, Stage};
 use super::run::Work;
@@ -129,13 +129,11 @@ impl Driver {
         }
         let Some(payload) = work.encode() else { return };
         let age = now.saturating_sub(entry.began());
-        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
-        let now_ms = since_1970.map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(0));
         let envelope = Envelope {
             stamp: entry.stamp(),
             digest: self.target.whole,
             schema: self.schema(),
-            computed_at: now_ms.saturating_sub(age),
+            computed_at: time::unix_millis().saturating_sub(age),
             fresh_for: u32::try_from((left + Duration::from_millis(age)).as_millis())
                 .unwrap_or(u32::MAX),
             cost: u32::try_from(entry.cost_ns() / 1_000).unwrap_or(u32::MAX),

@@ -71,7 +71,8 @@ fn the_numbers_are_exact() {
             ("invalidated", 1),
             ("evicted", 0),
             ("type", 0),
-            ("bypass", 1)
+            ("bypass", 1),
+            ("unconfirmed", 0)
         ]
     );
     assert_eq!((f.misses.total(), f.calls(), f.coalesced), (10, 15, 2));
@@ -320,7 +321,7 @@ fn what_was_not_stored_says_why() {
 #[test]
 fn reasons_are_written_as_one_word() {
     let stats = serde_json::to_value(start().cache().stats()).unwrap();
-    for (reasons, count) in [("misses", 6), ("refusals", 12)] {
+    for (reasons, count) in [("misses", 7), ("refusals", 12)] {
         let reasons = stats["total"][reasons].as_object().unwrap();
         assert_eq!(reasons.len(), count);
         assert!(reasons.keys().all(|key| !key.contains(' ')), "{reasons:?}");

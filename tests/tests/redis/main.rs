@@ -1,8 +1,5 @@
 //! Annotated functions that share a Redis: each cache is a process of the application, as far as the others can see.
 
-#[path = "../../src/redis.rs"]
-mod redis;
-
 mod outages;
 mod sharing;
 
@@ -10,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
 use cache_core::Cache;
-use redis::Server;
+use tests::redis::Server;
 
 /// Long enough for whatever must happen, on a machine with other things to do.
 const SOON: Duration = Duration::from_secs(20);

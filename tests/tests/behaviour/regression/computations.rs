@@ -218,14 +218,17 @@ fn regression_23_no_clock_decides_about_validity() {
             blocking::invalidate_tag("twice").unwrap();
         }
     });
-    // The wall clock, which can be set back, names a generation of the log and is asked for nothing else.
+    // The wall clock, which can be set back, names generations of the log and says when a value was computed, for people.
+    // It is asked in one place.
     let sources = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../cache-core/src");
     let mut asks = Vec::new();
     let mut folders = vec![sources];
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
-            if path.is_dir() {
+            if path.file_stem().is_some_and(|name| name == "tests") {
+                // They may.
+            } else if path.is_dir() {
                 folders.push(path);
             } else if path.extension().is_some_and(|ext| ext == "rs") {
                 let text = std::fs::read_to_string(&path).unwrap();
@@ -239,7 +242,7 @@ fn regression_23_no_clock_decides_about_validity() {
     }
     assert_eq!(
         asks,
-        ["cache.rs"],
+        ["time.rs"],
         "a new use of the wall clock: does validity depend on it?"
     );
 }
