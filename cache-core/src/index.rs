@@ -9,6 +9,8 @@
 //! which every stamp is invalid: forgetting costs misses, never a stale value. Of patterns that are no prefixes few are
 //! kept, and the oldest of too many becomes its prefix: the same again, for the addresses that begin so.
 
+use std::sync::atomic::AtomicU64 as Static; // loom's are not made by `const` functions
+
 use crate::matcher::Matcher;
 use crate::position::Position;
 use crate::sync::atomic::{AtomicU64, Ordering};
@@ -38,6 +40,8 @@ pub(crate) struct Verdict {
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Index {
+    /// Tells the indexes of a process apart.
+    number: u64,
     /// One more for each change: a value checked at the present version needs no other check.
     version: AtomicU64,
     max_matchers: usize,
@@ -60,7 +64,9 @@ struct State {
 impl Index {
     /// An index whose log begins at `start`.
     pub(crate) fn new(start: Position, max_matchers: usize) -> Self {
+        static NEXT: Static = Static::new(1);
         Self {
+            number: NEXT.fetch_add(1, Ordering::Relaxed),
             version: AtomicU64::new(FIRST_VERSION),
             max_matchers: max_matchers.max(1),
             state: RwLock::new(State {
@@ -70,6 +76,11 @@ impl Index {
                 pending: Records::default(),
             }),
         }
+    }
+
+    /// Its number among the indexes of this process.
+    pub(crate) fn number(&self) -> u64 {
+        self.number
     }
 
     /// The number of changes so far. A value whose last check was at this version is valid.

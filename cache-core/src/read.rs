@@ -137,7 +137,7 @@ fn find_with_care(encoder: &mut Encoder, callee: Callee) -> Result<Payload, Miss
     }
     scope.count_kept();
     if let Some(frame) = &scope.frame {
-        frame.report(entry.stamp(), entry.deps());
+        frame.report(&cache.0.index, entry.stamp(), entry.deps());
     }
     if let Some(modifier) = &modifier {
         let trace = &mut lock(&modifier.found).trace;

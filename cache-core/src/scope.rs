@@ -6,7 +6,7 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 
 use crate::cache::Cache;
-use crate::index::{Dep, DepSet};
+use crate::index::{Dep, DepSet, Index};
 use crate::modifiers::Modifier;
 use crate::position::Position;
 use crate::sync::atomic::{AtomicU64, Ordering};
@@ -112,6 +112,8 @@ pub(crate) struct Frame {
     /// The number of its flight.
     pub(crate) id: u64,
     pub(crate) parent: Option<Arc<Frame>>,
+    /// What its stamp is of: the log of its cache, by the number of the index.
+    index: u64,
     used: Mutex<Used>,
     max_deps: usize,
 }
@@ -129,6 +131,7 @@ impl Frame {
     pub(crate) fn new(
         id: u64,
         parent: Option<Arc<Self>>,
+        index: &Index,
         stamp: Position,
         max_deps: usize,
     ) -> Self {
@@ -139,15 +142,16 @@ impl Frame {
         Self {
             id,
             parent,
+            index: index.number(),
             used: Mutex::new(used),
             max_deps,
         }
     }
 
     /// A cached call inside this computation gave a value with this stamp and these dependencies.
-    pub(crate) fn report(&self, stamp: Position, deps: &[Dep]) {
+    pub(crate) fn report(&self, index: &Index, stamp: Position, deps: &[Dep]) {
         let mut used = lock(&self.used);
-        used.stamp = if stamp.generation == used.stamp.generation {
+        used.stamp = if index.number() == self.index {
             used.stamp.min(stamp)
         } else {
             // A value of another cache: what invalidates it is in that one's log, and would never be seen in this one's.

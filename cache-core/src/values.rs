@@ -157,7 +157,11 @@ impl Cache {
                 Ok(entry) => entry.stamp(),
                 Err(_) => self.0.index.applied(),
             };
-            frame.report(stamp, &[Dep::entry(answer(address), address.into())]);
+            frame.report(
+                &self.0.index,
+                stamp,
+                &[Dep::entry(answer(address), address.into())],
+            );
         }
         match found {
             Ok(entry) => match entry.payload().downcast_ref::<T>() {

@@ -360,7 +360,13 @@ impl Driver {
         // The stamp is what the log was when the computation began, never later.
         let stamp = cache.0.index.applied();
         let parent = outer.and_then(|scope| scope.frame.clone());
-        let frame = Arc::new(Frame::new(id, parent, stamp, cache.0.config.max_deps));
+        let frame = Arc::new(Frame::new(
+            id,
+            parent,
+            &cache.0.index,
+            stamp,
+            cache.0.config.max_deps,
+        ));
         let scope = Scope {
             cache: outer.and_then(|scope| scope.cache.clone()),
             frame: Some(Arc::clone(&frame)),
@@ -383,7 +389,7 @@ impl Driver {
     pub(super) fn report(&self, stamp: Position, deps: &[Dep]) {
         let others = self.others.iter().map(Arc::as_ref);
         for frame in self.frame().into_iter().chain(others) {
-            frame.report(stamp, deps);
+            frame.report(&self.ticket.cache.0.index, stamp, deps);
         }
     }
 

@@ -25,12 +25,10 @@ pub(crate) use start;
 
 /// One process of the application.
 async fn process(server: &Server) -> Cache {
-    let cache = Cache::builder()
-        .namespace("test")
-        .redis(&server.url())
-        .build()
-        .await
-        .unwrap();
+    let builder = Cache::builder().namespace("test").redis(&server.url());
+    let Ok(cache) = builder.build().await else {
+        unreachable!("nothing about it can fail");
+    };
     until("contact", || cache.health().is_well());
     cache
 }

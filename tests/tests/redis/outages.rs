@@ -160,3 +160,31 @@ async fn a_server_that_does_not_answer_costs_a_time_out_and_then_nothing() {
         other.scope(mute(fresh)).await;
     }
 }
+
+#[tokio::test]
+async fn after_a_restart_with_its_data_values_are_good_and_nested_calls_are_kept() {
+    static INNER: Row = Row::new();
+    static OUTER: Row = Row::new();
+    #[cache_resource("inner", ttl = 1000)]
+    async fn inner() -> u64 {
+        INNER.read()
+    }
+    #[cache_resource("outer", ttl = 1000)]
+    async fn outer() -> u64 {
+        OUTER.read() + inner().await
+    }
+    let mut server = start!("appendonly yes");
+    let cache = process(&server).await;
+    assert_eq!(cache.scope(inner()).await, 1);
+    let connections = cache.health().redis.unwrap().connections;
+    server.restart().unwrap();
+    until("it is back", || {
+        cache.health().is_well() && cache.health().redis.unwrap().connections > connections
+    });
+    // The restarted server opens a generation, which shares everything with the one before.
+    cache.invalidate_tag("nobody's").await.unwrap();
+    for _ in 0..3 {
+        assert_eq!(cache.scope(outer()).await, 2);
+    }
+    assert_eq!((INNER.reads(), OUTER.reads()), (1, 1));
+}
