@@ -387,6 +387,22 @@ impl Cache {
         })
     }
 
+    /// Whether other processes may have what depends on values of this one.
+    pub(crate) fn is_shared(&self) -> bool {
+        #[cfg(feature = "redis")]
+        return self.0.remote.is_some();
+        #[cfg(not(feature = "redis"))]
+        false
+    }
+
+    /// When the log was last heard of; now, if it is in this process.
+    pub(crate) fn last_contact(&self) -> u64 {
+        match self.0.trusted_until.load(Ordering::Relaxed) {
+            u64::MAX => u64::MAX,
+            until => until.saturating_sub(crate::time::millis(self.0.config.max_staleness)),
+        }
+    }
+
     /// Whether the log has been heard of, not too long ago.
     #[cfg(feature = "redis")]
     pub(crate) fn is_trusted(&self) -> bool {

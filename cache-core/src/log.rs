@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot};
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use crate::flight;
 use crate::index::{Index, Logged, OnFork, Page, Pending, Said};
@@ -26,6 +26,12 @@ mod tests;
 
 /// How many records one answer of the server has at most.
 const PAGE: usize = 512;
+
+/// The longest wait for others to say again what a server has lost.
+const SAY_AGAIN: Duration = Duration::from_millis(200);
+
+/// How many lost records are said again at a time.
+const FEW: usize = 64;
 
 /// The first pause before something that failed is tried again; each is twice as long as the one before.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
@@ -155,10 +161,10 @@ impl Log {
         scripts::range(&self.0.log, self.0.index.applied(), PAGE)
     }
 
-    /// Takes what a [`range`](Self::range) gave that was asked for at `sent`. False if records are missing: what was read with
-    /// them cannot be judged yet.
-    pub(crate) fn absorb_range(&self, records: Vec<scripts::RawRecord>, sent: u64) -> bool {
-        self.0.absorb_tail(records, sent)
+    /// Takes what a [`range`](Self::range) gave. False if records are missing, or whoever gave them may not know: what was read
+    /// with them cannot be judged.
+    pub(crate) fn absorb_range(&self, records: Vec<scripts::RawRecord>) -> bool {
+        self.0.absorb_tail(records)
     }
 
     /// How many invalidations wait for the log.
@@ -209,18 +215,30 @@ impl Shared {
             let position = self.append(&matchers, None).await?;
             self.logged(last, position);
         }
-        for pending in lost {
-            // Another instance may have been quicker; the index knows by then.
-            let pause = Duration::from_millis(200).mul_f64(crate::time::fraction());
-            sleep(pause.min(self.options.heartbeat / 4)).await;
-            let still = |other: &Pending| other.ordinal == pending.ordinal;
-            if !self.index.pending().iter().any(still) {
-                continue;
-            }
-            self.append(&pending.matchers, pending.origin).await?;
-            self.index.settle(&[pending.ordinal]);
-        }
+        self.say_again(lost).await?;
         self.sync().await
+    }
+
+    /// Appends what another server's log has lost, a few records at a time, so that nobody has to wait for all of them.
+    async fn say_again(&self, lost: Vec<Pending>) -> Result<(), LinkError> {
+        if lost.is_empty() {
+            return Ok(());
+        }
+        // Another instance may be quicker with some of them; the index knows by then.
+        let pause = SAY_AGAIN.mul_f64(crate::time::fraction());
+        let _ = timeout_at(Instant::now() + pause, self.wake.notified()).await;
+        let mut said = Vec::new();
+        let still: Vec<u64> = self.index.pending().iter().map(|p| p.ordinal).collect();
+        for pending in lost.into_iter().take(FEW) {
+            if still.contains(&pending.ordinal) {
+                self.append(&pending.matchers, pending.origin).await?;
+                said.push(pending.ordinal);
+            }
+        }
+        self.index.settle(&said);
+        // There may be more of them, or somebody who waits.
+        self.wake.notify_one();
+        Ok(())
     }
 
     /// Appends one record; its place in the log, which has been applied by then.
@@ -239,6 +257,13 @@ impl Shared {
         let (own, more) = self.exchange(Some(record)).await?;
         if more {
             self.sync().await?;
+        }
+        // The answer may have been overtaken by the news of another server, which does not have the record: then it was not
+        // applied here either, and nobody would know that it was lost.
+        if self.index.applied().generation != own.generation {
+            return Err(LinkError::Unexpected(
+                "another server has taken over meanwhile".into(),
+            ));
         }
         Ok(own)
     }
@@ -284,11 +309,14 @@ impl Shared {
     }
 
     /// Takes records that came without the beginning of the log. False if some before them are missing.
-    fn absorb_tail(&self, records: Vec<scripts::RawRecord>, sent: u64) -> bool {
+    fn absorb_tail(&self, records: Vec<scripts::RawRecord>) -> bool {
+        if !self.in_touch.load(Ordering::Relaxed) {
+            // Perhaps of a replica, or of a server that is none any more.
+            return false;
+        }
         let full = records.len() >= PAGE;
         let records: Vec<Logged> = records.into_iter().map(logged).collect();
         let Some(tip) = records.last().map(|record| record.position) else {
-            self.heard(sent);
             return true;
         };
         if !self.index.follows(&records) {
@@ -305,17 +333,12 @@ impl Shared {
         self.settle();
         if full {
             self.wake.notify_one();
-        } else {
-            self.heard(sent);
         }
         !full
     }
 
     /// The log has been heard of, in answer to what was asked at `sent`.
     fn heard(&self, sent: u64) {
-        if !self.in_touch.load(Ordering::Relaxed) {
-            return;
-        }
         let until = crate::time::deadline(sent, self.options.max_staleness);
         self.trusted_until.fetch_max(until, Ordering::Relaxed);
     }
@@ -343,7 +366,9 @@ impl Shared {
         let done = waiting
             .logged
             .iter()
-            .filter(|(_, position)| *position <= applied)
+            .filter(|(_, position)| {
+                position.generation == applied.generation && *position <= applied
+            })
             .map(|(ordinal, _)| *ordinal)
             .max();
         let Some(done) = done else { return };

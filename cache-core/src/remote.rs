@@ -93,13 +93,13 @@ impl Remote {
             .ask(Request::of(get).and(left).and(self.log.range()))
     }
 
-    /// What a [`fetch`](Self::fetch) gave that was sent at `sent`. The log's part has been applied by then; nothing can be
+    /// What a [`fetch`](Self::fetch) gave The log's part has been applied by then; nothing can be
     /// said of a value where a part of the log is missing.
-    pub(crate) fn found(&self, replies: Vec<Value>, sent: u64) -> Result<Option<Found>, LinkError> {
+    pub(crate) fn found(&self, replies: Vec<Value>) -> Result<Option<Found>, LinkError> {
         let Ok([value, left, records]) = <[Value; 3]>::try_from(replies) else {
             return Err(LinkError::Unexpected("not three replies".into()));
         };
-        if !self.log.absorb_range(scripts::records(records)?, sent) {
+        if !self.log.absorb_range(scripts::records(records)?) {
             return Ok(None);
         }
         Ok(match (value, left) {

@@ -237,7 +237,7 @@ impl Cache {
         let stored = self.insert(&head.with(Arc::new(value), weight), limit);
         // After it: whoever asks from now on finds it. A record is worth much where many values are put, so there is none
         // while no cached function asks for values.
-        let told = match self.0.values_used.load(Ordering::SeqCst) {
+        let told = match self.0.values_used.load(Ordering::SeqCst) || self.is_shared() {
             true => Some(self.invalidate(vec![Matcher::Key(answer(address), address.into())])),
             false => None,
         };

@@ -227,14 +227,15 @@ impl State {
 
     /// Forgets some of what is pending; whether there was any.
     fn drop_pending(&mut self, which: impl Fn(&Record) -> bool) -> bool {
-        let (gone, kept): (Vec<Record>, Vec<Record>) = self
-            .pending
-            .iter()
-            .cloned()
-            .partition(|record| which(record));
-        if gone.is_empty() {
+        if !self.pending.iter().any(&which) {
             return false;
         }
+        let kept: Vec<Record> = self
+            .pending
+            .iter()
+            .filter(|record| !which(record))
+            .cloned()
+            .collect();
         self.pending = Records::default();
         kept.into_iter().for_each(|record| self.pending.say(record));
         true

@@ -78,9 +78,15 @@ impl Connection {
             }
         };
         let refusal = values.iter().find_map(|value| match value {
-            Value::ServerError(error) => Some(LinkError::refused(error, secrets)),
+            Value::ServerError(error) => Some(error),
             _ => None,
         });
+        if refusal.is_some_and(|error| matches!(error.code(), "READONLY" | "MASTERDOWN" | "MOVED"))
+        {
+            // The server is not, or no longer, the one to ask. Its name may mean another one by now.
+            self.abandon();
+        }
+        let refusal = refusal.map(|error| LinkError::refused(error, secrets));
         Ok(refusal.map_or(Ok(values), Err))
     }
 

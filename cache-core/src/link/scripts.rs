@@ -246,24 +246,38 @@ pub(crate) fn flag(reply: Value) -> Result<bool, LinkError> {
 fn record(reply: Value) -> Result<RawRecord, LinkError> {
     let [place, fields] = array(reply, "a record")?;
     let position = position(&bytes(place)?)?;
-    let [t, kind, m, matchers, s, source, o, origin] = array(fields, "the fields of a record")?;
+    // Of a release that writes them in another way: nobody can say what it means, and it must not stop the others.
+    let unknown = RawRecord {
+        position,
+        kind: b'?',
+        matchers: Vec::new(),
+        source: Vec::new(),
+        origin: None,
+    };
+    Ok(fields_of(fields, position).unwrap_or(unknown))
+}
+
+/// A record as this release writes them.
+fn fields_of(fields: Value, position: Position) -> Option<RawRecord> {
+    let [t, kind, m, matchers, s, source, o, origin] =
+        array(fields, "the fields of a record").ok()?;
     for (name, field) in [("t", t), ("m", m), ("s", s), ("o", o)] {
-        if bytes(field)? != name.as_bytes() {
-            return Err(LinkError::unexpected("a record without our fields"));
+        if bytes(field).ok()? != name.as_bytes() {
+            return None;
         }
     }
-    let [kind] = bytes(kind)?[..] else {
-        return Err(LinkError::unexpected("a kind of record that is unknown"));
+    let [kind] = bytes(kind).ok()?[..] else {
+        return None;
     };
-    let origin = bytes(origin)?;
-    Ok(RawRecord {
+    let origin = bytes(origin).ok()?;
+    Some(RawRecord {
         position,
         kind,
-        matchers: bytes(matchers)?,
-        source: bytes(source)?,
+        matchers: bytes(matchers).ok()?,
+        source: bytes(source).ok()?,
         origin: match &origin[..] {
             [] => None,
-            id => Some(self::position(id)?),
+            id => Some(self::position(id).ok()?),
         },
     })
 }

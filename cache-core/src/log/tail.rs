@@ -34,7 +34,6 @@ async fn read(log: &Shared, connection: &Dedicated) -> bool {
     let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(500).max(1);
     let mut worked = false;
     loop {
-        let sent = log.clock.now();
         let request = Request::of(scripts::tail(&log.log, log.index.applied(), PAGE, wait_ms));
         let replies = connection.ask(request, 2 * log.options.heartbeat).await;
         let records = replies
@@ -44,7 +43,7 @@ async fn read(log: &Shared, connection: &Dedicated) -> bool {
             return worked;
         };
         worked = true;
-        let complete = log.absorb_tail(records, sent);
+        let complete = log.absorb_tail(records);
         sleep(if complete {
             log.options.tail_min_interval
         } else {

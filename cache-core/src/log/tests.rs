@@ -335,3 +335,50 @@ fn something_else_under_the_logs_key_fails_no_more_than_an_outage() {
     server.command(["DEL", "fc:{t}:log"]).unwrap();
     until("it is said", || a.log.pending() == 0);
 }
+
+#[test]
+fn a_server_that_turns_out_to_be_a_replica_is_left() {
+    let primary = start!();
+    let replica = primary.replica().unwrap();
+    let a = Instance::of(&replica);
+    let value = a.begin();
+    assert!(a.try_invalidate("x").is_err());
+    assert!(!a.serves(value, "x"));
+    let connections = a.link.health().connections;
+    until("it tries again by name", || {
+        a.link.health().connections > connections + 1
+    });
+    assert_eq!(
+        a.trusted_until.load(Ordering::Relaxed),
+        0,
+        "nothing of it counts"
+    );
+    replica.promote().unwrap();
+    until("it is said", || a.log.pending() == 0);
+}
+
+#[test]
+fn much_that_was_lost_keeps_nobody_waiting() {
+    let primary = start!();
+    let replica = primary.replica().unwrap();
+    let a = Instance::of(&primary);
+    a.contact();
+    let first = a.invalidate("w");
+    replica.catch_up(&primary).unwrap();
+    replica.promote().unwrap();
+    for n in 0..300 {
+        a.invalidate(&format!("lost {n}"));
+    }
+    let moved = Instance::over(&replica, &a);
+    until("the new generation is seen", || {
+        moved.index.applied().generation > first.generation
+    });
+    let began = std::time::Instant::now();
+    moved.invalidate("urgent");
+    let took = began.elapsed();
+    assert!(took < Duration::from_secs(5), "{took:?}");
+    until("all is said again", || moved.log.pending() == 0);
+    let other = Instance::of(&replica);
+    other.reached(moved.index.applied());
+    assert!((0..300).all(|n| !other.serves((first, 0), &format!("lost {n}"))));
+}

@@ -1,5 +1,6 @@
 //! The way of a miss through Redis: what others have computed, and what they are to be given.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use super::compute::{Driver, Stage};
@@ -57,7 +58,7 @@ impl Driver {
     ) -> Option<Stage> {
         let found = self
             .remote()
-            .and_then(|remote| remote.found(outcome.ok()?, sent).ok().flatten());
+            .and_then(|remote| remote.found(outcome.ok()?).ok().flatten());
         let entry = found.and_then(|found| self.promote(&found, sent, work));
         let Some(entry) = entry else {
             // With the stamp of now: what was found dead was so, perhaps, by a record that has only just been applied.
@@ -94,7 +95,9 @@ impl Driver {
         if !verdict.valid {
             return None;
         }
-        let payload = work.decode(&envelope.payload, envelope.class)?;
+        // A `Deserialize` that panics is a user's: the body can still give the value.
+        let decode = || work.decode(&envelope.payload, envelope.class);
+        let payload = catch_unwind(AssertUnwindSafe(decode)).ok().flatten()?;
         let head = Head {
             instance: Arc::clone(&self.instance),
             key: self.ticket.key.clone(),
@@ -127,7 +130,10 @@ impl Driver {
         if entry.expires == u64::MAX || left.is_zero() {
             return;
         }
-        let Some(payload) = work.encode() else { return };
+        let encoded = catch_unwind(AssertUnwindSafe(|| work.encode()));
+        let Some(payload) = encoded.ok().flatten() else {
+            return;
+        };
         let age = now.saturating_sub(entry.began());
         let envelope = Envelope {
             stamp: entry.stamp(),

@@ -19,14 +19,17 @@ local function tip()
 end
 
 -- Which server this is, and which life of it. A connection outlives a promotion, so that it is asked at every call. Where it may not be
--- asked, only what the caller has seen tells that records are missing.
+-- asked, there is no log: a promotion that nobody notices would bring back what was invalidated.
 local info = redis.pcall('INFO', 'replication')
 if type(info) ~= 'string' then info = '' end
 -- A replica may lag behind without end: to be up to date with it means nothing.
 if string.find(info, 'role:slave', 1, true) then
   return redis.error_reply('READONLY this server is a replica, and the log is at its primary')
 end
-local incarnation = string.match(info, 'master_replid:(%w+)') or ''
+local incarnation = string.match(info, 'master_replid:(%w+)')
+if not incarnation then
+  return redis.error_reply('NOPERM the user of the cache must be allowed INFO: without it a failover could not be told')
+end
 local known = redis.call('HMGET', meta, 'inc', 'gen')
 local last = tip()
 local applied_generation, applied_sequence = split(applied)

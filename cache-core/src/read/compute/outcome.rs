@@ -48,7 +48,8 @@ impl Driver {
         let mut own = self.target.own.clone();
         own.extend(keep.tags.iter().map(|tag| Dep::tag(tag)));
         let deps: Deps = used.deps.behind(&own);
-        if deps.len() > own.len() {
+        let nested = deps.len() > own.len();
+        if nested {
             self.ticket.seat.derives();
         }
         let stamp = if keep.unnamed || self.ticket.broken.is_some() {
@@ -93,7 +94,7 @@ impl Driver {
             checked: if verdict.valid { verdict.version } else { 0 },
             expires: expires.unwrap_or(0),
             deps,
-            began: started.at,
+            began: self.began(started.at, nested),
             ordinal,
             cost_ns,
         };
@@ -136,6 +137,15 @@ impl Driver {
         }
     }
 
+    /// Since when a value is known to be good: of one that was made of other cached values, since the log was last heard of.
+    fn began(&self, at: u64, nested: bool) -> u64 {
+        if nested {
+            at.min(self.ticket.cache.last_contact())
+        } else {
+            at
+        }
+    }
+
     /// How long a value may be kept, or why it may not.
     fn lifetime(
         &self,
@@ -172,11 +182,15 @@ impl Driver {
     }
 
     fn store(&self, entry: &Arc<Kept>, limit: usize, work: &dyn Work) {
+        let stored = self.ticket.cache.insert(entry, limit);
         #[cfg(feature = "redis")]
-        self.share(entry, work);
+        // What is too large for the memory may be shared all the same.
+        if stored != Err(RefusalReason::Superseded) {
+            self.share(entry, work);
+        }
         #[cfg(not(feature = "redis"))]
         let _ = work;
-        if let Err(reason) = self.ticket.cache.insert(entry, limit) {
+        if let Err(reason) = stored {
             return self.refuse(reason);
         }
         self.tell(EventKind::Stored);
