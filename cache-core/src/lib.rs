@@ -11,6 +11,9 @@ pub mod guide {
     pub mod invalidation {}
     #[doc = include_str!("../docs/coherence.md")]
     pub mod coherence {}
+    #[cfg(feature = "redis")]
+    #[doc = include_str!("../docs/redis.md")]
+    pub mod redis {}
     #[doc = include_str!("../docs/modifiers.md")]
     pub mod modifiers {}
     #[doc = include_str!("../docs/observing.md")]

@@ -1,5 +1,5 @@
 //! A small application with a cache: 28,298 airports in SQLite, annotated queries, a write handler, a warm-up, and a
-//! realistic load with and without the cache. Needs no server; ends by itself.
+//! realistic load with and without the cache. Needs no server, and shares what it has where `REDIS_URL` names one; ends by itself.
 //!
 //! `cargo run --release --example airports`, or over HTTP: `cargo run --release --example airports -- --serve 8080`
 //!
@@ -32,11 +32,13 @@ async fn main() -> Result<()> {
     let mut args = std::env::args().skip(1);
 
     // Not needed: without it the annotations work with 128 MiB. It is where the bound would be changed.
-    let cache = Cache::builder()
+    let mut builder = Cache::builder()
         .namespace("airports")
-        .memory(Memory::new().max_bytes(64 << 20))
-        .install()
-        .await?;
+        .memory(Memory::new().max_bytes(64 << 20));
+    if let Ok(url) = std::env::var("REDIS_URL") {
+        builder = builder.redis(&url);
+    }
+    let cache = builder.install().await?;
 
     let folder = tempfile::tempdir()?;
     let db = Db::open(&folder.path().join("airports.sqlite"))?;
@@ -85,5 +87,8 @@ async fn main() -> Result<()> {
     let untold = own.scope(visitors.run(Mode::Untold, TIME / 2)).await?;
     report::coherence(&without, &with, &untold);
     report::inspection(&cache);
+    if let Some(redis) = cache.health().redis {
+        println!("\nRedis: {redis:?}");
+    }
     Ok(())
 }
