@@ -21,7 +21,7 @@ mod replica;
 pub(crate) use crate::deps::{Dep, DepSet, Deps};
 use records::{Record, Records};
 #[cfg(feature = "redis")]
-pub(crate) use replica::{Logged, OnFork, Page, Pending, Said};
+pub(crate) use replica::{Logged, OnFork, Page, Said};
 
 /// What an index says about a value.
 #[derive(Clone, Copy, Debug)]

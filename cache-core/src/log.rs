@@ -1,18 +1,18 @@
 //! The log in Redis: what is invalidated is appended to it, and what others append is followed.
 //!
-//! Two tasks on the link's thread. The keeper appends what is pending and asks for news at every heartbeat; whatever it asks, the script
+//! Three tasks on the link's thread. The keeper appends what is pending and asks for news at every heartbeat; whatever it asks, the script
 //! at the server first makes sure that it still is the server that wrote the log. The tail waits for records on a connection of its
-//! own. Both hand what comes to the [index](Index), in which everything that matters is decided.
+//! own. The repair appends again what a server has lost. All hand what comes to the [index](Index), in which everything that matters is decided.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot};
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use crate::flight;
-use crate::index::{Index, Logged, OnFork, Page, Pending, Said};
+use crate::index::{Index, Logged, OnFork, Page, Said};
 use crate::link::{Link, LinkError, Request, scripts};
 use crate::matcher::{self, Matcher};
 use crate::position::Position;
@@ -20,6 +20,7 @@ use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{Arc, Mutex, lock};
 use crate::time::Clock;
 
+mod repair;
 mod tail;
 #[cfg(test)]
 mod tests;
@@ -80,6 +81,8 @@ struct Shared {
     waiting: Mutex<Waiting>,
     /// Something is pending, or the tail has lost its place.
     wake: Notify,
+    /// The server has lost something that is to be said again.
+    lost: Notify,
 }
 
 #[derive(Default)]
@@ -132,9 +135,11 @@ impl Log {
             in_touch: AtomicBool::new(false),
             waiting: Mutex::default(),
             wake: Notify::new(),
+            lost: Notify::new(),
         });
         link.spawn(keep(Arc::clone(&shared)));
         link.spawn(tail::follow(Arc::clone(&shared)));
+        link.spawn(repair::repair(Arc::clone(&shared)));
         Self(shared)
     }
 
@@ -171,15 +176,13 @@ impl Log {
 async fn keep(log: Arc<Shared>) {
     let mut pause = SHORTEST_PAUSE;
     loop {
-        let pending = log.index.pending();
-        let outcome = if pending.is_empty() {
-            log.sync().await
-        } else {
-            log.flush(pending).await
-        };
+        let outcome = log.flush().await;
         match outcome {
             Ok(()) => {
                 pause = SHORTEST_PAUSE;
+                if !log.index.lost().is_empty() {
+                    log.lost.notify_one();
+                }
                 let next = Instant::now() + log.options.heartbeat;
                 // Whether it was woken or not: there is something to do.
                 let _ = timeout_at(next, log.wake.notified()).await;
@@ -196,11 +199,9 @@ async fn keep(log: Arc<Shared>) {
 }
 
 impl Shared {
-    /// Appends all that is pending.
-    async fn flush(&self, pending: Vec<Pending>) -> Result<(), LinkError> {
-        let (lost, own): (Vec<_>, Vec<_>) = pending
-            .into_iter()
-            .partition(|pending| pending.origin.is_some());
+    /// Appends what was said here and is pending, and applies all that the log has.
+    async fn flush(&self) -> Result<(), LinkError> {
+        let own = self.index.unsaid();
         if let Some(last) = own.last().map(|pending| pending.ordinal) {
             let matchers: Vec<Matcher> = own
                 .into_iter()
@@ -208,17 +209,6 @@ impl Shared {
                 .collect();
             let position = self.append(&matchers, None).await?;
             self.logged(last, position);
-        }
-        for pending in lost {
-            // Another instance may have been quicker; the index knows by then.
-            let pause = Duration::from_millis(200).mul_f64(crate::time::fraction());
-            sleep(pause.min(self.options.heartbeat / 4)).await;
-            let still = |other: &Pending| other.ordinal == pending.ordinal;
-            if !self.index.pending().iter().any(still) {
-                continue;
-            }
-            self.append(&pending.matchers, pending.origin).await?;
-            self.index.settle(&[pending.ordinal]);
         }
         self.sync().await
     }

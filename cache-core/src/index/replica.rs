@@ -122,14 +122,37 @@ impl Index {
         }
     }
 
-    /// What the log does not have yet, oldest first.
+    /// What was said here and the log does not have yet, oldest first.
+    pub(crate) fn unsaid(&self) -> Vec<Pending> {
+        self.pending_that(|record| record.origin.is_none())
+    }
+
+    /// What another server's log had and this one's has lost, oldest first.
+    pub(crate) fn lost(&self) -> Vec<Pending> {
+        self.pending_that(|record| record.origin.is_some())
+    }
+
+    /// All that the log does not have yet, oldest first.
     pub(crate) fn pending(&self) -> Vec<Pending> {
+        self.pending_that(|_| true)
+    }
+
+    fn pending_that(&self, which: impl Fn(&Record) -> bool) -> Vec<Pending> {
         let pending = |record: &Record| Pending {
             ordinal: record.position.sequence,
             origin: record.origin,
             matchers: record.matchers.to_vec(),
         };
-        read(&self.state).pending.iter().map(pending).collect()
+        let state = read(&self.state);
+        let found = state.pending.iter().filter(|record| which(record));
+        found.map(pending).collect()
+    }
+
+    /// Whether the log does not have this yet.
+    pub(crate) fn is_pending(&self, ordinal: u64) -> bool {
+        let state = read(&self.state);
+        let same = |record: &Record| record.position.sequence == ordinal;
+        state.pending.iter().any(same)
     }
 }
 

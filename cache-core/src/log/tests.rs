@@ -207,6 +207,35 @@ fn a_server_that_has_forgotten_everything_makes_all_values_invalid() {
 }
 
 #[test]
+fn nobody_waits_for_what_is_said_again() {
+    let mut server = start!();
+    let a = Instance::of(&server);
+    a.contact();
+    for n in 0..500 {
+        a.invalidate(&format!("{n}"));
+    }
+    server.restart_empty().unwrap();
+    until("the loss is seen", || a.log.pending() > 0);
+    let began = Instant::now();
+    while a.try_invalidate("x").is_err() {}
+    let took = began.elapsed();
+    assert!(took < Duration::from_secs(3), "{took:?}");
+    until("it is said again", || a.log.pending() == 0);
+    let c = Instance::of(&server);
+    c.reached(a.index.applied());
+    assert!(!c.serves(
+        (
+            Position {
+                sequence: 0,
+                ..c.index.applied()
+            },
+            0
+        ),
+        "7"
+    ));
+}
+
+#[test]
 fn what_a_promotion_loses_is_said_again() {
     let primary = start!();
     let replica = primary.replica().unwrap();
