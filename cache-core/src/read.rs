@@ -138,6 +138,7 @@ fn find_with_care(encoder: &mut Encoder, callee: Callee) -> Result<Payload, Miss
     scope.count_kept();
     if let Some(frame) = &scope.frame {
         frame.report(entry.stamp(), entry.deps());
+        frame.report_age(entry.began());
     }
     if let Some(modifier) = &modifier {
         let trace = &mut lock(&modifier.found).trace;

@@ -122,6 +122,8 @@ pub(crate) struct Used {
     pub(crate) deps: DepSet,
     /// The oldest stamp among its own and those of the values used.
     pub(crate) stamp: Position,
+    /// When the oldest of the values used began to be computed.
+    pub(crate) began: u64,
 }
 
 impl Frame {
@@ -135,6 +137,7 @@ impl Frame {
         let used = Used {
             deps: DepSet::default(),
             stamp,
+            began: u64::MAX,
         };
         Self {
             id,
@@ -154,6 +157,12 @@ impl Frame {
             Position::ZERO
         };
         used.deps.extend(deps, self.max_deps);
+    }
+
+    /// A value used inside this computation began to be computed at this time: what is made of it is no newer.
+    pub(crate) fn report_age(&self, began: u64) {
+        let mut used = lock(&self.used);
+        used.began = used.began.min(began);
     }
 
     /// What was used until now.

@@ -158,6 +158,9 @@ impl Cache {
                 Err(_) => self.0.index.applied(),
             };
             frame.report(stamp, &[Dep::entry(answer(address), address.into())]);
+            if let Ok(entry) = &found {
+                frame.report_age(entry.began());
+            }
         }
         match found {
             Ok(entry) => match entry.payload().downcast_ref::<T>() {

@@ -55,6 +55,7 @@ impl Drop for Driver {
         if let Stage::Computing(computation) = &self.stage {
             let used = computation.frame.take();
             self.report(used.stamp, used.deps.as_slice());
+            self.report_age(used.began);
         }
     }
 }
@@ -333,7 +334,7 @@ impl Driver {
     fn serve_shared(&mut self, entry: &Kept) {
         self.ticket.seat.counters.coalesced();
         self.tell(EventKind::Coalesced);
-        self.report(entry.stamp(), entry.deps());
+        self.report_value(entry);
         if let Some(scope) = &self.ticket.scope
             && scope.counter.is_some()
             // It may have been refused, and was given to those who waited all the same.
@@ -377,6 +378,19 @@ impl Driver {
             started: cache.started(),
             may_store,
         })
+    }
+
+    /// Tells the computations that this call is part of what it gives them.
+    pub(super) fn report_value(&self, entry: &Kept) {
+        self.report(entry.stamp(), entry.deps());
+        self.report_age(entry.began());
+    }
+
+    pub(super) fn report_age(&self, began: u64) {
+        let others = self.others.iter().map(Arc::as_ref);
+        for frame in self.frame().into_iter().chain(others) {
+            frame.report_age(began);
+        }
     }
 
     /// Tells the computations that this call is part of.

@@ -65,7 +65,7 @@ impl Driver {
         };
         self.ticket.seat.counters.fetched();
         self.tell(EventKind::Fetched);
-        self.report(entry.stamp(), entry.deps());
+        self.report_value(&entry);
         self.trace(|trace| {
             trace.tier = Some("redis");
             trace.stamp = Some(entry.stamp());

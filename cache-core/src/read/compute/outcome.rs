@@ -41,6 +41,8 @@ impl Driver {
         let used = frame.take();
         // Before the user's rules, which may panic. Its own dependencies were told before.
         self.report(used.stamp, used.deps.as_slice());
+        let began = started.at.min(used.began);
+        self.report_age(began);
         let mut keep = Keep::default();
         if may_store && class == Class::Value {
             work.judge(&mut keep);
@@ -54,6 +56,8 @@ impl Driver {
         let stamp = if keep.unnamed || self.ticket.broken.is_some() {
             // What has no name could not be invalidated, and neither could what is computed from it.
             Position::ZERO
+        } else if cfg!(cache_fault = "stamp") {
+            cache.0.index.applied()
         } else {
             used.stamp
         };
@@ -93,7 +97,7 @@ impl Driver {
             checked: if verdict.valid { verdict.version } else { 0 },
             expires: expires.unwrap_or(0),
             deps,
-            began: started.at,
+            began,
             ordinal,
             cost_ns,
         };
