@@ -209,10 +209,12 @@ impl Shared {
             let position = self.append(&matchers, None).await?;
             self.logged(last, position);
         }
-        for pending in lost {
-            // Another instance may have been quicker; the index knows by then.
+        if !lost.is_empty() {
+            // Another instance may be quicker; the index knows by then. Once for all of them: whoever invalidates now waits for this.
             let pause = Duration::from_millis(200).mul_f64(crate::time::fraction());
             sleep(pause.min(self.options.heartbeat / 4)).await;
+        }
+        for pending in lost {
             let still = |other: &Pending| other.ordinal == pending.ordinal;
             if !self.index.pending().iter().any(still) {
                 continue;
