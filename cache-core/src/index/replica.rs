@@ -67,6 +67,9 @@ impl Index {
         let mut state = write(&self.state);
         let before = (state.applied, state.floor);
         state.mind_the_gap(&page, &mut ordinals);
+        if cfg!(cache_fault = "catch-up") && page.records.len() > 1 {
+            state.applied = state.applied.max(page.tip);
+        }
         for record in page.records {
             if record.position > state.applied {
                 state.follow(record, on_fork, &mut ordinals);
@@ -192,8 +195,9 @@ impl State {
         ordinals: &mut impl FnMut() -> u64,
     ) {
         let shared = ancestor.unwrap_or_default();
+        let everything = Box::new([Matcher::All]);
         if !self.logged.complete_after(shared) {
-            return self.pend(ordinals(), None, Box::new([Matcher::All]));
+            return self.pend(ordinals(), None, everything);
         }
         let lost: Vec<Record> = self
             .logged
@@ -201,6 +205,9 @@ impl State {
             .filter(|record| record.position > shared && record.position < opened)
             .cloned()
             .collect();
+        if lost.len() > MAX_LOST {
+            return self.pend(ordinals(), None, everything);
+        }
         for record in lost {
             let origin = record.origin.or(Some(record.position));
             self.pend(ordinals(), origin, record.matchers);
@@ -241,6 +248,9 @@ impl State {
         true
     }
 }
+
+/// How many lost records are said again one by one, each in a trip of its own; instead of more, everything is.
+const MAX_LOST: usize = 100;
 
 /// How many matchers may be pending; beyond, everything is.
 const MAX_PENDING: usize = 10_000;

@@ -1,6 +1,6 @@
 //! A Redis that is away costs time, never a call, and never an old value.
 
-use cache_core::{ErrorKind, cache_resource, invalidate_cache};
+use cache_core::{ErrorKind, cache, cache_resource, invalidate_cache};
 
 use super::*;
 
@@ -124,6 +124,38 @@ async fn without_word_from_the_log_values_count_for_a_while_only() {
     assert!(ROW.reads() <= reads + 1, "{} then {reads}", ROW.reads());
     server.start_again().unwrap();
     until("contact again", || cache.health().is_well());
+}
+
+#[tokio::test]
+async fn what_is_computed_from_a_value_is_no_newer_than_that() {
+    static ROW: Row = Row::new();
+    #[cache_resource("inner", ttl = 1000)]
+    async fn inner() -> u64 {
+        ROW.read()
+    }
+    #[cache(ttl = 1000)]
+    async fn outer() -> u64 {
+        inner().await
+    }
+    let longest = Duration::from_millis(1_500);
+    let mut server = start!();
+    let cache = Cache::builder()
+        .namespace("test")
+        .max_staleness(longest)
+        .redis(&server.url())
+        .build()
+        .await
+        .unwrap();
+    until("contact", || cache.health().is_well());
+    server.kill().unwrap();
+    assert_eq!(cache.scope(inner()).await, 1);
+    ROW.write();
+    // From then on nobody may be given the old one.
+    let written = Instant::now();
+    tokio::time::sleep(longest * 2 / 3).await;
+    assert_eq!(cache.scope(outer()).await, 1, "of a value that counts");
+    tokio::time::sleep_until((written + longest + longest / 6).into()).await;
+    assert_eq!(cache.scope(outer()).await, 2);
 }
 
 #[tokio::test]

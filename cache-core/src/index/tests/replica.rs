@@ -341,3 +341,14 @@ fn records_that_come_twice_or_late_change_nothing() {
     instance.index.absorb(Page::default(), OnFork::Repair, || 0);
     assert_eq!(instance.index.applied(), pos(5, 1));
 }
+
+#[test]
+fn of_many_lost_records_only_that_there_were_many_is_said_again() {
+    let instance = Instance::new();
+    let mut log = Log(vec![opened(5, None)]);
+    log.0
+        .extend((1..=101).map(|n| invalid(pos(5, n), &n.to_string())));
+    instance.sync(&log);
+    instance.sync(&Log(vec![log.0[0].clone(), opened(6, Some(pos(5, 0)))]));
+    assert_eq!(instance.pending(), [(None, "*".to_owned())]);
+}

@@ -55,6 +55,9 @@ impl Driver {
         let stamp = if keep.unnamed || self.ticket.broken.is_some() {
             // What has no name could not be invalidated, and neither could what is computed from it.
             Position::ZERO
+        } else if cfg!(cache_fault = "stamp") {
+            // The mistake that the fleet's checker is to notice.
+            cache.0.index.applied()
         } else {
             used.stamp
         };

@@ -1,0 +1,252 @@
+//! One process of the fleet: readers and writers of everything.
+
+use std::cell::RefCell;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use cache_core::{
+    Cache, Error, Token, blocking, cache, cache_resource, invalidate, invalidate_cache, refresh,
+};
+
+use super::MAX_STALENESS;
+use super::chance::Chance;
+use super::history::Kind;
+use super::source::{ROWS, Session};
+
+/// Readers and writers in each process.
+const THREADS: u64 = 4;
+
+/// Rows from here on are read by a function of their own, which is not async.
+const PLAIN: u64 = 100;
+
+/// How long a process may take to hear of everything when all faults are over.
+const SOON: Duration = Duration::from_secs(30);
+
+thread_local! {
+    static HERE: RefCell<Option<(Session, Chance)>> = const { RefCell::new(None) };
+}
+
+fn here<R>(f: impl FnOnce(&mut Session, &mut Chance) -> R) -> R {
+    HERE.with_borrow_mut(|here| {
+        let (session, chance) = here.as_mut().unwrap();
+        f(session, chance)
+    })
+}
+
+/// Reads the row, and now and then takes its time before it returns.
+fn select(row: u64) -> u64 {
+    let (version, pause) = here(|session, chance| {
+        let version = session.read(row);
+        (
+            version,
+            if chance.one_in(3) {
+                chance.below(20)
+            } else {
+                0
+            },
+        )
+    });
+    thread::sleep(Duration::from_millis(pause));
+    version
+}
+
+#[cache_resource("row:{id}", tags("rows", "row-{id}"), ttl = 600)]
+async fn row(id: u64) -> u64 {
+    select(id)
+}
+
+#[cache(ttl = 600)]
+async fn pair(a: u64, b: u64) -> (u64, u64) {
+    (row(a).await, row(b).await)
+}
+
+#[cache(ttl = 600)]
+async fn pairs(a: u64) -> Vec<(u64, u64)> {
+    vec![
+        pair(a, (a + 1) % ROWS).await,
+        pair((a + 2) % ROWS, (a + 3) % ROWS).await,
+    ]
+}
+
+#[cache(ttl = 600, tags("plain-{id}"))]
+fn plain(id: u64) -> u64 {
+    select(id)
+}
+
+/// Whoever calls this is not told whether the log has it.
+#[invalidate_cache("resource:row:{id}")]
+async fn update(id: u64) -> u64 {
+    here(|session, _| session.write(id))
+}
+
+/// What the parent says to a process that it starts.
+pub(crate) struct Orders {
+    pub(crate) source: String,
+    pub(crate) redis: u16,
+    pub(crate) process: u64,
+    pub(crate) seed: u64,
+}
+
+impl Orders {
+    pub(crate) fn write(&self) -> String {
+        format!(
+            "{} {} {} {}",
+            self.source, self.redis, self.process, self.seed
+        )
+    }
+
+    pub(crate) fn read(text: &str) -> Self {
+        let mut words = text.split(' ');
+        let mut word = || words.next().unwrap();
+        Self {
+            source: word().to_owned(),
+            redis: word().parse().unwrap(),
+            process: word().parse().unwrap(),
+            seed: word().parse().unwrap(),
+        }
+    }
+}
+
+/// The whole life of a process.
+pub(crate) fn live(orders: &Orders) {
+    let cache = Cache::builder()
+        .namespace("fleet")
+        .max_staleness(MAX_STALENESS)
+        .redis(&format!("redis://127.0.0.1:{}/", orders.redis))
+        .install_blocking()
+        .unwrap();
+    thread::scope(|scope| {
+        for number in 0..THREADS {
+            scope.spawn(move || {
+                settle_in(orders, number);
+                while work() {}
+            });
+        }
+    });
+    settle_in(orders, THREADS);
+    let began = Instant::now();
+    while !cache.health().is_well() {
+        assert!(began.elapsed() < SOON, "not well: {:?}", cache.health());
+        thread::sleep(Duration::from_millis(10));
+    }
+    // What others had kept for the log, and what a server had lost, is heard of within two heartbeats.
+    thread::sleep(Duration::from_secs(5));
+    while !cache.health().is_well() {
+        assert!(began.elapsed() < 2 * SOON, "not well: {:?}", cache.health());
+        thread::sleep(Duration::from_millis(10));
+    }
+    block_on(async {
+        for id in 0..ROWS {
+            read(Kind::Last, id, 0).await;
+            read(Kind::Last, id, 9).await;
+            read(Kind::Last, id, 8).await;
+            read(Kind::Last, id, 7).await;
+        }
+    });
+}
+
+fn settle_in(orders: &Orders, number: u64) {
+    let session = Session::open(&orders.source, orders.process);
+    let chance = Chance::new(orders.seed ^ orders.process << 8 ^ number << 32);
+    HERE.set(Some((session, chance)));
+}
+
+fn block_on<F: Future>(future: F) -> F::Output {
+    tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap()
+        .block_on(future)
+}
+
+/// One call; false if there are to be no more.
+fn work() -> bool {
+    let (how, id) = here(|_, chance| (chance.below(120), chance.below(ROWS)));
+    block_on(async {
+        match how {
+            0..8 => write(id, how).await,
+            _ => read(Kind::Read, id, how % 10).await,
+        }
+    })
+}
+
+async fn read(kind: Kind, id: u64, how: u64) -> bool {
+    let Some(began) = here(|session, _| session.begin(kind == Kind::Last)) else {
+        return false;
+    };
+    let next = |n| (id + n) % ROWS;
+    let seen = match how {
+        9 => vec![(PLAIN + id, plain(PLAIN + id))],
+        8 => {
+            let (a, b) = pair(id, next(1)).await;
+            vec![(id, a), (next(1), b)]
+        }
+        7 => {
+            let four = pairs(id).await;
+            let four = four.into_iter().flat_map(|(a, b)| [a, b]);
+            four.enumerate()
+                .map(|(n, version)| (next(n as u64), version))
+                .collect()
+        }
+        6 if here(|_, chance| chance.one_in(4)) => vec![(id, refresh(row(id)).await)],
+        5 if here(|_, chance| chance.one_in(4)) => {
+            let (a, b) = refresh(pair(id, next(1))).await;
+            vec![(id, a), (next(1), b)]
+        }
+        _ => vec![(id, row(id).await)],
+    };
+    here(|session, _| {
+        for (row, version) in seen {
+            session.end(kind, row, version, began, how);
+        }
+    });
+    true
+}
+
+async fn write(id: u64, how: u64) -> bool {
+    let Some(began) = here(|session, _| session.begin(false)) else {
+        return false;
+    };
+    let commit = |row| here(|session, _| session.write(row));
+    let (row, version, outcome): (u64, u64, Result<Token, Error>) = match how {
+        0 | 1 => (id, commit(id), invalidate(row(id)).await),
+        2 => (
+            id,
+            commit(id),
+            cache_core::invalidate_pattern("resource:r*").await,
+        ),
+        3 => (
+            id,
+            commit(id),
+            cache_core::invalidate_pattern(&format!("resource:*:{id}")).await,
+        ),
+        4 => (
+            id,
+            commit(id),
+            cache_core::invalidate_tag(&format!("row-{id}")).await,
+        ),
+        5 => {
+            let version = update(id).await;
+            here(|session, _| session.end(Kind::Local, id, version, began, how));
+            return true;
+        }
+        6 => {
+            let id = PLAIN + id;
+            (id, commit(id), blocking::invalidate(|| plain(id)))
+        }
+        _ => {
+            let id = PLAIN + id;
+            (
+                id,
+                commit(id),
+                cache_core::invalidate_tag(&format!("plain-{id}")).await,
+            )
+        }
+    };
+    let kind = if outcome.is_ok() {
+        Kind::Logged
+    } else {
+        Kind::Local
+    };
+    here(|session, _| session.end(kind, row, version, began, how));
+    true
+}
