@@ -249,6 +249,9 @@ async fn bytes_that_are_none_of_ours_are_misses() {
         let other = process(&server).await;
         assert_eq!(other.scope(value()).await, 1, "{garbage:?}");
         assert_eq!(ROW.reads(), n as u64 + 2);
+        until("it is replaced", || {
+            server.command(["GET", &key]).unwrap() != Reply::Bytes(garbage.as_bytes().to_vec())
+        });
     }
     server.command(&["DEL", &key]).unwrap();
     server.command(&["LPUSH", &key, "a list"]).unwrap();

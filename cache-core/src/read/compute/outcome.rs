@@ -24,6 +24,8 @@ impl Driver {
         };
         let Some(class) = work.class() else { return };
         let Computation {
+            #[cfg(feature = "redis")]
+            claim,
             leader,
             frame,
             ordinal,
@@ -111,8 +113,14 @@ impl Driver {
             Ok(entry) => (expires, entry),
             Err(panicked) => (expires.and(Err(panicked)), None),
         };
+        #[cfg(feature = "redis")]
+        match &entry {
+            Some(entry) if expires.is_ok() => self.share(entry, work, claim),
+            // Before a successor asks for it.
+            _ => drop(claim),
+        }
         match (expires, &entry) {
-            (Ok(_), Some(entry)) => self.store(entry, limit, work),
+            (Ok(_), Some(entry)) => self.store(entry, limit),
             (Err(reason), _) => {
                 self.refuse(reason);
                 let refreshed = may_store && self.ticket.mode() == Some(Mode::Refresh);
@@ -171,11 +179,7 @@ impl Driver {
         Ok(ttl.mul_f64(1.0 - time::fraction() * f64::from(policy.jitter) / 1000.0))
     }
 
-    fn store(&self, entry: &Arc<Kept>, limit: usize, work: &dyn Work) {
-        #[cfg(feature = "redis")]
-        self.share(entry, work);
-        #[cfg(not(feature = "redis"))]
-        let _ = work;
+    fn store(&self, entry: &Arc<Kept>, limit: usize) {
         if let Err(reason) = self.ticket.cache.insert(entry, limit) {
             return self.refuse(reason);
         }
