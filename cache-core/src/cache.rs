@@ -216,6 +216,7 @@ impl Cache {
             clock,
             &trusted_until,
             options,
+            parts.config.lease,
         ));
         parts.trusted_until = trusted_until;
         Ok(Self(Arc::new(parts)))

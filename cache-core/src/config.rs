@@ -54,6 +54,8 @@ pub(crate) struct Config {
     pub(crate) clock: Clock,
     pub(crate) max_staleness: Duration,
     #[cfg(feature = "redis")]
+    pub(crate) lease: Duration,
+    #[cfg(feature = "redis")]
     pub(crate) redis: Option<Url>,
 }
 
@@ -81,6 +83,8 @@ impl Default for Config {
             events: Events::default(),
             clock: Clock::System,
             max_staleness: Duration::from_secs(10),
+            #[cfg(feature = "redis")]
+            lease: Duration::from_secs(5),
             #[cfg(feature = "redis")]
             redis: None,
         }
@@ -192,6 +196,16 @@ impl Builder {
     #[cfg(feature = "redis")]
     pub fn redis(mut self, url: &str) -> Self {
         self.config.redis = Some(Url(url.into()));
+        self
+    }
+
+    /// How long a process that is gone without a word can keep the others from computing what it had begun. Of all processes
+    /// that miss a value one computes it; the others wait for what it stores, for [`wait_max`](Self::wait_max) at most. One
+    /// that fails, or stores nothing, lets the next one begin at once. It costs a trip for each miss. 5 seconds by default;
+    /// zero: every process computes for itself.
+    #[cfg(feature = "redis")]
+    pub fn lease(mut self, longest: Duration) -> Self {
+        self.config.lease = longest;
         self
     }
 

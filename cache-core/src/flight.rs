@@ -236,6 +236,12 @@ impl<K: Hash + Eq + Clone, V: Clone> Leader<K, V> {
         &self.flight
     }
 
+    /// Whether no other one has begun before it and is overdue.
+    #[cfg(feature = "redis")]
+    pub(crate) fn is_first(&self) -> bool {
+        self.turn == 0
+    }
+
     /// Whether anybody waits.
     pub(crate) fn has_waiters(&self) -> bool {
         lock(&self.flight.state).waiters > 0

@@ -9,10 +9,6 @@ mod connection;
 mod error;
 mod queue;
 mod request;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "computing in one process at a time comes next")
-)]
 pub(crate) mod scripts;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -174,8 +170,7 @@ impl Link {
         });
         let tasks = Arc::clone(&shared);
         runtime.spawn(async move {
-            let count = || bump(&tasks.connections);
-            connection::keep(&tasks.address, &tasks.state, count).await;
+            connection::keep(&tasks.address, &tasks.state, || bump(&tasks.connections)).await;
         });
         runtime.spawn(drain(Arc::clone(&shared)));
         let until = Arc::clone(&closing);
@@ -200,12 +195,22 @@ impl Link {
 
     /// Sends a request, unless the breaker is open.
     pub(crate) fn ask(&self, request: Request) -> Answer {
+        self.ask_after(Duration::ZERO, request)
+    }
+
+    /// The same after a pause.
+    pub(crate) fn ask_after(&self, pause: Duration, request: Request) -> Answer {
         if self.shared.breaker.is_open() {
             return Answer::failed(LinkError::BreakerOpen);
         }
-        let deadline = Instant::now() + self.shared.options.op_timeout;
+        let deadline = Instant::now() + pause + self.shared.options.op_timeout;
         let shared = Arc::clone(&self.shared);
-        let task = async move { shared.ask(request, deadline).await };
+        let task = async move {
+            if !pause.is_zero() {
+                sleep(pause).await;
+            }
+            shared.ask(request, deadline).await
+        };
         Answer::waiting(self.shared.io.spawn(task), deadline)
     }
 
@@ -332,11 +337,8 @@ impl Shared {
     /// One trip. Waits for an attempt to connect, but not for the next one.
     async fn trip(&self, request: Request) -> Result<Outcome, LinkError> {
         let mut state = self.state.subscribe();
-        let state = state
-            .wait_for(|state| !matches!(state, State::Connecting))
-            .await
-            .map(|state| state.clone());
-        match state {
+        let settled = |state: &State| !matches!(state, State::Connecting);
+        match state.wait_for(settled).await.map(|state| state.clone()) {
             Ok(State::Connected(connection)) => {
                 connection.exchange(request, &self.address.secrets).await
             }

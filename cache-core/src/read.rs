@@ -24,6 +24,8 @@ mod compute;
 #[cfg(feature = "redis")]
 mod fetch;
 mod keep;
+#[cfg(feature = "redis")]
+mod lease;
 mod run;
 pub use keep::{IntoTtl, Keep};
 pub use run::Run;

@@ -14,6 +14,9 @@ use crate::sync::Arc;
 use crate::sync::atomic::AtomicU64;
 use crate::time::{self, Clock};
 
+mod lease;
+pub(crate) use lease::{Claim, Claimed, claimed};
+
 /// By how much a lifetime is shortened at most, so that what was stored together does not expire together.
 const JITTER: f64 = 0.1;
 
@@ -23,6 +26,8 @@ pub(crate) struct Remote {
     log: Log,
     values: String,
     leases: String,
+    /// How long a lease lasts; zero for none.
+    lease: Duration,
 }
 
 /// What Redis has of a value.
@@ -48,6 +53,7 @@ impl Remote {
         clock: &Clock,
         trusted_until: &Arc<AtomicU64>,
         options: LogOptions,
+        lease: Duration,
     ) -> Self {
         let log = Log::follow(
             &link,
@@ -62,6 +68,7 @@ impl Remote {
             link,
             values: format!("fc:{namespace}/v/"),
             leases: format!("fc:{namespace}/l/"),
+            lease,
         }
     }
 
@@ -84,13 +91,16 @@ impl Remote {
 
     /// Asks for a value, and for what the log has to say before it can be judged, in one trip.
     pub(crate) fn fetch(&self, key: KeyDigest) -> Answer {
+        self.link.ask(self.and_value(Request::default(), key))
+    }
+
+    fn and_value(&self, request: Request, key: KeyDigest) -> Request {
         let value = self.value(key);
         let mut get = redis::cmd("GET");
         get.arg(&value);
         let mut left = redis::cmd("PTTL");
         left.arg(&value);
-        self.link
-            .ask(Request::of(get).and(left).and(self.log.range()))
+        request.and(get).and(left).and(self.log.range())
     }
 
     /// What a [`fetch`](Self::fetch) gave The log's part has been applied by then; nothing can be
@@ -111,16 +121,22 @@ impl Remote {
         })
     }
 
-    /// Stores a value, in the background.
-    pub(crate) fn store(&self, key: KeyDigest, envelope: &[u8], lifetime: Duration) {
+    /// Stores a value, in the background, and gives its lease back.
+    pub(crate) fn store(
+        &self,
+        key: KeyDigest,
+        envelope: &[u8],
+        lifetime: Duration,
+        claim: Option<Claim>,
+    ) {
         let lifetime = lifetime.mul_f64(1.0 - JITTER * time::fraction());
         let store = scripts::Store {
             envelope,
             lifetime: u64::try_from(lifetime.as_millis()).unwrap_or(u64::MAX >> 2),
             observed: None,
-            token: None,
+            token: claim.and_then(Claim::hand_over),
         };
-        let (value, lease) = (self.value(key), self.lease(key));
+        let (value, lease) = (self.value(key), self.lease_name(key));
         let command = scripts::store(value.as_bytes(), lease.as_bytes(), &store);
         self.link.send(Request::of(command));
     }
@@ -147,7 +163,7 @@ impl Remote {
     }
 
     /// In the same slot of a cluster as the value.
-    fn lease(&self, key: KeyDigest) -> String {
+    fn lease_name(&self, key: KeyDigest) -> String {
         format!("{}{{{key}}}", self.leases)
     }
 }

@@ -16,7 +16,7 @@ pub(super) type Outcome = Result<Vec<Value>, LinkError>;
 
 /// What will come back for a request: a future for any runtime, or none ([`wait`](Self::wait)).
 ///
-/// Dropped, it does not take the request back: it may or may not be executed.
+/// Dropped, it does not take the request back, unless it [is to](Self::or_nothing): it may or may not be executed.
 #[must_use = "use `Link::send` for a request whose answer does not matter"]
 pub(crate) struct Answer(State);
 
@@ -25,6 +25,8 @@ enum State {
     Waiting {
         task: JoinHandle<Outcome>,
         deadline: Instant,
+        /// Whether the request goes with it.
+        revocable: bool,
     },
 }
 
@@ -34,7 +36,19 @@ impl Answer {
     }
 
     pub(super) fn waiting(task: JoinHandle<Outcome>, deadline: Instant) -> Self {
-        Self(State::Waiting { task, deadline })
+        Self(State::Waiting {
+            task,
+            deadline,
+            revocable: false,
+        })
+    }
+
+    /// Dropped, it takes the request back, if it is not on its way: what is sent then comes later.
+    pub(crate) fn or_nothing(mut self) -> Self {
+        if let State::Waiting { revocable, .. } = &mut self.0 {
+            *revocable = true;
+        }
+        self
     }
 
     /// Blocks the thread until the answer is there, at most until its time-out. Not for the link's own thread, where nothing can come
@@ -65,6 +79,19 @@ impl Answer {
                 return Err(LinkError::TimedOut);
             }
             thread::park_timeout(left);
+        }
+    }
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        if let State::Waiting {
+            task,
+            revocable: true,
+            ..
+        } = &self.0
+        {
+            task.abort();
         }
     }
 }

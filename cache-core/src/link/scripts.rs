@@ -22,6 +22,7 @@ static APPEND: Script = Script::new(concat!(
 ));
 static STORE: Script = Script::new(include_str!("scripts/store.lua"));
 static TAKE: Script = Script::new(include_str!("scripts/take.lua"));
+static RELEASE: Script = Script::new(include_str!("scripts/release.lua"));
 static DROP: Script = Script::new(include_str!("scripts/drop.lua"));
 
 /// A record to be appended.
@@ -240,6 +241,12 @@ pub(crate) fn take(
     )
 }
 
+/// Gives a lease back, if it is still one's own; a [`flag`] tells.
+pub(crate) fn release(lease: &[u8], token: [u8; 16]) -> Command {
+    RELEASE.call(&[lease], &[&token])
+}
+
+#[cfg_attr(not(test), expect(dead_code, reason = "for a sweep of what is dead"))]
 /// Removes a value if it still has this stamp; a [`flag`] tells.
 pub(crate) fn drop_value(value: &[u8], seen: Position) -> Command {
     DROP.call(&[value], &[&stamp(seen)])

@@ -15,6 +15,8 @@ use crate::flight::{self, Leader, Role, Status, Waiter, Waiting};
 use crate::index::Dep;
 use crate::modifiers::{Mode, Target, Trace, blocking};
 use crate::position::Position;
+#[cfg(feature = "redis")]
+use crate::remote::Claim;
 use crate::scope::{self, Frame, Scope};
 use crate::shape::Split;
 use crate::stats::MissReason;
@@ -78,6 +80,9 @@ pub(super) enum Stage {
 
 /// A body under way.
 pub(super) struct Computation {
+    /// The lease, before the leader: it is given back before somebody here asks for it again.
+    #[cfg(feature = "redis")]
+    pub(super) claim: Option<Claim>,
     leader: Option<Leader<MemoryKey, Arc<Kept>>>,
     frame: Arc<Frame>,
     scope: Arc<Scope>,
@@ -376,6 +381,8 @@ impl Driver {
             off: outer.is_some_and(|scope| scope.off),
         };
         Stage::Computing(Computation {
+            #[cfg(feature = "redis")]
+            claim: None,
             leader,
             frame,
             scope: Arc::new(scope),

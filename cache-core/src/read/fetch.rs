@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use super::compute::{Driver, Stage};
+use super::lease::Bid;
 use super::run::Work;
 use crate::entry::{Class, Head, Kept};
 use crate::envelope::{COMPRESS_FROM, Envelope};
@@ -11,17 +12,20 @@ use crate::events::EventKind;
 use crate::flight::{self, Leader, Status};
 use crate::index::DepSet;
 use crate::link::Answer;
-use crate::remote::{Found, Remote};
+use crate::remote::{Claim, Found, Remote};
 use crate::sync::Arc;
 use crate::tier::memory::MemoryKey;
 use crate::time;
 
 /// A value that was asked for.
 pub(super) struct Fetching {
+    /// Before the bid, which is given back only when nothing more of it will be sent.
     pub(super) answer: Answer,
-    leader: Leader<MemoryKey, Arc<Kept>>,
+    /// The lease that is asked for with it.
+    pub(super) bid: Option<Bid>,
+    pub(super) leader: Leader<MemoryKey, Arc<Kept>>,
     /// In milliseconds of the cache's clock.
-    sent: u64,
+    pub(super) sent: u64,
 }
 
 impl Driver {
@@ -30,7 +34,7 @@ impl Driver {
     }
 
     /// What can be asked of Redis for this call, if anything.
-    fn remote(&self) -> Option<&Remote> {
+    pub(super) fn remote(&self) -> Option<&Remote> {
         let cache = &self.ticket.cache;
         let remote = cache.0.remote.as_ref()?;
         let shared = self.content.portable && !self.ticket.seat.site.spec.policy.memory_only;
@@ -43,6 +47,7 @@ impl Driver {
             Some(remote) => Stage::Fetching(Fetching {
                 sent: self.ticket.cache.now(),
                 answer: remote.fetch(self.target.digest),
+                bid: None,
                 leader,
             }),
             None => self.compute(Some(leader), true),
@@ -53,16 +58,26 @@ impl Driver {
     pub(super) fn fetched(
         &mut self,
         outcome: Result<Vec<redis::Value>, crate::link::LinkError>,
-        Fetching { leader, sent, .. }: Fetching,
+        fetching: Fetching,
         work: &mut dyn Work,
     ) -> Option<Stage> {
+        let Fetching {
+            leader, sent, bid, ..
+        } = fetching;
+        let Ok(mut replies) = outcome else {
+            return Some(self.compute(Some(leader), true));
+        };
+        let lease = (bid.is_some() && !replies.is_empty()).then(|| replies.remove(0));
         let found = self
             .remote()
-            .and_then(|remote| remote.found(outcome.ok()?).ok().flatten());
+            .and_then(|remote| remote.found(replies).ok().flatten());
         let entry = found.and_then(|found| self.promote(&found, sent, work));
         let Some(entry) = entry else {
             // With the stamp of now: what was found dead was so, perhaps, by a record that has only just been applied.
-            return Some(self.compute(Some(leader), true));
+            return Some(match bid {
+                None => self.bid(leader),
+                Some(bid) => self.answered(leader, bid, lease),
+            });
         };
         self.ticket.seat.counters.fetched();
         self.tell(EventKind::Fetched);
@@ -120,7 +135,7 @@ impl Driver {
     }
 
     /// Gives others what was computed here.
-    pub(super) fn share(&self, entry: &Kept, work: &dyn Work) {
+    pub(super) fn share(&self, entry: &Kept, work: &dyn Work, claim: Option<Claim>) {
         let Some(remote) = self.remote().filter(|_| entry.class != Class::Failed) else {
             return;
         };
@@ -149,7 +164,7 @@ impl Driver {
         };
         let mut bytes = Vec::new();
         if envelope.write(COMPRESS_FROM, &mut bytes).is_ok() {
-            remote.store(self.target.digest, &bytes, left);
+            remote.store(self.target.digest, &bytes, left, claim);
         }
     }
 

@@ -24,6 +24,8 @@ impl Driver {
         };
         let Some(class) = work.class() else { return };
         let Computation {
+            #[cfg(feature = "redis")]
+            mut claim,
             leader,
             frame,
             ordinal,
@@ -116,7 +118,16 @@ impl Driver {
             Err(panicked) => (expires.and(Err(panicked)), None),
         };
         match (expires, &entry) {
-            (Ok(_), Some(entry)) => self.store(entry, limit, work),
+            (Ok(_), Some(entry)) => {
+                let stored = self.store(entry, limit);
+                // What is too large for the memory may be shared all the same.
+                #[cfg(feature = "redis")]
+                if stored != Err(RefusalReason::Superseded) {
+                    self.share(entry, work, claim.take());
+                }
+                #[cfg(not(feature = "redis"))]
+                let _ = stored;
+            }
             (Err(reason), _) => {
                 self.refuse(reason);
                 let refreshed = may_store && self.ticket.mode() == Some(Mode::Refresh);
@@ -131,6 +142,9 @@ impl Driver {
             // An `Err` with an `err_ttl` whose error cannot be kept does not compile.
             (Ok(_), None) => self.refuse(RefusalReason::Failed),
         }
+        // Before a successor asks for it.
+        #[cfg(feature = "redis")]
+        drop(claim);
         if let Some(leader) = leader {
             leader.finish(match entry {
                 Some(entry) => Status::Done(entry),
@@ -184,23 +198,17 @@ impl Driver {
         Ok(ttl.mul_f64(1.0 - time::fraction() * f64::from(policy.jitter) / 1000.0))
     }
 
-    fn store(&self, entry: &Arc<Kept>, limit: usize, work: &dyn Work) {
-        let stored = self.ticket.cache.insert(entry, limit);
-        #[cfg(feature = "redis")]
-        // What is too large for the memory may be shared all the same.
-        if stored != Err(RefusalReason::Superseded) {
-            self.share(entry, work);
-        }
-        #[cfg(not(feature = "redis"))]
-        let _ = work;
-        if let Err(reason) = stored {
-            return self.refuse(reason);
-        }
+    fn store(&self, entry: &Arc<Kept>, limit: usize) -> Result<(), RefusalReason> {
+        self.ticket
+            .cache
+            .insert(entry, limit)
+            .inspect_err(|reason| self.refuse(*reason))?;
         self.tell(EventKind::Stored);
         if let Some(scope) = &self.ticket.scope {
             scope.count_kept();
         }
         self.trace(|trace| trace.stored = true);
+        Ok(())
     }
 
     fn refuse(&self, reason: RefusalReason) {

@@ -96,4 +96,8 @@ fn a_lease_has_one_holder() {
     assert!(!exists());
     // One that is gone can be taken.
     assert!(take_over(held, 3));
+    let give_back = |byte| flag(ask(&link, release(LEASE, token(byte)))).unwrap();
+    assert!(!give_back(2) && exists(), "it is another's");
+    assert!(give_back(3) && !exists());
+    assert!(!give_back(3));
 }

@@ -1,0 +1,98 @@
+//! Leases: of all processes that miss a value, one computes it.
+
+use std::hash::{BuildHasher, RandomState};
+use std::time::Duration;
+
+use redis::Value;
+
+use super::Remote;
+use crate::key::KeyDigest;
+use crate::link::scripts::{self, Lease, Leased};
+use crate::link::{Answer, Link, LinkError, Request};
+use crate::position::Position;
+
+/// A lease that somebody here has, or has asked for. Dropped, it is given back, in the background.
+pub(crate) struct Claim {
+    link: Link,
+    name: String,
+    /// None if it is given back by somebody else.
+    token: Option<[u8; 16]>,
+}
+
+impl Claim {
+    fn token(&self) -> [u8; 16] {
+        self.token.unwrap_or_default()
+    }
+
+    /// The token, for a store that gives the lease back with it.
+    pub(super) fn hand_over(mut self) -> Option<[u8; 16]> {
+        self.token.take()
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        if let Some(token) = self.token {
+            let release = scripts::release(self.name.as_bytes(), token);
+            self.link.send(Request::of(release));
+        }
+    }
+}
+
+/// What became of a claim.
+pub(crate) enum Claimed {
+    Granted,
+    /// Somebody else has it.
+    Refused(Option<Lease>),
+}
+
+/// What the first reply to [`Remote::ask_for`] says.
+pub(crate) fn claimed(reply: Value) -> Result<Claimed, LinkError> {
+    if let Value::Int(_) = reply {
+        let taken = scripts::flag(reply)?;
+        return Ok(if taken {
+            Claimed::Granted
+        } else {
+            Claimed::Refused(None)
+        });
+    }
+    Ok(match scripts::leased(reply)? {
+        Leased::Mine => Claimed::Granted,
+        Leased::Theirs(lease) => Claimed::Refused(Some(lease)),
+    })
+}
+
+impl Remote {
+    /// A claim of the lease of a value, to ask for it with. None where there are no leases.
+    pub(crate) fn claim(&self, key: KeyDigest) -> Option<Claim> {
+        let random = RandomState::new();
+        // A fork has the same randomness, and another number.
+        let half = |n: u8| u128::from(random.hash_one((std::process::id(), n)));
+        (!self.lease.is_zero()).then(|| Claim {
+            link: self.link.weak(),
+            name: self.lease_name(key),
+            token: Some((half(0) << 64 | half(1)).to_be_bytes()),
+        })
+    }
+
+    /// After a pause asks for the lease, in place of one that is held for a `dead` computation if there is such a one, and
+    /// with the same trip for the value: it may have come with the end of another's lease.
+    pub(crate) fn ask_for(
+        &self,
+        key: KeyDigest,
+        claim: &Claim,
+        began: Position,
+        dead: Option<Lease>,
+        pause: Duration,
+    ) -> Answer {
+        let lifetime = u64::try_from(self.lease.as_millis()).unwrap_or(u64::MAX >> 2);
+        let (name, token) = (claim.name.as_bytes(), claim.token());
+        let command = match dead {
+            None => scripts::lease(name, token, began, lifetime),
+            Some(dead) => scripts::take(name, dead, token, began, lifetime),
+        };
+        self.link
+            .ask_after(pause, self.and_value(Request::of(command), key))
+            .or_nothing()
+    }
+}
