@@ -134,12 +134,14 @@ impl Index {
         let state = read(&self.state);
         let forgotten = stamp < state.floor;
         let ordinal = of_ordinal(ordinal);
+        // Seldom anything: only while a log elsewhere has not answered.
+        let pending = state.pending.matchers() > 0;
         let valid = stamp != Position::ZERO
             && !forgotten
             && stamp <= state.applied
             && deps.iter().all(|dep| {
                 state.logged.newest(dep, stamp) <= stamp
-                    && state.pending.newest(dep, ordinal) <= ordinal
+                    && (!pending || state.pending.newest(dep, ordinal) <= ordinal)
             });
         Verdict {
             valid,
