@@ -55,6 +55,8 @@ const FIRST_VERSION: u64 = 1;
 struct State {
     floor: Position,
     applied: Position,
+    /// How many records have been applied.
+    records: u64,
     /// What the log has, up to `applied`.
     logged: Records,
     /// What no log has yet, by ordinal in place of a position: it is later than every value that began before it.
@@ -72,6 +74,7 @@ impl Index {
             state: RwLock::new(State {
                 floor: start,
                 applied: start,
+                records: 0,
                 logged: Records::default(),
                 pending: Records::default(),
             }),
@@ -92,7 +95,7 @@ impl Index {
 
     /// How many records have been applied.
     pub(crate) fn records(&self) -> u64 {
-        self.version() - FIRST_VERSION
+        read(&self.state).records
     }
 
     /// Up to where the log has been applied: the stamp of a computation that begins now.
@@ -163,6 +166,7 @@ fn of_ordinal(ordinal: u64) -> Position {
 impl State {
     fn apply(&mut self, record: Record) {
         self.applied = record.position;
+        self.records += 1;
         self.logged.say(record);
     }
 

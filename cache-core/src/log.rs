@@ -169,7 +169,7 @@ impl Log {
 
     /// How many invalidations wait for the log.
     pub(crate) fn pending(&self) -> usize {
-        self.0.index.pending().len()
+        self.0.index.pending_count()
     }
 }
 

@@ -96,18 +96,15 @@ impl Index {
     /// Forgets what was pending, as the log has it now.
     pub(crate) fn settle(&self, ordinals: &[u64]) {
         let settled = |record: &Record| ordinals.contains(&record.position.sequence);
-        if write(&self.state).drop_pending(settled) {
-            self.changed();
-        }
+        // No change of what was found valid: that is so with less pending, too.
+        write(&self.state).drop_pending(settled);
     }
 
     /// Forgets what was pending here up to this ordinal, as the log has it now; not what another server's log has lost.
     pub(crate) fn settle_up_to(&self, ordinal: u64) {
         let settled =
             |record: &Record| record.position.sequence <= ordinal && record.origin.is_none();
-        if write(&self.state).drop_pending(settled) {
-            self.changed();
-        }
+        write(&self.state).drop_pending(settled);
     }
 
     /// Whether nothing is missing between what has been applied and these records, which are the next that the log has.
@@ -123,6 +120,11 @@ impl Index {
                     && next.position.sequence == applied.sequence + 1
             }
         }
+    }
+
+    /// How many invalidations the log does not have yet.
+    pub(crate) fn pending_count(&self) -> usize {
+        read(&self.state).pending.iter().count()
     }
 
     /// What the log does not have yet, oldest first.
@@ -232,10 +234,10 @@ impl State {
         }
     }
 
-    /// Forgets some of what is pending; whether there was any.
-    fn drop_pending(&mut self, which: impl Fn(&Record) -> bool) -> bool {
+    /// Forgets some of what is pending.
+    fn drop_pending(&mut self, which: impl Fn(&Record) -> bool) {
         if !self.pending.iter().any(&which) {
-            return false;
+            return;
         }
         let kept: Vec<Record> = self
             .pending
@@ -245,7 +247,6 @@ impl State {
             .collect();
         self.pending = Records::default();
         kept.into_iter().for_each(|record| self.pending.say(record));
-        true
     }
 }
 

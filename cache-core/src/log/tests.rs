@@ -112,6 +112,11 @@ fn what_one_invalidates_is_invalid_for_all() {
     assert!(!a.serves(at_a, "x"), "at once where it was said");
     assert_eq!(a.log.pending(), 0);
     b.reached(position);
+    assert_eq!(
+        (a.index.records(), b.index.records()),
+        (1, 1),
+        "counted once"
+    );
     assert!(!b.serves(at_b, "x") && b.serves(at_b, "y"));
     assert!(b.serves(b.begin(), "x"));
 }

@@ -2,7 +2,8 @@
 //!
 //! Nothing here is generic over the function; what depends on its types is behind [`Work`].
 
-use std::task::{Context, Poll, Wake, Waker};
+use std::future::poll_fn;
+use std::task::{Context, Poll};
 use std::time::Instant;
 
 use super::run::Work;
@@ -20,7 +21,7 @@ use crate::remote::Claim;
 use crate::scope::{self, Frame, Scope};
 use crate::shape::Split;
 use crate::stats::MissReason;
-use crate::sync::{Arc, lock};
+use crate::sync::{Arc, block_on, lock};
 use crate::tier::memory::MemoryKey;
 
 mod outcome;
@@ -116,17 +117,7 @@ impl Driver {
 
     /// To the end, in this thread.
     pub(super) fn block(&mut self, work: &mut dyn Work) {
-        struct Unpark(std::thread::Thread);
-        impl Wake for Unpark {
-            fn wake(self: Arc<Self>) {
-                self.0.unpark();
-            }
-        }
-        let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
-        let mut cx = Context::from_waker(&waker);
-        while self.poll(&mut cx, work).is_pending() {
-            std::thread::park();
-        }
+        block_on(poll_fn(|cx| self.poll(cx, work)));
     }
 
     pub(super) fn poll(&mut self, cx: &mut Context<'_>, work: &mut dyn Work) -> Poll<()> {
