@@ -1,20 +1,16 @@
 //! The assembled stack.
 
-use std::any::TypeId;
 use std::future::Future;
-use std::num::NonZero;
-use std::sync::atomic::AtomicU64 as Static; // loom's are not made by `const` functions
+// loom's are not made by `const` functions
 use std::time::Duration;
 
 use crate::config::{Builder, Config};
-use crate::entry::{Instance, Kept, Payload};
+use crate::entry::Kept;
 use crate::error::Error;
 use crate::events::{EventKind, Events};
 use crate::flight::Flights;
 use crate::index::Index;
 use crate::invalidating::Invalidating;
-#[cfg(feature = "redis")]
-use crate::log::LogOptions;
 use crate::matcher::Matcher;
 use crate::policy::{Policy, Ttl};
 use crate::position::Position;
@@ -22,15 +18,18 @@ use crate::position::Position;
 use crate::remote::Remote;
 use crate::scope::{self, Scope};
 use crate::site::Site;
-use crate::stats::{MissReason, RefusalReason, SiteCounters, Stats};
-use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use crate::sync::{Arc, RwLock, read, write};
-use crate::tier::memory::{
-    CapacityRing, Departure, Lookup, MemoryKey, MemoryTier, Refused, Resident,
-};
+use crate::stats::{RefusalReason, Stats};
+use crate::sync::atomic::{AtomicBool, AtomicU64};
+use crate::sync::{Arc, RwLock, read};
+use crate::tier::memory::{MemoryKey, MemoryTier, Refused, Resident};
 
 mod ghosts;
+mod opening;
+mod seat;
+mod serving;
+
 use ghosts::Ghosts;
+pub(crate) use seat::{Content, Seat};
 
 /// A cache: its tiers, its log, its statistics. Clones are the same cache.
 ///
@@ -57,169 +56,10 @@ pub(crate) struct Parts {
     pub(crate) remote: Option<Remote>,
 }
 
-/// What one cache knows about one function.
-pub(crate) struct Seat {
-    pub(crate) site: &'static Site,
-    /// The function with its module and, of a method, its type.
-    pub(crate) name: Arc<str>,
-    pub(crate) counters: Arc<SiteCounters>,
-    pub(crate) ring: Option<Arc<CapacityRing>>,
-    /// What is known of each of its instances, from the first miss of each on.
-    instances: RwLock<Vec<(Arc<Instance>, Content)>>,
-    /// Whether a value of it was seen to depend on other cached calls.
-    derived: AtomicBool,
-}
-
-impl Seat {
-    /// An instance and what its values are; `read_type` is asked once.
-    pub(crate) fn instance(
-        &self,
-        cache: &Cache,
-        identity: TypeId,
-        read_type: impl FnOnce() -> Content,
-    ) -> (Arc<Instance>, Content) {
-        let known = |instances: &[(Arc<Instance>, Content)]| {
-            instances
-                .iter()
-                .find(|(instance, _)| instance.identity == identity)
-                .cloned()
-        };
-        if let Some(found) = known(&read(&self.instances)) {
-            return found;
-        }
-        let content = read_type();
-        let mut instances = write(&self.instances);
-        known(&instances).unwrap_or_else(|| {
-            let instance = Instance {
-                identity,
-                stats: Arc::clone(&self.counters),
-                ring: self.ring.clone(),
-                index: Arc::clone(&cache.0.index),
-            };
-            let found = (Arc::new(instance), content);
-            instances.push(found.clone());
-            found
-        })
-    }
-
-    pub(crate) fn is_derived(&self) -> bool {
-        self.derived.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn derives(&self) {
-        self.derived.store(true, Ordering::Relaxed);
-    }
-
-    /// What the values of its first instance are, if it was called.
-    pub(crate) fn known_content(&self) -> Option<Content> {
-        read(&self.instances).first().map(|(_, content)| *content)
-    }
-}
-
-/// What is known about the values of a function.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Content {
-    /// Whether they can leave the process.
-    pub(crate) portable: bool,
-    /// Whether their weight is known.
-    pub(crate) measured: bool,
-    /// The fingerprint of their schema, if all of it could be read.
-    pub(crate) schema: Option<crate::schema::Fingerprint>,
-}
-
-impl Parts {
-    /// Everything that is in this process. `start` is where its log begins.
-    fn new(config: Config, start: Position) -> Self {
-        let events = config.events.clone();
-        let ghosts = Arc::new(Ghosts::new());
-        let (leavers, told) = (Arc::clone(&ghosts), events.clone());
-        let memory = MemoryTier::new(
-            config.memory,
-            config.clock.clone(),
-            Box::new(move |entry: &Arc<Kept>, departure| {
-                let key = entry.key();
-                let evicted = matches!(departure, Departure::Evicted | Departure::Capacity);
-                entry.instance.stats.left(entry.weight(), evicted);
-                match departure {
-                    Departure::Evicted | Departure::Capacity => {
-                        leavers.remember(key.hash(), MissReason::Evicted)
-                    }
-                    Departure::Expired => leavers.remember(key.hash(), MissReason::Expired),
-                    Departure::Dead => leavers.remember(key.hash(), MissReason::Invalidated),
-                    Departure::Replaced | Departure::Removed => {}
-                }
-                if evicted {
-                    told.tell(EventKind::Evicted, || ("".into(), entry.address().into()));
-                }
-            }),
-        );
-        Self {
-            index: Arc::new(Index::new(start, config.index_max_records)),
-            memory,
-            flights: Arc::new(Flights::new()),
-            events,
-            sites: RwLock::default(),
-            ghosts,
-            values_used: AtomicBool::new(false),
-            trusted_until: Arc::new(AtomicU64::new(u64::MAX)),
-            #[cfg(feature = "redis")]
-            remote: None,
-            config,
-        }
-    }
-}
-
 impl Cache {
     /// A cache that is set up step by step.
     pub fn builder() -> Builder {
         Builder::default()
-    }
-
-    /// A cache in memory, whatever else is configured.
-    pub(crate) fn in_memory(config: Config) -> Self {
-        let start = Position {
-            generation: generation(),
-            sequence: 0,
-        };
-        Self(Arc::new(Parts::new(config, start)))
-    }
-
-    /// A cache as it is configured.
-    #[cfg(not(feature = "redis"))]
-    pub(crate) fn open(config: Config) -> Result<Self, Error> {
-        Ok(Self::in_memory(config))
-    }
-
-    /// A cache as it is configured.
-    #[cfg(feature = "redis")]
-    pub(crate) fn open(config: Config) -> Result<Self, Error> {
-        let Some(url) = config.redis.clone() else {
-            return Ok(Self::in_memory(config));
-        };
-        let link = Remote::link(&url.0)?;
-        // Before every record of a log: what is kept before the first contact with it is not kept for longer.
-        let start = Position {
-            generation: 0,
-            sequence: 1,
-        };
-        let mut parts = Parts::new(config, start);
-        let trusted_until = Arc::new(AtomicU64::new(0));
-        let options = LogOptions {
-            max_staleness: parts.config.max_staleness,
-            ..LogOptions::default()
-        };
-        let (namespace, clock) = (&parts.config.namespace, &parts.config.clock);
-        parts.remote = Some(Remote::new(
-            link,
-            namespace,
-            &parts.index,
-            clock,
-            &trusted_until,
-            options,
-            parts.config.lease,
-        ));
-        parts.trusted_until = trusted_until;
-        Ok(Self(Arc::new(parts)))
     }
 
     /// Runs a future with this cache in place of the global one. Tests in parallel share nothing this way.
@@ -261,104 +101,10 @@ impl Cache {
         self.0.memory.resize(max_bytes.max(1));
     }
 
-    /// What this cache knows about a function; `instance` is the type of a closure inside it, for its name.
-    pub(crate) fn seat(&self, site: &'static Site, instance: &str) -> Arc<Seat> {
-        let number = site.number();
-        if let Some(Some(seat)) = read(&self.0.sites).get(number) {
-            return Arc::clone(seat);
-        }
-        let mut sites = write(&self.0.sites);
-        if sites.len() <= number {
-            sites.resize(number + 1, None);
-        }
-        let seat = sites[number].get_or_insert_with(|| {
-            let spec = &site.spec;
-            Arc::new(Seat {
-                site,
-                name: spec.path(instance).into(),
-                counters: Arc::default(),
-                ring: spec
-                    .policy
-                    .capacity
-                    .and_then(NonZero::new)
-                    .map(|most| Arc::new(CapacityRing::new(most))),
-                instances: RwLock::default(),
-                derived: AtomicBool::new(false),
-            })
-        });
-        Arc::clone(seat)
-    }
-
-    /// The seat of a function that was called, without making one.
-    pub(crate) fn known_seat(&self, site: &'static Site) -> Option<Arc<Seat>> {
-        read(&self.0.sites)
-            .iter()
-            .flatten()
-            .find(|seat| std::ptr::eq(seat.site, site))
-            .cloned()
-    }
-
     /// The present time in milliseconds of this cache's clock.
     #[inline(always)]
     pub(crate) fn now(&self) -> u64 {
         self.0.config.clock.now()
-    }
-
-    /// A value that may be served now, or why there is none: the way of a hit that nothing surrounds, which takes no
-    /// reference to the entry. Counts the hit.
-    #[inline(always)]
-    pub(crate) fn serve(&self, lookup: &Lookup<'_>) -> Result<Payload, MissReason> {
-        let now = self.now();
-        let found = self.0.memory.view(lookup, |entry| {
-            // After what was invalidated before this call began, or at the same time.
-            if (entry.is_checked(self.0.index.version()) || cfg!(cache_fault = "check"))
-                && entry.expires > now
-                && self.0.trusted_until.load(Ordering::Relaxed) >= now
-            {
-                entry.instance.stats.hit();
-                Ok(entry.payload())
-            } else {
-                Err(Arc::clone(entry))
-            }
-        });
-        match found {
-            Some(Ok(served)) => Ok(served),
-            Some(Err(entry)) => self.serve_after_check(&entry),
-            None => Err(self.0.ghosts.recall(lookup.hash())),
-        }
-    }
-
-    /// The same when there is more to look at than may be done under a lock.
-    #[cold]
-    fn serve_after_check(&self, entry: &Kept) -> Result<Payload, MissReason> {
-        self.judge(entry)?;
-        entry.instance.stats.hit();
-        Ok(entry.payload())
-    }
-
-    /// An entry that may be served now, or why there is none.
-    pub(crate) fn find(&self, lookup: &Lookup<'_>) -> Result<Arc<Kept>, MissReason> {
-        let Some(entry) = self.0.memory.get(lookup) else {
-            return Err(self.0.ghosts.recall(lookup.hash()));
-        };
-        self.judge(&entry).map(|()| entry)
-    }
-
-    /// Whether an entry may be served now.
-    fn judge(&self, entry: &Kept) -> Result<(), MissReason> {
-        if !entry.is_checked(self.0.index.version()) && !entry.is_valid() {
-            return Err(MissReason::Invalidated);
-        }
-        let now = self.now();
-        if entry.expires <= now {
-            return Err(MissReason::Expired);
-        }
-        if self.0.trusted_until.load(Ordering::Relaxed) < now
-            && crate::time::deadline(entry.began(), self.0.config.max_staleness) < now
-        {
-            return Err(MissReason::Unconfirmed);
-        }
-        Ok(())
     }
 
     /// The most that an entry may weigh: there is no need to weigh a value any further.
@@ -394,20 +140,6 @@ impl Cache {
         return self.0.remote.is_some();
         #[cfg(not(feature = "redis"))]
         false
-    }
-
-    /// When the log was last heard of; now, if it is in this process.
-    pub(crate) fn last_contact(&self) -> u64 {
-        match self.0.trusted_until.load(Ordering::Relaxed) {
-            u64::MAX => u64::MAX,
-            until => until.saturating_sub(crate::time::millis(self.0.config.max_staleness)),
-        }
-    }
-
-    /// Whether the log has been heard of, not too long ago.
-    #[cfg(feature = "redis")]
-    pub(crate) fn is_trusted(&self) -> bool {
-        self.0.trusted_until.load(Ordering::Relaxed) >= self.now()
     }
 
     /// The bound of waiting for another's computation of this function.
@@ -486,17 +218,6 @@ impl Cache {
     fn log(&self, matchers: Vec<Matcher>) -> Invalidating {
         Invalidating::Done(Token(Some(self.0.index.append(matchers))))
     }
-}
-
-/// A number for the log of a new cache: no two caches of a process share one, and a later process has greater ones.
-fn generation() -> u64 {
-    static LAST: Static = Static::new(0);
-    let now = crate::time::unix_millis();
-    let next = |last: u64| now.max(last + 1);
-    LAST.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| {
-        Some(next(last))
-    })
-    .map_or(now, next)
 }
 
 /// The place in the log of an invalidation, if it has one by now: one that waits for the commit of a

@@ -1,0 +1,123 @@
+//! A cache as it is configured.
+
+use std::sync::atomic::AtomicU64 as Static; // loom's are not made by `const` functions
+
+use super::ghosts::Ghosts;
+use super::{Cache, Parts};
+use crate::config::Config;
+use crate::entry::Kept;
+use crate::error::Error;
+use crate::events::EventKind;
+use crate::flight::Flights;
+use crate::index::Index;
+#[cfg(feature = "redis")]
+use crate::log::LogOptions;
+use crate::position::Position;
+#[cfg(feature = "redis")]
+use crate::remote::Remote;
+use crate::stats::MissReason;
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::{Arc, RwLock};
+use crate::tier::memory::{Departure, MemoryTier, Resident};
+
+impl Parts {
+    /// Everything that is in this process. `start` is where its log begins.
+    fn new(config: Config, start: Position) -> Self {
+        let events = config.events.clone();
+        let ghosts = Arc::new(Ghosts::new());
+        let (leavers, told) = (Arc::clone(&ghosts), events.clone());
+        let memory = MemoryTier::new(
+            config.memory,
+            config.clock.clone(),
+            Box::new(move |entry: &Arc<Kept>, departure| {
+                let key = entry.key();
+                let evicted = matches!(departure, Departure::Evicted | Departure::Capacity);
+                entry.instance.stats.left(entry.weight(), evicted);
+                match departure {
+                    Departure::Evicted | Departure::Capacity => {
+                        leavers.remember(key.hash(), MissReason::Evicted)
+                    }
+                    Departure::Expired => leavers.remember(key.hash(), MissReason::Expired),
+                    Departure::Dead => leavers.remember(key.hash(), MissReason::Invalidated),
+                    Departure::Replaced | Departure::Removed => {}
+                }
+                if evicted {
+                    told.tell(EventKind::Evicted, || ("".into(), entry.address().into()));
+                }
+            }),
+        );
+        Self {
+            index: Arc::new(Index::new(start, config.index_max_records)),
+            memory,
+            flights: Arc::new(Flights::new()),
+            events,
+            sites: RwLock::default(),
+            ghosts,
+            values_used: AtomicBool::new(false),
+            trusted_until: Arc::new(AtomicU64::new(u64::MAX)),
+            #[cfg(feature = "redis")]
+            remote: None,
+            config,
+        }
+    }
+}
+
+impl Cache {
+    /// A cache in memory, whatever else is configured.
+    pub(crate) fn in_memory(config: Config) -> Self {
+        let start = Position {
+            generation: generation(),
+            sequence: 0,
+        };
+        Self(Arc::new(Parts::new(config, start)))
+    }
+
+    /// A cache as it is configured.
+    #[cfg(not(feature = "redis"))]
+    pub(crate) fn open(config: Config) -> Result<Self, Error> {
+        Ok(Self::in_memory(config))
+    }
+
+    /// A cache as it is configured.
+    #[cfg(feature = "redis")]
+    pub(crate) fn open(config: Config) -> Result<Self, Error> {
+        let Some(url) = config.redis.clone() else {
+            return Ok(Self::in_memory(config));
+        };
+        let link = Remote::link(&url.0)?;
+        // Before every record of a log: what is kept before the first contact with it is not kept for longer.
+        let start = Position {
+            generation: 0,
+            sequence: 1,
+        };
+        let mut parts = Parts::new(config, start);
+        let trusted_until = Arc::new(AtomicU64::new(0));
+        let options = LogOptions {
+            max_staleness: parts.config.max_staleness,
+            ..LogOptions::default()
+        };
+        let (namespace, clock) = (&parts.config.namespace, &parts.config.clock);
+        parts.remote = Some(Remote::new(
+            link,
+            namespace,
+            &parts.index,
+            clock,
+            &trusted_until,
+            options,
+            parts.config.lease,
+        ));
+        parts.trusted_until = trusted_until;
+        Ok(Self(Arc::new(parts)))
+    }
+}
+
+/// A number for the log of a new cache: no two caches of a process share one, and a later process has greater ones.
+fn generation() -> u64 {
+    static LAST: Static = Static::new(0);
+    let now = crate::time::unix_millis();
+    let next = |last: u64| now.max(last + 1);
+    LAST.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| {
+        Some(next(last))
+    })
+    .map_or(now, next)
+}

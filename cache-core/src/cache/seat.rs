@@ -1,0 +1,121 @@
+//! What a cache knows about its functions.
+
+use std::any::TypeId;
+use std::num::NonZero;
+
+use super::Cache;
+use crate::entry::Instance;
+use crate::site::Site;
+use crate::stats::SiteCounters;
+use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::{Arc, RwLock, read, write};
+use crate::tier::memory::CapacityRing;
+
+/// What one cache knows about one function.
+pub(crate) struct Seat {
+    pub(crate) site: &'static Site,
+    /// The function with its module and, of a method, its type.
+    pub(crate) name: Arc<str>,
+    pub(crate) counters: Arc<SiteCounters>,
+    pub(crate) ring: Option<Arc<CapacityRing>>,
+    /// What is known of each of its instances, from the first miss of each on.
+    instances: RwLock<Vec<(Arc<Instance>, Content)>>,
+    /// Whether a value of it was seen to depend on other cached calls.
+    derived: AtomicBool,
+}
+
+impl Seat {
+    /// An instance and what its values are; `read_type` is asked once.
+    pub(crate) fn instance(
+        &self,
+        cache: &Cache,
+        identity: TypeId,
+        read_type: impl FnOnce() -> Content,
+    ) -> (Arc<Instance>, Content) {
+        let known = |instances: &[(Arc<Instance>, Content)]| {
+            instances
+                .iter()
+                .find(|(instance, _)| instance.identity == identity)
+                .cloned()
+        };
+        if let Some(found) = known(&read(&self.instances)) {
+            return found;
+        }
+        let content = read_type();
+        let mut instances = write(&self.instances);
+        known(&instances).unwrap_or_else(|| {
+            let instance = Instance {
+                identity,
+                stats: Arc::clone(&self.counters),
+                ring: self.ring.clone(),
+                index: Arc::clone(&cache.0.index),
+            };
+            let found = (Arc::new(instance), content);
+            instances.push(found.clone());
+            found
+        })
+    }
+
+    pub(crate) fn is_derived(&self) -> bool {
+        self.derived.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn derives(&self) {
+        self.derived.store(true, Ordering::Relaxed);
+    }
+
+    /// What the values of its first instance are, if it was called.
+    pub(crate) fn known_content(&self) -> Option<Content> {
+        read(&self.instances).first().map(|(_, content)| *content)
+    }
+}
+
+/// What is known about the values of a function.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Content {
+    /// Whether they can leave the process.
+    pub(crate) portable: bool,
+    /// Whether their weight is known.
+    pub(crate) measured: bool,
+    /// The fingerprint of their schema, if all of it could be read.
+    pub(crate) schema: Option<crate::schema::Fingerprint>,
+}
+
+impl Cache {
+    /// What this cache knows about a function; `instance` is the type of a closure inside it, for its name.
+    pub(crate) fn seat(&self, site: &'static Site, instance: &str) -> Arc<Seat> {
+        let number = site.number();
+        if let Some(Some(seat)) = read(&self.0.sites).get(number) {
+            return Arc::clone(seat);
+        }
+        let mut sites = write(&self.0.sites);
+        if sites.len() <= number {
+            sites.resize(number + 1, None);
+        }
+        let seat = sites[number].get_or_insert_with(|| {
+            let spec = &site.spec;
+            Arc::new(Seat {
+                site,
+                name: spec.path(instance).into(),
+                counters: Arc::default(),
+                ring: spec
+                    .policy
+                    .capacity
+                    .and_then(NonZero::new)
+                    .map(|most| Arc::new(CapacityRing::new(most))),
+                instances: RwLock::default(),
+                derived: AtomicBool::new(false),
+            })
+        });
+        Arc::clone(seat)
+    }
+
+    /// The seat of a function that was called, without making one.
+    pub(crate) fn known_seat(&self, site: &'static Site) -> Option<Arc<Seat>> {
+        read(&self.0.sites)
+            .iter()
+            .flatten()
+            .find(|seat| std::ptr::eq(seat.site, site))
+            .cloned()
+    }
+}

@@ -1,0 +1,81 @@
+//! Whether what is in memory may be served.
+
+use super::Cache;
+use crate::entry::{Kept, Payload};
+use crate::stats::MissReason;
+use crate::sync::Arc;
+use crate::sync::atomic::Ordering;
+use crate::tier::memory::Lookup;
+
+impl Cache {
+    /// A value that may be served now, or why there is none: the way of a hit that nothing surrounds, which takes no
+    /// reference to the entry. Counts the hit.
+    #[inline(always)]
+    pub(crate) fn serve(&self, lookup: &Lookup<'_>) -> Result<Payload, MissReason> {
+        let now = self.now();
+        let found = self.0.memory.view(lookup, |entry| {
+            // After what was invalidated before this call began, or at the same time.
+            if (entry.is_checked(self.0.index.version()) || cfg!(cache_fault = "check"))
+                && entry.expires > now
+                && self.0.trusted_until.load(Ordering::Relaxed) >= now
+            {
+                entry.instance.stats.hit();
+                Ok(entry.payload())
+            } else {
+                Err(Arc::clone(entry))
+            }
+        });
+        match found {
+            Some(Ok(served)) => Ok(served),
+            Some(Err(entry)) => self.serve_after_check(&entry),
+            None => Err(self.0.ghosts.recall(lookup.hash())),
+        }
+    }
+
+    /// The same when there is more to look at than may be done under a lock.
+    #[cold]
+    fn serve_after_check(&self, entry: &Kept) -> Result<Payload, MissReason> {
+        self.judge(entry)?;
+        entry.instance.stats.hit();
+        Ok(entry.payload())
+    }
+
+    /// An entry that may be served now, or why there is none.
+    pub(crate) fn find(&self, lookup: &Lookup<'_>) -> Result<Arc<Kept>, MissReason> {
+        let Some(entry) = self.0.memory.get(lookup) else {
+            return Err(self.0.ghosts.recall(lookup.hash()));
+        };
+        self.judge(&entry).map(|()| entry)
+    }
+
+    /// Whether an entry may be served now.
+    fn judge(&self, entry: &Kept) -> Result<(), MissReason> {
+        if !entry.is_checked(self.0.index.version()) && !entry.is_valid() {
+            return Err(MissReason::Invalidated);
+        }
+        let now = self.now();
+        if entry.expires <= now {
+            return Err(MissReason::Expired);
+        }
+        if self.0.trusted_until.load(Ordering::Relaxed) < now
+            && crate::time::deadline(entry.began(), self.0.config.max_staleness) < now
+        {
+            return Err(MissReason::Unconfirmed);
+        }
+        Ok(())
+    }
+
+    /// When the log was last heard of; now, if it is in this process.
+    pub(crate) fn last_contact(&self) -> u64 {
+        match self.0.trusted_until.load(Ordering::Relaxed) {
+            u64::MAX => u64::MAX,
+            until => until.saturating_sub(crate::time::millis(self.0.config.max_staleness)),
+        }
+    }
+
+    /// Whether the log has been heard of, not too long ago.
+    #[cfg(feature = "redis")]
+    pub(crate) fn is_trusted(&self) -> bool {
+        self.0.trusted_until.load(Ordering::Relaxed) >= self.now()
+    }
+}
