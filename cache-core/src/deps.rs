@@ -22,13 +22,13 @@ pub(crate) fn hash(kind: u8, text: &[u8]) -> u64 {
     FixedState::with_seed(u64::from(kind)).hash_one(text)
 }
 
-pub(crate) const KEY: u8 = 1;
 pub(crate) const ADDRESS: u8 = 2;
 pub(crate) const TAG: u8 = 3;
 pub(crate) const PREFIX: u8 = 4;
 
+/// A digest is as good as any hash of it.
 pub(crate) fn key_hash(key: &KeyDigest) -> u64 {
-    hash(KEY, &key.to_bytes())
+    key.head()
 }
 
 /// One dependency, with the hashes of its texts at hand: it is looked up more often than it is made.
@@ -77,6 +77,20 @@ impl Dep {
             hash: hash(TAG, tag.as_bytes()),
             address_hash: hash(ADDRESS, address.as_bytes()),
             address: address.into(),
+        }
+    }
+
+    /// Whether the key, address or tag with this hash is this, if that can be told.
+    #[inline]
+    pub(crate) fn is(&self, other: u64) -> Option<bool> {
+        match self {
+            Self::Entry {
+                key, address_hash, ..
+            } => Some(key_hash(key) == other || *address_hash == other),
+            Self::Tag {
+                hash, address_hash, ..
+            } => Some(*hash == other || *address_hash == other),
+            Self::Prefix(_) => None,
         }
     }
 

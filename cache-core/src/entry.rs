@@ -8,7 +8,7 @@ use crate::position::Position;
 use crate::stats::SiteCounters;
 use crate::sync::Arc;
 use crate::sync::atomic::{AtomicU64, Ordering};
-use crate::tier::memory::{CapacityRing, KeyBytes, Lookup, MemoryKey, Resident, Usage};
+use crate::tier::memory::{CapacityRing, Front, KeyBytes, Lookup, MemoryKey, Resident, Standing};
 
 /// A value, its type forgotten. What a function returns in an `Arc` is that `Arc`.
 pub(crate) type Payload = Arc<dyn Any + Send + Sync>;
@@ -21,37 +21,59 @@ pub(crate) struct Instance {
     pub(crate) index: Arc<Index>,
 }
 
-/// One value in memory.
-///
-/// What a hit reads comes first, in 60 bytes with a short key, whatever the allocator makes of it.
+/// One value in memory, and everything that is known of it.
 #[repr(C)]
 pub struct Kept {
+    // What is read when the entry is checked after its index has changed, in few lines of the processor's cache.
     /// The version of the index at which the entry was last found valid.
     checked: AtomicU64,
-    /// In milliseconds of the cache's clock.
-    pub(crate) expires: u64,
-    payload: Payload,
-    pub(crate) instance: Arc<Instance>,
-    word: u64,
-    bytes: KeyBytes,
-    usage: Usage,
-    pub(crate) class: Class,
-    more: Box<More>,
-}
-
-/// What a hit does not read.
-pub(crate) struct More {
-    /// Of the key.
-    hash: u64,
     generation: u64,
     /// Raised as the entry is found valid, so that forgetting old records does not cost what is in use.
     sequence: AtomicU64,
+    ordinal: u64,
     /// Its own key, address and tags first.
     deps: Deps,
     began: u64,
-    ordinal: u64,
+    /// In milliseconds of the cache's clock.
+    pub(crate) expires: u64,
+    pub(crate) instance: Arc<Instance>,
+    payload: Payload,
+    word: u64,
+    bytes: KeyBytes,
+    /// Of the key.
+    hash: u64,
     cost_ns: u64,
     weight: u64,
+    standing: Standing,
+    pub(crate) class: Class,
+}
+
+/// What a hit reads, and all that it reads if the key is short. The memory tier keeps it beside the entry, in its table.
+pub(crate) struct Face {
+    /// As [`Kept::checked`], or older.
+    checked: AtomicU64,
+    front: Front,
+    pub(crate) instance: Arc<Instance>,
+    payload: Payload,
+}
+
+impl Face {
+    /// The value.
+    #[inline(always)]
+    pub(crate) fn payload(&self) -> Payload {
+        Arc::clone(&self.payload)
+    }
+
+    /// Whether the entry was found valid at this version of its index: the check of a hit.
+    #[inline(always)]
+    pub(crate) fn is_checked(&self, version: u64) -> bool {
+        self.checked.load(Ordering::Relaxed) == version
+    }
+
+    /// Remembers what the entry was found to be.
+    pub(crate) fn remember(&self, entry: &Kept) {
+        raise(&self.checked, entry.checked.load(Ordering::Relaxed));
+    }
 }
 
 /// What is known of an entry before its value.
@@ -78,32 +100,38 @@ impl Head {
             .iter()
             .map(|dep| size_of::<Dep>() + dep.text().len() + 16)
             .sum();
-        let rest = size_of::<Kept>() + size_of::<More>() + 6 * size_of::<usize>();
+        let rest = size_of::<Kept>() + 4 * size_of::<usize>();
         let (hash, word, bytes) = self.key.into_parts();
         // What a user's `CacheWeight` says may be anything.
         let weight = (weight as u64)
             .saturating_add(bytes.heap_bytes())
             .saturating_add((deps + rest) as u64);
         Arc::new(Kept {
-            checked: AtomicU64::new(self.checked),
-            expires: self.expires,
-            payload,
-            instance: self.instance,
             word,
             bytes,
-            usage: Usage::default(),
+            payload,
+            instance: self.instance,
             class: self.class,
-            more: Box::new(More {
-                hash,
-                generation: self.stamp.generation,
-                sequence: AtomicU64::new(self.stamp.sequence),
-                deps: self.deps,
-                began: self.began,
-                ordinal: self.ordinal,
-                cost_ns: self.cost_ns,
-                weight,
-            }),
+            checked: AtomicU64::new(self.checked),
+            expires: self.expires,
+            hash,
+            generation: self.stamp.generation,
+            sequence: AtomicU64::new(self.stamp.sequence),
+            deps: self.deps,
+            began: self.began,
+            ordinal: self.ordinal,
+            cost_ns: self.cost_ns,
+            weight,
+            standing: Standing::default(),
         })
+    }
+}
+
+/// Remembers the greater. Of two threads at the same time the lesser may win: that costs one more check, and says nothing that is not
+/// true, while an atomic maximum would cost each of a thousand checks.
+fn raise(at: &AtomicU64, to: u64) {
+    if at.load(Ordering::Relaxed) < to {
+        at.store(to, Ordering::Relaxed);
     }
 }
 
@@ -117,24 +145,24 @@ impl Kept {
     /// Up to where the log had been applied when the computation began, or when the entry was last found valid.
     pub(crate) fn stamp(&self) -> Position {
         Position {
-            generation: self.more.generation,
-            sequence: self.more.sequence.load(Ordering::Relaxed),
+            generation: self.generation,
+            sequence: self.sequence.load(Ordering::Relaxed),
         }
     }
 
     /// What the value depends on, itself first.
     pub(crate) fn deps(&self) -> &[Dep] {
-        &self.more.deps
+        &self.deps
     }
 
     /// When its computation began, in milliseconds of the cache's clock.
     pub(crate) fn began(&self) -> u64 {
-        self.more.began
+        self.began
     }
 
     /// What its computation took.
     pub(crate) fn cost_ns(&self) -> u64 {
-        self.more.cost_ns
+        self.cost_ns
     }
 
     /// Whether the entry was found valid at this version of its index: the check of a hit.
@@ -148,22 +176,20 @@ impl Kept {
         let verdict = self
             .instance
             .index
-            .check(self.stamp(), self.more.ordinal, &self.more.deps);
+            .check(self.stamp(), self.ordinal, &self.deps);
         if verdict.valid {
             // Only within one generation: a stamp must not jump over records that another generation lost.
-            if verdict.applied.generation == self.more.generation {
-                self.more
-                    .sequence
-                    .fetch_max(verdict.applied.sequence, Ordering::Relaxed);
+            if verdict.applied.generation == self.generation {
+                raise(&self.sequence, verdict.applied.sequence);
             }
-            self.checked.fetch_max(verdict.version, Ordering::Relaxed);
+            raise(&self.checked, verdict.version);
         }
         verdict.valid
     }
 
     /// The entry's own address.
     pub(crate) fn address(&self) -> &str {
-        self.more.deps.first().map_or("", Dep::text)
+        self.deps.first().map_or("", Dep::text)
     }
 }
 
@@ -178,25 +204,40 @@ impl std::fmt::Debug for Kept {
 }
 
 impl Resident for Kept {
+    type Face = Face;
+
+    fn face(&self) -> Face {
+        Face {
+            checked: AtomicU64::new(self.checked.load(Ordering::Relaxed)),
+            front: Front::of(self.bytes.encoded(self.word)),
+            instance: Arc::clone(&self.instance),
+            payload: self.payload(),
+        }
+    }
     #[inline(always)]
+    fn has(&self, face: &Face, key: &Lookup<'_>) -> bool {
+        key.names(face.instance.identity, face.front, || {
+            self.bytes.encoded(self.word)
+        })
+    }
     fn key(&self) -> Lookup<'_> {
         let encoded = self.bytes.encoded(self.word);
-        Lookup::hashed_before(self.more.hash, self.instance.identity, encoded)
+        Lookup::hashed_before(self.hash, self.instance.identity, encoded)
     }
     fn expires(&self) -> u64 {
         self.expires
     }
     fn weight(&self) -> u64 {
-        self.more.weight
+        self.weight
     }
-    fn usage(&self) -> &Usage {
-        &self.usage
+    fn standing(&self) -> &Standing {
+        &self.standing
     }
     fn dead(&self) -> bool {
         !self.is_checked(self.instance.index.version()) && !self.is_valid()
     }
     fn ordinal(&self) -> u64 {
-        self.more.ordinal
+        self.ordinal
     }
     fn ring(&self) -> Option<&CapacityRing> {
         self.instance.ring.as_deref()

@@ -142,10 +142,8 @@ impl Index {
         let valid = stamp != Position::ZERO
             && !forgotten
             && stamp <= state.applied
-            && deps.iter().all(|dep| {
-                state.logged.newest(dep, stamp) <= stamp
-                    && (!pending || state.pending.newest(dep, ordinal) <= ordinal)
-            });
+            && !state.logged.any_since(stamp, deps)
+            && !(pending && state.pending.any_since(ordinal, deps));
         Verdict {
             valid,
             forgotten,

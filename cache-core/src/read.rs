@@ -108,7 +108,9 @@ fn find(
     if scope::is_active() || cache.0.events.listening() || encoder.broken().is_some() {
         return find_with_care(encoder, callee());
     }
-    match cache.serve(&Lookup::new(identity, encoder.encoded())) {
+    // Before the key is hashed: a call in the middle would save and restore all of it.
+    let now = cache.now();
+    match cache.serve(&Lookup::new(identity, encoder.encoded()), now) {
         Ok(served) => Ok(served),
         Err(why) => Err(Miss::new(encoder, callee(), why, None)),
     }

@@ -5,39 +5,35 @@ use crate::entry::{Kept, Payload};
 use crate::stats::MissReason;
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
-use crate::tier::memory::Lookup;
+use crate::tier::memory::{Lookup, Seen};
 
 impl Cache {
     /// A value that may be served now, or why there is none: the way of a hit that nothing surrounds, which takes no
     /// reference to the entry. Counts the hit.
     #[inline(always)]
-    pub(crate) fn serve(&self, lookup: &Lookup<'_>) -> Result<Payload, MissReason> {
-        let now = self.now();
-        let found = self.0.memory.view(lookup, |entry| {
+    pub(crate) fn serve(&self, lookup: &Lookup<'_>, now: u64) -> Result<Payload, MissReason> {
+        let found = self.0.memory.view(lookup, |seen| {
             // After what was invalidated before this call began, or at the same time.
-            if (entry.is_checked(self.0.index.version()) || cfg!(cache_fault = "check"))
-                && entry.expires > now
+            if (seen.face.is_checked(self.0.index.version()) || cfg!(cache_fault = "check"))
+                && seen.expires > now
                 && self.0.trusted_until.load(Ordering::Relaxed) >= now
             {
-                entry.instance.stats.hit();
-                Ok(entry.payload())
+                seen.face.instance.stats.hit();
+                Ok(seen.face.payload())
             } else {
-                Err(Arc::clone(entry))
+                self.serve_after_check(&seen)
             }
         });
-        match found {
-            Some(Ok(served)) => Ok(served),
-            Some(Err(entry)) => self.serve_after_check(&entry),
-            None => Err(self.0.ghosts.recall(lookup.hash())),
-        }
+        found.unwrap_or_else(|| Err(self.0.ghosts.recall(lookup.hash())))
     }
 
-    /// The same when there is more to look at than may be done under a lock.
+    /// The same when there is more to look at.
     #[cold]
-    fn serve_after_check(&self, entry: &Kept) -> Result<Payload, MissReason> {
-        self.judge(entry)?;
-        entry.instance.stats.hit();
-        Ok(entry.payload())
+    fn serve_after_check(&self, seen: &Seen<'_, Kept>) -> Result<Payload, MissReason> {
+        self.judge(seen.entry)?;
+        seen.face.remember(seen.entry);
+        seen.face.instance.stats.hit();
+        Ok(seen.face.payload())
     }
 
     /// An entry that may be served now, or why there is none.

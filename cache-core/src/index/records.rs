@@ -8,6 +8,9 @@ use super::{Dep, Matcher, raise};
 use crate::deps::{ADDRESS, PREFIX, TAG, hash, key_hash};
 use crate::position::Position;
 
+/// So many records are gone through one by one, before the maps are asked.
+const FEW: usize = 8;
+
 /// One invalidation.
 #[derive(Clone, Debug)]
 pub(crate) struct Record {
@@ -31,6 +34,8 @@ pub(super) struct Records {
     all: Position,
     /// In the order of their positions.
     history: VecDeque<Record>,
+    /// Of each of them its hash in `exact`, if that is all it says.
+    hashes: VecDeque<Option<u64>>,
     /// How many matchers they have.
     remembered: usize,
     /// The position of the last that was forgotten.
@@ -45,6 +50,7 @@ impl Default for Records {
             globs: Globs::new(MAX_GLOBS),
             all: Position::ZERO,
             history: VecDeque::new(),
+            hashes: VecDeque::new(),
             remembered: 0,
             forgotten: Position::ZERO,
         }
@@ -80,23 +86,6 @@ impl Records {
         let position = record.position;
         for matcher in &record.matchers {
             match matcher {
-                Matcher::Key(key, _) => {
-                    raise(self.exact.entry(key_hash(key)).or_default(), position)
-                }
-                Matcher::Address(address) => {
-                    raise(
-                        self.exact
-                            .entry(hash(ADDRESS, address.as_bytes()))
-                            .or_default(),
-                        position,
-                    );
-                }
-                Matcher::Tag(tag) => {
-                    raise(
-                        self.exact.entry(hash(TAG, tag.as_bytes())).or_default(),
-                        position,
-                    );
-                }
                 Matcher::Prefix(prefix) => self.raise_prefix(prefix, position),
                 Matcher::Glob(pattern) => {
                     if let Some(oldest) = self.globs.say(pattern, position) {
@@ -104,9 +93,18 @@ impl Records {
                     }
                 }
                 Matcher::All => raise(&mut self.all, position),
+                Matcher::Key(..) | Matcher::Address(_) | Matcher::Tag(_) => {
+                    if let Some(hash) = exact_hash(matcher) {
+                        raise(self.exact.entry(hash).or_default(), position);
+                    }
+                }
             }
         }
         self.remembered += record.matchers.len();
+        self.hashes.push_back(match &*record.matchers {
+            [matcher] => exact_hash(matcher),
+            _ => None,
+        });
         self.history.push_back(record);
     }
 
@@ -131,16 +129,15 @@ impl Records {
     /// Forgets the oldest record. Its position, unless later records say all of it again.
     pub(super) fn forget(&mut self) -> Option<Position> {
         let record = self.history.pop_front()?;
+        self.hashes.pop_front();
         let at = record.position;
         self.remembered -= record.matchers.len();
         let mut superseded = true;
         for matcher in &record.matchers {
             superseded &= match matcher {
-                Matcher::Key(key, _) => drop_exact(&mut self.exact, key_hash(key), at),
-                Matcher::Address(text) => {
-                    drop_exact(&mut self.exact, hash(ADDRESS, text.as_bytes()), at)
+                Matcher::Key(..) | Matcher::Address(_) | Matcher::Tag(_) => {
+                    exact_hash(matcher).is_none_or(|hash| drop_exact(&mut self.exact, hash, at))
                 }
-                Matcher::Tag(text) => drop_exact(&mut self.exact, hash(TAG, text.as_bytes()), at),
                 Matcher::Prefix(prefix) => self.drop_prefix(prefix, at),
                 Matcher::Glob(pattern) => {
                     // It may have become a prefix, and have been said again since: both are to go.
@@ -152,6 +149,29 @@ impl Records {
         }
         raise(&mut self.forgotten, at);
         (!superseded).then_some(at)
+    }
+
+    /// Whether a record after `stamp` matches one of the dependencies.
+    pub(super) fn any_since(&self, stamp: Position, deps: &[Dep]) -> bool {
+        self.any_of_few(stamp, deps)
+            .unwrap_or_else(|| deps.iter().any(|dep| self.newest(dep, stamp) > stamp))
+    }
+
+    /// The same, if it can be told from the last few records: what is in use was found valid not long ago, and the maps are
+    /// large.
+    fn any_of_few(&self, stamp: Position, deps: &[Dep]) -> Option<bool> {
+        let said = self.history.iter().zip(&self.hashes);
+        for (record, hash) in said.rev().take(FEW) {
+            if record.position <= stamp {
+                return Some(false);
+            }
+            for dep in deps {
+                if dep.is((*hash)?)? {
+                    return Some(true);
+                }
+            }
+        }
+        None
     }
 
     /// The newest record that matches one dependency; nothing that is later than `stamp` if none does since.
@@ -206,6 +226,16 @@ impl Records {
             }
         }
         *newest = self.globs.newest(address, (*newest).max(stamp));
+    }
+}
+
+/// Of a key, an address or a tag.
+fn exact_hash(matcher: &Matcher) -> Option<u64> {
+    match matcher {
+        Matcher::Key(key, _) => Some(key_hash(key)),
+        Matcher::Address(address) => Some(hash(ADDRESS, address.as_bytes())),
+        Matcher::Tag(tag) => Some(hash(TAG, tag.as_bytes())),
+        Matcher::Prefix(_) | Matcher::Glob(_) | Matcher::All => None,
     }
 }
 

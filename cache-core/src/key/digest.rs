@@ -80,6 +80,14 @@ impl KeyDigest {
         self.0
     }
 
+    /// Its first 64 bits.
+    #[inline]
+    pub(crate) fn head(self) -> u64 {
+        self.0
+            .first_chunk()
+            .map_or(0, |head| u64::from_le_bytes(*head))
+    }
+
     /// Its base32 text.
     #[cfg(test)] // the wire is still to come
     pub(crate) fn text(self) -> String {

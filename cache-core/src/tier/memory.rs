@@ -7,17 +7,17 @@ mod capacity;
 mod engine;
 mod fifo;
 mod key;
+mod life;
 mod reclaim;
-mod usage;
 
 pub(crate) use self::{
     capacity::CapacityRing,
-    key::{KeyBytes, Lookup, MemoryKey},
-    usage::Usage,
+    engine::{Seen, Standing},
+    key::{Front, KeyBytes, Lookup, MemoryKey},
 };
 
 use self::{
-    engine::{Engine, Slot, Token},
+    engine::{Engine, Token},
     fifo::Fifo,
     key::Probe,
     reclaim::ReclaimRing,
@@ -33,6 +33,16 @@ use crate::{
 
 /// What the memory tier has to know of an entry.
 pub(crate) trait Resident: Send + Sync {
+    /// What a hit reads. The engine keeps it beside the entry, so that a hit need not go there; 48 bytes are one line with what the
+    /// engine adds.
+    type Face: Send + Sync;
+
+    /// What a hit reads, as it is when the entry is inserted.
+    fn face(&self) -> Self::Face;
+
+    /// Whether an entry with this face has this key.
+    fn has(&self, face: &Self::Face, key: &Lookup<'_>) -> bool;
+
     /// The key that it is found by.
     fn key(&self) -> Lookup<'_>;
 
@@ -42,8 +52,8 @@ pub(crate) trait Resident: Send + Sync {
     /// Bytes that the entry occupies, itself and its key included; read once, at insert.
     fn weight(&self) -> u64;
 
-    /// What the tier remembers of its use. Read under a lock.
-    fn usage(&self) -> &Usage;
+    /// What the tier knows of it.
+    fn standing(&self) -> &Standing;
 
     /// Whether the entry was invalidated. May take a while; no lock is held.
     fn dead(&self) -> bool;
@@ -110,7 +120,7 @@ pub(crate) enum Refused {
 pub(crate) type OnLeave<R> = Box<dyn Fn(&Arc<R>, Departure) + Send + Sync>;
 
 /// See the module.
-pub(crate) struct MemoryTier<R: Resident + ?Sized, E: Engine<R> = Fifo<R>> {
+pub(crate) struct MemoryTier<R: Resident, E: Engine<R> = Fifo<R>> {
     engine: E,
     reclaim: ReclaimRing,
     clock: Clock,
@@ -122,7 +132,7 @@ pub(crate) struct MemoryTier<R: Resident + ?Sized, E: Engine<R> = Fifo<R>> {
     max_entry_bytes: AtomicU64,
 }
 
-impl<R: Resident + ?Sized, E: Engine<R>> MemoryTier<R, E> {
+impl<R: Resident, E: Engine<R>> MemoryTier<R, E> {
     /// Bytes charged for an entry beside its own weight: what the engine and the ring keep.
     pub(crate) const OVERHEAD: u64 = E::OVERHEAD + ReclaimRing::OVERHEAD;
 
@@ -146,7 +156,7 @@ impl<R: Resident + ?Sized, E: Engine<R>> MemoryTier<R, E> {
     /// The entry of a key, which may be expired or invalid.
     #[inline]
     pub(crate) fn get(&self, lookup: &Lookup<'_>) -> Option<Arc<R>> {
-        self.view(lookup, Arc::clone)
+        self.view(lookup, |seen| Arc::clone(seen.entry))
     }
 
     /// Shows the entry of a key, which may be expired or invalid, without taking a reference to it. The visit is under a lock: it must
@@ -155,18 +165,15 @@ impl<R: Resident + ?Sized, E: Engine<R>> MemoryTier<R, E> {
     pub(crate) fn view<T>(
         &self,
         lookup: &Lookup<'_>,
-        visit: impl FnOnce(&Arc<R>) -> T,
+        visit: impl FnOnce(Seen<'_, R>) -> T,
     ) -> Option<T> {
-        self.engine.view(lookup, |entry| {
-            entry.usage().count();
-            visit(entry)
-        })
+        self.engine.view(lookup, visit)
     }
 
     /// The same without counting as a use.
     #[cfg_attr(not(test), expect(dead_code, reason = "for the tiers under this one"))]
     pub(crate) fn peek(&self, lookup: &Lookup<'_>) -> Option<Arc<R>> {
-        self.engine.peek(lookup).map(|slot| slot.entry)
+        self.engine.peek(lookup)
     }
 
     /// Stores an entry in place of an older one of the same key, and reclaims a few that are of no use.
@@ -184,7 +191,7 @@ impl<R: Resident + ?Sized, E: Engine<R>> MemoryTier<R, E> {
 
     /// Removes the entry of a key, unless it began later than this ordinal.
     pub(crate) fn remove_older(&self, lookup: &Lookup<'_>, ordinal: u64) -> Option<Arc<R>> {
-        self.remove_where(lookup, |slot| slot.entry.ordinal() <= ordinal)
+        self.remove_where(lookup, |found| found.ordinal() <= ordinal)
     }
 
     /// Removes the entry of a key.
@@ -196,21 +203,21 @@ impl<R: Resident + ?Sized, E: Engine<R>> MemoryTier<R, E> {
     /// Removes the entry of a key if it is this one; whether it was.
     #[cfg_attr(not(test), expect(dead_code, reason = "for the tiers under this one"))]
     pub(crate) fn remove_if(&self, lookup: &Lookup<'_>, entry: &Arc<R>) -> bool {
-        self.remove_where(lookup, |slot| Arc::ptr_eq(&slot.entry, entry))
+        self.remove_where(lookup, |found| Arc::ptr_eq(found, entry))
             .is_some()
     }
 
     /// Removes everything, entry by entry; what others insert meanwhile may stay.
     pub(crate) fn clear(&self) {
-        self.engine.for_each(|slot| {
-            self.remove_where(&slot.entry.key(), |found| found.ticket == slot.ticket);
+        self.engine.for_each(|entry| {
+            self.remove_where(&entry.key(), |found| Arc::ptr_eq(found, entry));
         });
     }
 
     /// Visits all entries, in any order and holding no lock; what comes or goes meanwhile may be missed.
     #[cfg_attr(not(test), expect(dead_code, reason = "for the tiers under this one"))]
     pub(crate) fn for_each(&self, mut visit: impl FnMut(&Arc<R>)) {
-        self.engine.for_each(|slot| visit(&slot.entry));
+        self.engine.for_each(&mut visit);
     }
 
     /// Changes the bound, and evicts what no longer fits.
@@ -222,8 +229,8 @@ impl<R: Resident + ?Sized, E: Engine<R>> MemoryTier<R, E> {
         {
             // One after another, or the engine could end with one thread's bound and this with another's.
             let mut bound = lock(&self.max_bytes);
-            for slot in self.engine.resize(max_bytes) {
-                leaving.push(slot, Departure::Evicted);
+            for entry in self.engine.resize(max_bytes) {
+                leaving.push(entry, Departure::Evicted);
             }
             *bound = max_bytes;
             self.limit_entries();
@@ -262,65 +269,54 @@ impl<R: Resident + ?Sized, E: Engine<R>> MemoryTier<R, E> {
         let limit = self.max_entry_bytes();
         let admitted = u32::try_from(weight).ok().filter(|_| weight <= limit);
         let Some(charged) = admitted else {
-            let older = |slot: &Slot<R>| slot.entry.ordinal() <= entry.ordinal();
-            if let Some(slot) = self.engine.remove_if(&entry.key(), older) {
-                leaving.push(slot, Departure::Replaced);
+            let older = |found: &Arc<R>| found.ordinal() <= entry.ordinal();
+            if let Some(older) = self.engine.remove_if(&entry.key(), older) {
+                leaving.push(older, Departure::Replaced);
             }
             return Err(Refused::TooLarge { weight, limit });
         };
         let token = self.reclaim.token(entry.key().hash());
-        let slot = Slot {
-            entry: Arc::clone(&entry),
-            weight: charged,
-            ticket: token.ticket,
-        };
+        entry.standing().admit(token.ticket, charged);
         let turn = entry
             .ring()
             .map(|ring| ring.admit(&self.engine, &entry.key(), token, leaving));
-        let departed = match self.engine.insert(slot) {
-            Ok(departed) => departed,
-            Err(slot) => {
-                // It has been counted, and never entered.
-                if let Some(ring) = entry.ring() {
-                    ring.release();
-                }
-                leaving.keep(slot);
-                return Err(Refused::Superseded);
+        let Ok(left) = self.engine.insert(Arc::clone(&entry)) else {
+            // It has been counted, and never entered.
+            if let Some(ring) = entry.ring() {
+                ring.release();
             }
+            return Err(Refused::Superseded);
         };
-        for slot in departed {
-            let replaced = !token.names(&slot) && entry.key().matches(&*slot.entry);
-            let departure = if replaced {
-                Departure::Replaced
-            } else {
-                Departure::Evicted
-            };
-            leaving.push(slot, departure);
+        if let Some(replaced) = left.replaced {
+            leaving.push(replaced, Departure::Replaced);
+        }
+        for evicted in left.evicted {
+            leaving.push(evicted, Departure::Evicted);
         }
         drop(turn);
         self.reclaim(token, leaving);
         Ok(())
     }
 
-    /// Examines a few slots and removes those that are of no use.
+    /// Examines a few entries and removes those that are of no use.
     fn reclaim(&self, added: Token, leaving: &mut Leaving<R>) {
         let now = self.clock.now();
         let mut due = self.reclaim.turn(added);
         for place in &mut due {
             let Some(token) = place.take() else { continue };
-            let Some(slot) = self.engine.peek(&token).filter(|slot| token.names(slot)) else {
+            let Some(entry) = self.engine.peek(&token) else {
                 continue;
             };
-            let departure = if slot.entry.expires() <= now {
+            let departure = if entry.expires() <= now {
                 Departure::Expired
-            } else if slot.entry.dead() {
+            } else if entry.dead() {
                 Departure::Dead
             } else {
                 *place = Some(token);
                 continue;
             };
-            if let Some(slot) = self.engine.remove_if(&token, |slot| token.names(slot)) {
-                leaving.push(slot, departure);
+            if let Some(entry) = self.engine.remove_if(&token, |_| true) {
+                leaving.push(entry, departure);
             }
         }
         self.reclaim.keep(due);
@@ -329,48 +325,36 @@ impl<R: Resident + ?Sized, E: Engine<R>> MemoryTier<R, E> {
     fn remove_where<P: Probe>(
         &self,
         probe: &P,
-        condition: impl FnOnce(&Slot<R>) -> bool,
+        condition: impl FnOnce(&Arc<R>) -> bool,
     ) -> Option<Arc<R>> {
-        let slot = self.engine.remove_if(probe, condition)?;
-        let entry = Arc::clone(&slot.entry);
+        let entry = self.engine.remove_if(probe, condition)?;
         let mut leaving = Leaving::new();
-        leaving.push(slot, Departure::Removed);
+        leaving.push(Arc::clone(&entry), Departure::Removed);
         self.report(leaving);
         Some(entry)
     }
 
     fn report(&self, leaving: Leaving<R>) {
-        for (slot, departure) in &leaving.departed {
-            (self.on_leave)(&slot.entry, *departure);
+        for (entry, departure) in &leaving.0 {
+            (self.on_leave)(entry, *departure);
         }
     }
 }
 
 /// What an operation removed, to be reported and dropped when it holds no lock: an entry's `Drop` is a user's code.
-struct Leaving<R: ?Sized> {
-    departed: Vec<(Slot<R>, Departure)>,
-    /// What it looked at under a lock. Others may have removed it meanwhile, which leaves the last reference to us.
-    seen: Vec<Slot<R>>,
-}
+struct Leaving<R>(Vec<(Arc<R>, Departure)>);
 
-impl<R: Resident + ?Sized> Leaving<R> {
+impl<R: Resident> Leaving<R> {
     fn new() -> Self {
-        Self {
-            departed: Vec::new(),
-            seen: Vec::new(),
-        }
+        Self(Vec::new())
     }
 
-    fn push(&mut self, slot: Slot<R>, departure: Departure) {
+    fn push(&mut self, entry: Arc<R>, departure: Departure) {
         // At once, not with the report: the capacity is waited for by whoever makes room.
-        if let Some(ring) = slot.entry.ring() {
+        if let Some(ring) = entry.ring() {
             ring.release();
         }
-        self.departed.push((slot, departure));
-    }
-
-    fn keep(&mut self, slot: Slot<R>) {
-        self.seen.push(slot);
+        self.0.push((entry, departure));
     }
 }
 

@@ -52,7 +52,7 @@ impl CapacityRing {
     }
 
     /// Makes room for one slot and counts it. The caller inserts the slot while it holds the guard.
-    pub(super) fn admit<'a, R: Resident + ?Sized, E: Engine<R>>(
+    pub(super) fn admit<'a, R: Resident, E: Engine<R>>(
         &'a self,
         engine: &E,
         key: &Lookup<'_>,
@@ -62,11 +62,10 @@ impl CapacityRing {
         let mut tokens = lock(&self.tokens);
         self.live.fetch_add(1, Ordering::AcqRel);
         // What is about to be replaced makes room by itself. Only removals can come in between, as inserts wait for our lock.
-        match engine.peek(key) {
-            Some(slot) => leaving.keep(slot),
-            None => self.make_room(engine, &mut tokens, leaving),
+        if !engine.holds(key) {
+            self.make_room(engine, &mut tokens, leaving);
         }
-        self.sweep(engine, &mut tokens, leaving);
+        self.sweep(engine, &mut tokens);
         tokens.push_back(token);
         tokens
     }
@@ -76,7 +75,7 @@ impl CapacityRing {
         self.live.fetch_sub(1, Ordering::AcqRel);
     }
 
-    fn make_room<R: Resident + ?Sized, E: Engine<R>>(
+    fn make_room<R: Resident, E: Engine<R>>(
         &self,
         engine: &E,
         tokens: &mut VecDeque<Token>,
@@ -87,30 +86,26 @@ impl CapacityRing {
             let Some(token) = tokens.pop_front() else {
                 return;
             };
-            let Some(slot) = engine.peek(&token) else {
-                continue;
-            };
-            if !token.names(&slot) {
+            match engine.spare(&token) {
                 // Its successor has a token of its own.
-            } else if spared < SPARED && slot.entry.usage().spare() {
-                spared += 1;
-                tokens.push_back(token);
-            } else if let Some(slot) = engine.remove_if(&token, |slot| token.names(slot)) {
-                // Releases the slot, hence ends the loop.
-                leaving.push(slot, Departure::Capacity);
+                None => {}
+                Some(true) if spared < SPARED => {
+                    spared += 1;
+                    tokens.push_back(token);
+                }
+                Some(_) => {
+                    // Releases the slot, hence ends the loop.
+                    if let Some(entry) = engine.remove_if(&token, |_| true) {
+                        leaving.push(entry, Departure::Capacity);
+                    }
+                }
             }
-            leaving.keep(slot);
         }
     }
 
     /// Keeps tokens of slots that left by themselves from piling up, when they are the majority: moving the hand for nothing would
     /// blur who came first.
-    fn sweep<R: Resident + ?Sized, E: Engine<R>>(
-        &self,
-        engine: &E,
-        tokens: &mut VecDeque<Token>,
-        leaving: &mut Leaving<R>,
-    ) {
+    fn sweep<R: Resident, E: Engine<R>>(&self, engine: &E, tokens: &mut VecDeque<Token>) {
         for _ in 0..SWEPT {
             if tokens.len() <= 2 * self.len() {
                 return;
@@ -118,11 +113,8 @@ impl CapacityRing {
             let Some(token) = tokens.pop_front() else {
                 return;
             };
-            if let Some(slot) = engine.peek(&token) {
-                if token.names(&slot) {
-                    tokens.push_back(token);
-                }
-                leaving.keep(slot);
+            if engine.holds(&token) {
+                tokens.push_back(token);
             }
         }
     }

@@ -4,33 +4,37 @@ use super::{
     Resident,
     key::{Lookup, Probe},
 };
-use crate::sync::Arc;
+use crate::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering},
+};
 
-/// An entry as an engine holds it.
-pub(crate) struct Slot<R: ?Sized> {
-    pub(crate) entry: Arc<R>,
-    /// Bytes charged against the bound, never 0. Kept here, so that an engine that evicts cannot be misled by an entry whose idea of its
-    /// weight changes.
-    pub(crate) weight: u32,
-    /// Tells apart the successive slots of one key.
-    pub(crate) ticket: u32,
+/// What the tier knows of an entry since it was admitted.
+#[derive(Debug, Default)]
+pub(crate) struct Standing {
+    ticket: AtomicU32,
+    charge: AtomicU32,
 }
 
-// Not derived, which would ask for `R: Clone`.
-impl<R: ?Sized> Clone for Slot<R> {
-    #[inline]
-    fn clone(&self) -> Self {
-        Self {
-            entry: Arc::clone(&self.entry),
-            ..*self
-        }
+impl Standing {
+    /// Before the entry is in the engine.
+    pub(super) fn admit(&self, ticket: u32, charge: u32) {
+        self.ticket.store(ticket, Ordering::Relaxed);
+        self.charge.store(charge, Ordering::Relaxed);
+    }
+
+    /// Tells apart the successive entries of one key.
+    pub(super) fn ticket(&self) -> u32 {
+        self.ticket.load(Ordering::Relaxed)
+    }
+
+    /// Bytes charged against the bound, never 0.
+    pub(super) fn charge(&self) -> u32 {
+        self.charge.load(Ordering::Relaxed)
     }
 }
 
-/// Names a slot without its key: what the rings remember, in 16 bytes.
-///
-/// It finds a key by its 64-bit hash alone. Should two resident keys ever share a hash, one of them may be overlooked by the rings; it
-/// then leaves by eviction. The ticket sees to it that nothing is removed in another's place.
+/// Names an entry without its key: what the rings and queues remember, in 16 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Token {
     pub(crate) hash: u64,
@@ -38,10 +42,10 @@ pub(crate) struct Token {
 }
 
 impl Token {
-    /// Whether this is the slot that the token was made for.
+    /// Whether this is the entry that the token was made for, given that it is one of its key.
     #[inline]
-    pub(crate) fn names<R: ?Sized>(&self, slot: &Slot<R>) -> bool {
-        self.ticket == slot.ticket
+    pub(super) fn names<R: Resident>(&self, entry: &R) -> bool {
+        self.ticket == entry.standing().ticket()
     }
 }
 
@@ -52,56 +56,76 @@ impl Probe for Token {
     }
 
     #[inline]
-    fn matches<R: Resident + ?Sized>(&self, _: &R) -> bool {
-        // Whoever holds a token compares its ticket, too.
-        true
+    fn matches<R: Resident>(&self, _: &R::Face, entry: &R) -> bool {
+        self.names(entry) && entry.key().hash() == self.hash
     }
 }
 
-/// Slots that an operation pushed out, to be reported and dropped where no lock is held.
-pub(crate) type Departed<R> = Vec<Slot<R>>;
+/// What a look-up sees.
+pub(crate) struct Seen<'a, R: Resident> {
+    pub(crate) face: &'a R::Face,
+    pub(crate) entry: &'a Arc<R>,
+    /// As [`Resident::expires`]; never is 2⁵⁶.
+    pub(crate) expires: u64,
+}
+
+/// Entries that had to go for others, to be reported and dropped where no lock is held.
+pub(crate) type Evicted<R> = Vec<Arc<R>>;
+
+/// What left for an entry that was inserted.
+pub(crate) struct Inserted<R> {
+    /// The previous one under its key.
+    pub(crate) replaced: Option<Arc<R>>,
+    /// The new one among them if there was no room for it.
+    pub(crate) evicted: Evicted<R>,
+}
 
 /// A concurrent table bounded by weight.
-pub(crate) trait Engine<R: Resident + ?Sized>: Send + Sync {
-    /// Bytes that a slot costs beside its entry.
+pub(crate) trait Engine<R: Resident>: Send + Sync {
+    /// Bytes that an entry costs beside its own weight.
     const OVERHEAD: u64;
 
-    /// An engine for at most `bytes` in total that admits slots of up to `largest` bytes, as far as the total allows.
+    /// An engine for at most `bytes` in total that admits entries of up to `largest` bytes, as far as the total allows.
     fn new(bytes: u64, largest: u64) -> Self;
 
-    /// Shows the entry of a key. The visit is under a lock: it must not touch the engine nor run a user's code.
-    fn view<T>(&self, lookup: &Lookup<'_>, visit: impl FnOnce(&Arc<R>) -> T) -> Option<T>;
+    /// Shows the entry of a key, and counts the use. The visit is under a lock: it must not touch the engine nor run a user's code.
+    fn view<T>(&self, lookup: &Lookup<'_>, visit: impl FnOnce(Seen<'_, R>) -> T) -> Option<T>;
 
-    /// The slot of a key.
-    fn peek<P: Probe>(&self, probe: &P) -> Option<Slot<R>>;
+    /// The entry that a probe finds.
+    fn peek<P: Probe>(&self, probe: &P) -> Option<Arc<R>>;
 
-    /// Puts a slot under its entry's key, and hands back every slot that left for it: the previous one under this key, evicted ones, or
-    /// the new one itself if it was not admitted.
+    /// Whether a probe finds an entry.
+    fn holds<P: Probe>(&self, probe: &P) -> bool;
+
+    /// Whether the entry was used since this was last asked, if it is there.
+    fn spare(&self, token: &Token) -> Option<bool>;
+
+    /// Puts an admitted entry under its key, and hands back every entry that left for it.
     ///
     /// # Errors
     ///
-    /// The slot, if the entry under its key began later.
-    fn insert(&self, slot: Slot<R>) -> Result<Departed<R>, Slot<R>>;
+    /// The entry, if that under its key began later.
+    fn insert(&self, entry: Arc<R>) -> Result<Inserted<R>, Arc<R>>;
 
-    /// Takes a slot out if the condition holds. The condition is evaluated under a lock and must not touch the engine.
+    /// Takes an entry out if the condition holds. The condition is evaluated under a lock and must not touch the engine.
     fn remove_if<P: Probe>(
         &self,
         probe: &P,
-        condition: impl FnOnce(&Slot<R>) -> bool,
-    ) -> Option<Slot<R>>;
+        condition: impl FnOnce(&Arc<R>) -> bool,
+    ) -> Option<Arc<R>>;
 
-    /// Visits all slots, in any order, holding no lock during a visit. Slots that come or go meanwhile may be missed.
-    fn for_each(&self, visit: impl FnMut(&Slot<R>));
+    /// Visits all entries, in any order, holding no lock during a visit. Entries that come or go meanwhile may be missed.
+    fn for_each(&self, visit: impl FnMut(&Arc<R>));
 
     /// Changes the total, and hands back what no longer fits.
-    fn resize(&self, bytes: u64) -> Departed<R>;
+    fn resize(&self, bytes: u64) -> Evicted<R>;
 
-    /// The heaviest slot that is admitted.
+    /// The heaviest entry that is admitted.
     fn largest(&self) -> u64;
 
-    /// The number of slots.
+    /// The number of entries.
     fn len(&self) -> usize;
 
-    /// The weight of all slots, never above the total.
+    /// The weight of all entries, never above the total.
     fn weight(&self) -> u64;
 }

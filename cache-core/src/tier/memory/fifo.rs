@@ -6,8 +6,9 @@
 
 use super::{
     Resident,
-    engine::{Departed, Engine, Slot, Token},
+    engine::{Engine, Evicted, Inserted, Seen, Token},
     key::{Lookup, Probe},
+    life::Life,
 };
 use crate::sync::{Arc, RwLock, read, write};
 use hashbrown::HashTable;
@@ -22,66 +23,43 @@ const EXPECTED_WEIGHT: u64 = 512;
 /// The smallest shard: below this, sharding would cost more in unevenly filled shards than it gains.
 const SMALLEST_SHARD: u64 = 64 * 1024;
 
-/// A queue is rid of the tokens of slots that have left when there are as many of those as of others, and so many more.
+/// A queue is rid of the tokens of entries that have left when there are as many of those as of others, and so many more.
 const SLACK: usize = 32;
 
 /// See the module.
-pub(crate) struct Fifo<R: ?Sized> {
+pub(crate) struct Fifo<R: Resident> {
     shards: Box<[RwLock<Shard<R>>]>,
 }
 
-/// A slot in the table, 24 bytes: what is compared of it first, and the entry.
-struct Place<R: ?Sized> {
-    hash: u64,
+/// An entry in the table: what a hit reads of it, in one line of the processor's cache where that fits.
+#[repr(align(64))]
+struct Place<R: Resident> {
+    life: Life,
     entry: Arc<R>,
-    charge: Charge,
-    ticket: u32,
+    face: R::Face,
 }
 
-/// A weight below 2³¹, and whether it is in the main queue.
-#[derive(Clone, Copy)]
-struct Charge(u32);
-
-impl Charge {
-    const MAIN: u32 = 1 << 31;
-
-    fn weight(self) -> u32 {
-        self.0 & !Self::MAIN
-    }
-
-    fn is_main(self) -> bool {
-        self.0 & Self::MAIN != 0
+impl<R: Resident> Place<R> {
+    fn is<P: Probe>(&self, probe: &P) -> bool {
+        probe.matches(&self.face, &*self.entry)
     }
 }
 
-impl<R: ?Sized> Place<R> {
-    fn slot(&self) -> Slot<R> {
-        Slot {
-            entry: Arc::clone(&self.entry),
-            weight: self.charge.weight(),
-            ticket: self.ticket,
-        }
-    }
-
-    fn into_slot(self) -> Slot<R> {
-        Slot {
-            weight: self.charge.weight(),
-            entry: self.entry,
-            ticket: self.ticket,
-        }
-    }
+/// Of an entry, which knows it: the table has no room for what only those need who add and remove.
+fn hash_of<R: Resident>(place: &Place<R>) -> u64 {
+    place.entry.key().hash()
 }
 
-/// Tokens in the order of their arrival, some of them of slots that have left.
+/// Tokens in the order of their arrival, some of them of entries that have left.
 #[derive(Default)]
 struct Queue {
     tokens: VecDeque<Token>,
-    /// Of slots that are there.
+    /// Of entries that are there.
     live: usize,
     weight: u64,
 }
 
-struct Shard<R: ?Sized> {
+struct Shard<R: Resident> {
     table: HashTable<Place<R>>,
     probation: Queue,
     main: Queue,
@@ -90,7 +68,7 @@ struct Shard<R: ?Sized> {
     limit: u64,
 }
 
-impl<R: Resident + ?Sized> Shard<R> {
+impl<R: Resident> Shard<R> {
     fn new(limit: u64, remembered: usize) -> Self {
         Self {
             table: HashTable::new(),
@@ -103,22 +81,7 @@ impl<R: Resident + ?Sized> Shard<R> {
 
     #[inline(always)]
     fn find<P: Probe>(&self, probe: &P) -> Option<&Place<R>> {
-        let hash = probe.hashed();
-        // One comparison in the loop, the others behind it: what the loop compares is kept in registers that a hit is short of.
-        let place = self.table.find(hash, |place| place.hash == hash)?;
-        if probe.matches(&*place.entry) {
-            return Some(place);
-        }
-        self.find_among_equals(probe)
-    }
-
-    /// The same where two keys share all 64 bits of their hashes.
-    #[cold]
-    fn find_among_equals<P: Probe>(&self, probe: &P) -> Option<&Place<R>> {
-        let hash = probe.hashed();
-        self.table.find(hash, |place| {
-            place.hash == hash && probe.matches(&*place.entry)
-        })
+        self.table.find(probe.hashed(), |place| place.is(probe))
     }
 
     fn queue(&mut self, main: bool) -> &mut Queue {
@@ -129,69 +92,66 @@ impl<R: Resident + ?Sized> Shard<R> {
         }
     }
 
-    fn insert(&mut self, slot: Slot<R>) -> Result<Departed<R>, Slot<R>> {
-        let hash = slot.entry.key().hash();
-        let resident = self.find(&slot.entry.key());
-        if resident.is_some_and(|place| place.entry.ordinal() > slot.entry.ordinal()) {
-            return Err(slot);
+    fn insert(&mut self, entry: Arc<R>) -> Result<Inserted<R>, Arc<R>> {
+        let resident = self.find(&entry.key());
+        if resident.is_some_and(|place| place.entry.ordinal() > entry.ordinal()) {
+            return Err(entry);
         }
-        let mut departed = Departed::new();
         let token = Token {
-            hash,
-            ticket: slot.ticket,
+            hash: entry.key().hash(),
+            ticket: entry.standing().ticket(),
         };
-        let previous = self.remove_if(&slot.entry.key(), |_| true);
+        let previous = self.remove_if(&entry.key(), |_| true);
         let main = match &previous {
             // Its successor is as good.
-            Some((_, main)) => *main,
-            None => self.comes_back(hash),
+            Some(place) => place.life.is_main(),
+            None => self.comes_back(token.hash),
         };
-        departed.extend(previous.map(|(slot, _)| slot));
-        let weight = u64::from(slot.weight);
+        let replaced = previous.map(|place| place.entry);
+        let charge = entry.standing().charge();
         let place = Place {
-            hash,
-            entry: slot.entry,
-            charge: Charge(slot.weight & !Charge::MAIN | if main { Charge::MAIN } else { 0 }),
-            ticket: slot.ticket,
+            life: Life::new(entry.expires(), main),
+            face: entry.face(),
+            entry,
         };
-        self.table.insert_unique(hash, place, |place| place.hash);
-        self.queue(main).push(token, weight);
-        self.evict(&mut departed);
-        Ok(departed)
+        self.table.insert_unique(token.hash, place, hash_of);
+        self.queue(main).push(token, charge);
+        let mut evicted = Evicted::new();
+        self.evict(&mut evicted);
+        Ok(Inserted { replaced, evicted })
     }
 
     fn remove_if<P: Probe>(
         &mut self,
         probe: &P,
-        condition: impl FnOnce(&Place<R>) -> bool,
-    ) -> Option<(Slot<R>, bool)> {
-        let hash = probe.hashed();
-        let found = self.table.find_entry(hash, |place| {
-            place.hash == hash && probe.matches(&*place.entry)
-        });
+        condition: impl FnOnce(&Arc<R>) -> bool,
+    ) -> Option<Place<R>> {
+        let found = self
+            .table
+            .find_entry(probe.hashed(), |place| place.is(probe));
         let place = match found {
-            Ok(found) if condition(found.get()) => found.remove().0,
+            Ok(found) if condition(&found.get().entry) => found.remove().0,
             _ => return None,
         };
-        let main = place.charge.is_main();
+        let main = place.life.is_main();
         let table = &self.table;
         let queue = if main {
             &mut self.main
         } else {
             &mut self.probation
         };
-        queue.leave(place.charge.weight());
+        queue.leave(place.entry.standing().charge());
         if queue.tokens.len() > 2 * queue.live + SLACK {
             queue.tokens.retain(|token| {
-                let named = table.find(token.hash, |place| token.is(place));
-                named.is_some_and(|place| place.charge.is_main() == main)
+                let named = table.find(token.hash, |place| place.is(token));
+                named.is_some_and(|place| place.life.is_main() == main)
             });
         }
-        Some((place.into_slot(), main))
+        Some(place)
     }
 
     /// Makes what is there fit.
-    fn evict(&mut self, departed: &mut Departed<R>) {
+    fn evict(&mut self, evicted: &mut Evicted<R>) {
         while self.probation.weight + self.main.weight > self.limit {
             // One alone on probation stays for as long as there is anything else.
             let on_probation = self.main.live == 0
@@ -201,27 +161,26 @@ impl<R: Resident + ?Sized> Shard<R> {
                 // Nothing but stale tokens, which cannot be while there is weight.
                 return;
             };
-            let found = self.table.find_entry(token.hash, |place| token.is(place));
-            let Ok(mut found) = found else { continue };
-            let place = found.get_mut();
-            if place.charge.is_main() == on_probation {
+            let found = self.table.find_entry(token.hash, |place| place.is(&token));
+            let Ok(found) = found else { continue };
+            let Place { life, entry, .. } = found.get();
+            if life.is_main() == on_probation {
                 continue;
             }
-            let weight = u64::from(place.charge.weight());
-            if on_probation && place.entry.usage().uses() > 0 {
-                place.entry.usage().forget();
-                place.charge.0 |= Charge::MAIN;
-                self.probation.leave(place.charge.weight());
-                self.main.push(token, weight);
-            } else if !on_probation && place.entry.usage().spend() {
+            let charge = entry.standing().charge();
+            if on_probation && life.is_used() {
+                life.promote();
+                self.probation.leave(charge);
+                self.main.push(token, charge);
+            } else if !on_probation && life.spend() {
                 self.main.tokens.push_back(token);
             } else {
-                let place = found.remove().0;
-                self.queue(!on_probation).leave(place.charge.weight());
+                let entry = found.remove().0.entry;
+                self.queue(!on_probation).leave(charge);
                 if on_probation {
                     self.remember(token.hash);
                 }
-                departed.push(place.into_slot());
+                evicted.push(entry);
             }
         }
     }
@@ -249,27 +208,21 @@ fn fingerprint(hash: u64) -> u32 {
     (hash >> 32) as u32 | 1
 }
 
-impl Token {
-    fn is<R: ?Sized>(&self, place: &Place<R>) -> bool {
-        self.hash == place.hash && self.ticket == place.ticket
-    }
-}
-
 impl Queue {
-    fn push(&mut self, token: Token, weight: u64) {
+    fn push(&mut self, token: Token, charge: u32) {
         self.tokens.push_back(token);
         self.live += 1;
-        self.weight += weight;
+        self.weight += u64::from(charge);
     }
 
-    fn leave(&mut self, weight: u32) {
+    fn leave(&mut self, charge: u32) {
         self.live -= 1;
-        self.weight -= u64::from(weight);
+        self.weight -= u64::from(charge);
     }
 }
 
-impl<R: Resident + ?Sized> Fifo<R> {
-    /// As many shards as threads can use, if each can hold two of the largest slots.
+impl<R: Resident> Fifo<R> {
+    /// As many shards as threads can use, if each can hold two of the largest entries.
     fn shards(bytes: u64, largest: u64) -> usize {
         let threads = thread::available_parallelism().map_or(1, |n| n.get() as u64);
         let room = bytes / largest.saturating_mul(2).max(SMALLEST_SHARD);
@@ -303,7 +256,7 @@ impl<R: Resident + ?Sized> Fifo<R> {
     }
 }
 
-impl<R: Resident + ?Sized> Engine<R> for Fifo<R> {
+impl<R: Resident> Engine<R> for Fifo<R> {
     /// A place and its control byte in a table that is between seven sixteenths and seven eighths full, and a token in a queue that
     /// doubles and may hold as many of those who have left.
     const OVERHEAD: u64 = 2 * (size_of::<Place<R>>() + 1 + size_of::<Token>()) as u64;
@@ -318,57 +271,71 @@ impl<R: Resident + ?Sized> Engine<R> for Fifo<R> {
         }
     }
 
-    #[inline]
-    fn view<T>(&self, lookup: &Lookup<'_>, visit: impl FnOnce(&Arc<R>) -> T) -> Option<T> {
+    #[inline(always)]
+    fn view<T>(&self, lookup: &Lookup<'_>, visit: impl FnOnce(Seen<'_, R>) -> T) -> Option<T> {
         let shard = read(self.shard(lookup.hashed()));
-        shard.find(lookup).map(|place| visit(&place.entry))
+        let Place { life, entry, face } = shard.find(lookup)?;
+        let expires = life.count();
+        Some(visit(Seen {
+            face,
+            entry,
+            expires,
+        }))
     }
 
-    fn peek<P: Probe>(&self, probe: &P) -> Option<Slot<R>> {
-        read(self.shard(probe.hashed()))
-            .find(probe)
-            .map(Place::slot)
+    fn peek<P: Probe>(&self, probe: &P) -> Option<Arc<R>> {
+        let shard = read(self.shard(probe.hashed()));
+        shard.find(probe).map(|place| Arc::clone(&place.entry))
     }
 
-    fn insert(&self, slot: Slot<R>) -> Result<Departed<R>, Slot<R>> {
-        write(self.shard(slot.entry.key().hash())).insert(slot)
+    fn holds<P: Probe>(&self, probe: &P) -> bool {
+        read(self.shard(probe.hashed())).find(probe).is_some()
+    }
+
+    fn spare(&self, token: &Token) -> Option<bool> {
+        let shard = read(self.shard(token.hash));
+        shard.find(token).map(|place| place.life.spare())
+    }
+
+    fn insert(&self, entry: Arc<R>) -> Result<Inserted<R>, Arc<R>> {
+        write(self.shard(entry.key().hash())).insert(entry)
     }
 
     fn remove_if<P: Probe>(
         &self,
         probe: &P,
-        condition: impl FnOnce(&Slot<R>) -> bool,
-    ) -> Option<Slot<R>> {
-        // Dropped after the lock: it may be the last reference.
-        let mut seen = None;
-        let mut shard = write(self.shard(probe.hashed()));
-        let removed = shard.remove_if(probe, |place| condition(seen.insert(place.slot())));
-        drop(shard);
-        removed.map(|(slot, _)| slot)
+        condition: impl FnOnce(&Arc<R>) -> bool,
+    ) -> Option<Arc<R>> {
+        let removed = write(self.shard(probe.hashed())).remove_if(probe, condition);
+        removed.map(|place| place.entry)
     }
 
-    fn for_each(&self, mut visit: impl FnMut(&Slot<R>)) {
+    fn for_each(&self, mut visit: impl FnMut(&Arc<R>)) {
         for shard in &self.shards {
-            let slots: Vec<_> = read(shard).table.iter().map(Place::slot).collect();
-            slots.iter().for_each(&mut visit);
+            let entries: Vec<_> = {
+                let shard = read(shard);
+                let places = shard.table.iter();
+                places.map(|place| Arc::clone(&place.entry)).collect()
+            };
+            entries.iter().for_each(&mut visit);
         }
     }
 
-    fn resize(&self, bytes: u64) -> Departed<R> {
+    fn resize(&self, bytes: u64) -> Evicted<R> {
         let (limit, remembered) = Self::share(bytes, self.shards.len());
-        let mut departed = Departed::new();
+        let mut evicted = Evicted::new();
         for shard in &self.shards {
             let mut shard = write(shard);
             shard.limit = limit;
             shard.left = vec![0; remembered].into();
-            shard.evict(&mut departed);
+            shard.evict(&mut evicted);
         }
-        departed
+        evicted
     }
 
     fn largest(&self) -> u64 {
         let limit = self.shards.first().map_or(0, |shard| read(shard).limit);
-        limit.min(u64::from(Charge::MAIN - 1))
+        limit.min(u64::from(u32::MAX))
     }
 
     fn len(&self) -> usize {

@@ -22,15 +22,64 @@ static SEEDS: LazyLock<(u64, SharedSeed)> = LazyLock::new(|| {
 /// to collide; somebody who could measure single look-ups precisely enough might still find some. That costs time, in one shard, and
 /// within the byte bound; it never serves a wrong value, because bytes are compared.
 #[inline(always)]
-fn hash(identity: TypeId, encoded: Encoded<'_>) -> u64 {
+fn hash(identity: TypeId, front: Front, encoded: Encoded<'_>) -> u64 {
     let (seed, shared) = &*SEEDS;
     let mut hasher = FoldHasher::with_seed(*seed, shared);
     // The bytes go in first and the identity is folded in by `finish`: that last multiplication spreads them over all 64 bits, of
     // which an engine uses both ends and the middle (test: `every_part_of_the_hash_is_even`).
-    hasher.write(encoded.bytes);
-    hasher.write_u64(encoded.word);
+    if Front::is_all_of(encoded) {
+        hasher.write_u64(front.head);
+    } else {
+        hasher.write(encoded.bytes);
+    }
+    hasher.write_u64(front.word);
     identity.hash(&mut hasher);
     hasher.finish()
+}
+
+/// Of encoded arguments, what fits beside the entry in the table: all of short ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Front {
+    /// The tags, and above them how many bits they take.
+    word: u64,
+    /// The first eight bytes of the values; zeros behind fewer.
+    head: u64,
+}
+
+impl Front {
+    #[inline(always)]
+    pub(crate) fn of(Encoded { bytes, word, bits }: Encoded<'_>) -> Self {
+        // The tag word is left in a register only while it has room for another tag.
+        debug_assert!(bits == 0 || word >> bits == 0 && u32::from(bits) <= Self::BITS_AT);
+        Self {
+            word: word | u64::from(bits) << Self::BITS_AT,
+            head: head(bytes),
+        }
+    }
+
+    /// Whether it is all there is to compare: tags and their number say how many bytes of values there are, so that two
+    /// keys with the same tags and the same first eight bytes are one key if one of them has no more.
+    #[inline(always)]
+    pub(crate) fn is_all_of(Encoded { bytes, bits, .. }: Encoded<'_>) -> bool {
+        bits > 0 && bytes.len() <= size_of::<u64>()
+    }
+
+    const BITS_AT: u32 = 58;
+}
+
+/// The first eight bytes, little-endian, with zeros behind fewer; without a copy of unknown length.
+#[inline(always)]
+fn head(bytes: &[u8]) -> u64 {
+    if let Some(head) = bytes.first_chunk::<8>() {
+        return u64::from_le_bytes(*head);
+    }
+    let behind = 8 * bytes.len() as u32;
+    if let (Some(first), Some(last)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+        let (first, last) = (u32::from_le_bytes(*first), u32::from_le_bytes(*last));
+        return u64::from(first) | u64::from(last) << (behind - 32);
+    }
+    let add = |head: u64, byte: &u8| head << 8 | u64::from(*byte);
+    bytes.iter().rev().fold(0, add)
 }
 
 /// A way to point at an entry in an engine.
@@ -38,8 +87,8 @@ pub(crate) trait Probe {
     /// The hash of the keys that may match.
     fn hashed(&self) -> u64;
 
-    /// Whether this is the entry, given that its hash is ours.
-    fn matches<R: Resident + ?Sized>(&self, entry: &R) -> bool;
+    /// Whether this is the entry.
+    fn matches<R: Resident>(&self, face: &R::Face, entry: &R) -> bool;
 }
 
 /// A key as a caller has it at hand, borrowed and hashed once.
@@ -47,6 +96,7 @@ pub(crate) trait Probe {
 pub(crate) struct Lookup<'a> {
     hash: u64,
     identity: TypeId,
+    front: Front,
     encoded: Encoded<'a>,
 }
 
@@ -54,9 +104,11 @@ impl<'a> Lookup<'a> {
     /// The key of the function `identity` for these arguments.
     #[inline(always)]
     pub(crate) fn new(identity: TypeId, encoded: Encoded<'a>) -> Self {
+        let front = Front::of(encoded);
         Self {
-            hash: hash(identity, encoded),
+            hash: hash(identity, front, encoded),
             identity,
+            front,
             encoded,
         }
     }
@@ -67,6 +119,7 @@ impl<'a> Lookup<'a> {
         Self {
             hash,
             identity,
+            front: Front::of(encoded),
             encoded,
         }
     }
@@ -84,11 +137,27 @@ impl<'a> Lookup<'a> {
 
     /// Whether both are one key; their hashes are not asked.
     #[inline(always)]
-    fn is(&self, other: &Lookup<'_>) -> bool {
-        let (own, its) = (self.encoded, other.encoded);
-        self.identity == other.identity
-            && (own.word, own.bits) == (its.word, its.bits)
-            && equal(own.bytes, its.bytes)
+    pub(super) fn is(&self, other: &Lookup<'_>) -> bool {
+        self.identity == other.identity && self.has_arguments(other.encoded)
+    }
+
+    /// Whether this is the key of an instance's entry with this front, and these encoded arguments if the front is not all.
+    #[inline(always)]
+    pub(crate) fn names<'k>(
+        &self,
+        identity: TypeId,
+        front: Front,
+        encoded: impl FnOnce() -> Encoded<'k>,
+    ) -> bool {
+        self.front == front
+            && self.identity == identity
+            && (Front::is_all_of(self.encoded) || self.has_arguments(encoded()))
+    }
+
+    #[inline(always)]
+    fn has_arguments(&self, other: Encoded<'_>) -> bool {
+        let own = self.encoded;
+        (own.word, own.bits) == (other.word, other.bits) && equal(own.bytes, other.bytes)
     }
 
     /// The same key, to be kept; allocates if the bytes do not fit in line.
@@ -109,8 +178,8 @@ impl Probe for Lookup<'_> {
     }
 
     #[inline(always)]
-    fn matches<R: Resident + ?Sized>(&self, entry: &R) -> bool {
-        self.is(&entry.key())
+    fn matches<R: Resident>(&self, face: &R::Face, entry: &R) -> bool {
+        entry.has(face, self)
     }
 }
 
@@ -144,28 +213,12 @@ impl MemoryKey {
     /// The same key, borrowed; nothing is hashed again.
     #[inline]
     pub(crate) fn as_lookup(&self) -> Lookup<'_> {
-        Lookup {
-            hash: self.hash,
-            identity: self.identity,
-            encoded: self.encoded(),
-        }
+        Lookup::hashed_before(self.hash, self.identity, self.encoded())
     }
 
     /// Its parts, without the hash.
     pub(crate) fn into_parts(self) -> (u64, u64, KeyBytes) {
         (self.hash, self.word, self.bytes)
-    }
-}
-
-impl Probe for MemoryKey {
-    #[inline]
-    fn hashed(&self) -> u64 {
-        self.hash
-    }
-
-    #[inline]
-    fn matches<R: Resident + ?Sized>(&self, entry: &R) -> bool {
-        self.as_lookup().matches(entry)
     }
 }
 
@@ -337,6 +390,50 @@ mod tests {
         }
     }
 
+    /// What an engine compares must tell apart what the keys themselves do: values of every length about eight, with the tags that go
+    /// with them, and bytes that are everything.
+    #[test]
+    fn a_front_tells_apart_what_keys_do() {
+        let identity = TypeId::of::<One>();
+        let zeros = [0; 20];
+        let ones = [1; 20];
+        let mut keys = vec![Encoded::whole(&[])];
+        for len in 0..20 {
+            for bytes in [&zeros[..len], &ones[..len]] {
+                keys.push(Encoded::whole(bytes));
+                // As an encoder makes them: the tags say how many bytes there are.
+                let word = len as u64;
+                keys.extend([5, 55].map(|bits| Encoded { bytes, word, bits }));
+            }
+        }
+        for own in &keys {
+            for other in &keys {
+                let lookup = Lookup::new(identity, *own);
+                assert_eq!(
+                    lookup.names(identity, Front::of(*other), || *other),
+                    lookup.is(&Lookup::new(identity, *other)),
+                    "{own:?} {other:?}"
+                );
+            }
+            assert!(!Lookup::new(identity, *own).names(
+                TypeId::of::<Two>(),
+                Front::of(*own),
+                || *own
+            ));
+        }
+    }
+
+    #[test]
+    fn a_head_is_the_first_eight_bytes() {
+        for len in 0..12_u8 {
+            let bytes: Vec<u8> = (1..=len).collect();
+            let mut padded = bytes.clone();
+            padded.resize(12, 0);
+            let expected = padded.first_chunk().map(|head| u64::from_le_bytes(*head));
+            assert_eq!(Some(head(&bytes)), expected, "{len}");
+        }
+    }
+
     #[test]
     fn equal_hashes_do_not_make_keys_equal() {
         let mut forged = lookup::<One>(b"a");
@@ -360,11 +457,26 @@ mod tests {
         let long = (0..KEYS).map(|n| [&[3; 27][..], &n.to_le_bytes()].concat());
         let multiples = (0..KEYS).map(|n| (n << 40).to_le_bytes().to_vec());
         let families: [Vec<Vec<u8>>; 3] = [numbers.collect(), long.collect(), multiples.collect()];
-        for (family, keys) in families.iter().enumerate() {
+        for (family, (keys, bits)) in families
+            .iter()
+            .flat_map(|keys| [(keys, 0), (keys, 5)])
+            .enumerate()
+        {
+            let lookup = |bytes: &[u8]| {
+                Lookup::new(
+                    TypeId::of::<One>(),
+                    Encoded {
+                        bytes,
+                        word: 3,
+                        bits,
+                    },
+                )
+                .hash
+            };
             for shift in [0, 7, 16, 25, 32, 39, 48, 57] {
                 let mut cells = [0_u64; CELLS];
                 for key in keys {
-                    cells[(lookup::<One>(key).hash >> shift) as usize % CELLS] += 1;
+                    cells[(lookup(key) >> shift) as usize % CELLS] += 1;
                 }
                 let mean = (KEYS / CELLS as u64) as f64;
                 let chi: f64 = cells

@@ -21,7 +21,7 @@ struct Item {
     weight: u64,
     expires: u64,
     dead: AtomicBool,
-    usage: Usage,
+    standing: Standing,
     ring: Option<Arc<CapacityRing>>,
     ordinal: u64,
     /// The number of items that exist.
@@ -29,6 +29,14 @@ struct Item {
 }
 
 impl Resident for Item {
+    type Face = ();
+
+    fn face(&self) {}
+
+    fn has(&self, (): &(), key: &Lookup<'_>) -> bool {
+        self.key().is(key)
+    }
+
     fn key(&self) -> Lookup<'_> {
         self.key.get().unwrap().as_lookup()
     }
@@ -41,8 +49,8 @@ impl Resident for Item {
         self.weight
     }
 
-    fn usage(&self) -> &Usage {
-        &self.usage
+    fn standing(&self) -> &Standing {
+        &self.standing
     }
 
     fn dead(&self) -> bool {
@@ -109,7 +117,7 @@ impl Rig {
             weight: 0,
             expires: NEVER,
             dead: AtomicBool::new(false),
-            usage: Usage::default(),
+            standing: Standing::default(),
             ring: None,
             ordinal: 0,
             existing: Arc::clone(&self.existing),

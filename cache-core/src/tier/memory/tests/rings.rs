@@ -186,22 +186,34 @@ fn one_leaves_even_if_all_were_used() {
     assert_eq!((ring.len(), rig.tier.len()), (1_000, 1_000));
     // Sixteen had a second chance; nobody else lost theirs.
     let mut used = 0;
-    rig.tier
-        .for_each(|item| used += u64::from(item.usage.spare()));
+    rig.tier.for_each(|item| {
+        let token = Token {
+            hash: item.key().hash(),
+            ticket: item.standing.ticket(),
+        };
+        used += u64::from(rig.tier.engine.spare(&token) == Some(true));
+    });
     assert_eq!(used, 1_000 - 16 - 1);
 }
 
-/// An item that somebody else removes while the ring looks at it, which leaves its last reference to the ring.
+/// An item that knows whether the ring was locked when it was dropped.
 struct Fleeting {
-    tier: std::sync::Weak<MemoryTier<Fleeting>>,
     ring: Arc<CapacityRing>,
     key: MemoryKey,
-    usage: Usage,
+    standing: Standing,
     /// Whether the ring was locked when an item was dropped.
     dropped_under_lock: Arc<AtomicBool>,
 }
 
 impl Resident for Fleeting {
+    type Face = ();
+
+    fn face(&self) {}
+
+    fn has(&self, (): &(), key: &Lookup<'_>) -> bool {
+        self.key().is(key)
+    }
+
     fn key(&self) -> Lookup<'_> {
         self.key.as_lookup()
     }
@@ -214,11 +226,8 @@ impl Resident for Fleeting {
         0
     }
 
-    fn usage(&self) -> &Usage {
-        if let Some(tier) = self.tier.upgrade() {
-            tier.remove(&self.key.as_lookup());
-        }
-        &self.usage
+    fn standing(&self) -> &Standing {
+        &self.standing
     }
 
     fn dead(&self) -> bool {
@@ -249,10 +258,9 @@ fn nothing_is_dropped_under_the_lock_of_a_ring() {
     let dropped_under_lock = Arc::new(AtomicBool::new(false));
     for key in 0..3 {
         let item = Fleeting {
-            tier: Arc::downgrade(&tier),
             ring: Arc::clone(&ring),
             key: lookup(&bytes(key)).to_key(),
-            usage: Usage::default(),
+            standing: Standing::default(),
             dropped_under_lock: Arc::clone(&dropped_under_lock),
         };
         tier.insert(Arc::new(item)).unwrap();

@@ -1,0 +1,113 @@
+//! How long an entry is of use, and how much it was used.
+
+use crate::sync::atomic::{AtomicU64, Ordering};
+
+/// How many uses are counted: more say nothing more about what comes next (Yang et al., "FIFO queues are all you need for cache
+/// eviction", SOSP 2023, §4.1).
+const USES: u64 = 3;
+
+/// Used since the capacity's hand last came by.
+const MARK: u64 = 4;
+
+/// In the main queue.
+const MAIN: u64 = 8;
+
+/// Everything but the time.
+const STATE: u64 = 0xff;
+
+const TIME: u32 = STATE.trailing_ones();
+
+/// When an entry expires, what the engine and the ring of its function remember of its use, and which queue it is in: one word, so
+/// that a hit reads it all at once.
+#[derive(Debug)]
+pub(super) struct Life(AtomicU64);
+
+impl Life {
+    /// Not used yet; `expires` counts up to 2⁵⁶ milliseconds, which is never.
+    pub(super) fn new(expires: u64, main: bool) -> Self {
+        let time = expires.min(u64::MAX >> TIME) << TIME;
+        Self(AtomicU64::new(time | if main { MAIN } else { 0 }))
+    }
+
+    /// Counts a use, and says when the entry expires. Two at the same time may count as one.
+    #[inline(always)]
+    pub(super) fn count(&self) -> u64 {
+        let known = self.0.load(Ordering::Relaxed);
+        // Compared first: a line that every hit of every thread wrote would be the end of scaling.
+        if known & (USES | MARK) != USES | MARK {
+            self.count_up(known);
+        }
+        known >> TIME
+    }
+
+    #[cold]
+    fn count_up(&self, known: u64) {
+        let one = u64::from(known & USES != USES);
+        let more = (known | MARK) + one;
+        let _ = self
+            .0
+            .compare_exchange(known, more, Ordering::Relaxed, Ordering::Relaxed);
+    }
+
+    /// Whether any use is counted.
+    pub(super) fn is_used(&self) -> bool {
+        self.0.load(Ordering::Relaxed) & USES != 0
+    }
+
+    /// Takes one use back, for a second chance; whether there was one.
+    pub(super) fn spend(&self) -> bool {
+        let less = |known: u64| (known & USES != 0).then(|| known - 1);
+        self.0
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, less)
+            .is_ok()
+    }
+
+    /// Forgets all uses: the entry goes to the main queue.
+    pub(super) fn promote(&self) {
+        let promoted = |known: u64| Some(known & !USES | MAIN);
+        let _ = self
+            .0
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, promoted);
+    }
+
+    /// Whether the entry is in the main queue.
+    pub(super) fn is_main(&self) -> bool {
+        self.0.load(Ordering::Relaxed) & MAIN != 0
+    }
+
+    /// Clears the ring's mark; whether it was there.
+    pub(super) fn spare(&self) -> bool {
+        self.0.fetch_and(!MARK, Ordering::Relaxed) & MARK != 0
+    }
+}
+
+#[cfg(test)]
+#[cfg(not(loom))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_life_counts_up_to_three_and_keeps_the_time() {
+        let life = Life::new(77, false);
+        assert!(!life.is_used() && !life.spare());
+        for _ in 0..9 {
+            assert_eq!(life.count(), 77);
+        }
+        assert!(life.spare() && !life.spare());
+        let spent = std::iter::repeat_with(|| life.spend()).take_while(|spent| *spent);
+        assert_eq!(spent.count(), 3);
+        assert!(!life.is_main());
+        life.count();
+        life.promote();
+        assert!(life.is_main() && !life.is_used() && life.spare());
+        assert_eq!(life.count(), 77);
+        assert!(life.is_main() && life.is_used());
+    }
+
+    #[test]
+    fn never_is_never() {
+        for never in [u64::MAX, u64::MAX >> 8] {
+            assert_eq!(Life::new(never, true).count(), u64::MAX >> 8);
+        }
+    }
+}
