@@ -1,7 +1,6 @@
 //! The assembled stack.
 
 use std::future::Future;
-// loom's are not made by `const` functions
 use std::time::Duration;
 
 use crate::config::{Builder, Config};

@@ -1,6 +1,8 @@
 //! A value with what must be known to serve it.
 
 use std::any::{Any, TypeId};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::LazyLock;
 
 pub use crate::class::Class;
 use crate::index::{Dep, Deps, Index};
@@ -190,6 +192,18 @@ impl Kept {
     /// The entry's own address.
     pub(crate) fn address(&self) -> &str {
         self.deps.first().map_or("", Dep::text)
+    }
+}
+
+/// In the place of a value that has left its entry.
+static GONE: LazyLock<Payload> = LazyLock::new(|| Arc::new(()));
+
+impl Drop for Kept {
+    /// A value's `Drop` is a user's code, and runs in a call of any other function that makes room for its own: a panic
+    /// there would be that call's, and a second one the end of the process. The panic hook has told of it.
+    fn drop(&mut self) {
+        let payload = std::mem::replace(&mut self.payload, Arc::clone(&GONE));
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(payload)));
     }
 }
 

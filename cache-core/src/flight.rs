@@ -9,12 +9,12 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use crate::position::Position;
-use crate::sync::{Arc, Mutex, lock};
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::{Arc, Mutex, StaticU64, lock};
 
 #[cfg(not(loom))]
 mod alarm;
@@ -35,8 +35,7 @@ type Shard<K, V> = HashMap<K, Arc<Flight<V>>, foldhash::fast::RandomState>;
 
 /// A number that no other computation of this process has, in whatever cache: one may be part of another cache's.
 pub(crate) fn next_id() -> u64 {
-    // Not loom's, which a static cannot hold: nothing is ordered by it.
-    static NEXT: AtomicU64 = AtomicU64::new(1);
+    static NEXT: StaticU64 = StaticU64::new(1);
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
@@ -44,6 +43,8 @@ pub(crate) fn next_id() -> u64 {
 #[derive(Debug)]
 pub(crate) struct Flights<K, V> {
     shards: [Mutex<Shard<K, V>>; SHARDS],
+    /// Of each shard, the newest computation that was asked for in place of what there was.
+    replaced: [AtomicU64; SHARDS],
     waits: Mutex<Waits>,
 }
 
@@ -125,10 +126,15 @@ pub(crate) enum Role<K: Hash + Eq + Clone, V: Clone> {
     Wait(Waiter<V>),
 }
 
+fn shard(hash: u64) -> usize {
+    (hash >> 32) as usize % SHARDS
+}
+
 impl<K: Hash + Eq + Clone, V: Clone> Flights<K, V> {
     pub(crate) fn new() -> Self {
         Self {
             shards: std::array::from_fn(|_| Mutex::new(HashMap::default())),
+            replaced: std::array::from_fn(|_| AtomicU64::new(0)),
             waits: Mutex::new(Waits::default()),
         }
     }
@@ -145,7 +151,7 @@ impl<K: Hash + Eq + Clone, V: Clone> Flights<K, V> {
         joinable: impl Fn(&Flight<V>) -> bool,
         stamp: impl FnOnce() -> Position,
     ) -> Role<K, V> {
-        let shard = (hash >> 32) as usize % SHARDS;
+        let shard = shard(hash);
         let mut flights = lock(&self.shards[shard]);
         let lead = |flight: &Arc<Flight<V>>, turn| {
             Role::Lead(Leader {
@@ -191,6 +197,17 @@ impl<K: Hash + Eq + Clone, V: Clone> Flights<K, V> {
             lock(&older.state).superseded = true;
         }
         lead(&flight, turn)
+    }
+
+    /// Says that this computation was asked for in place of what there was, stored or not.
+    pub(crate) fn replace(&self, hash: u64, ordinal: u64) {
+        self.replaced[shard(hash)].fetch_max(ordinal, Ordering::AcqRel);
+    }
+
+    /// Whether that was said of a later one than this, which is in no flight that could know. Other keys of the shard
+    /// are taken for this one.
+    pub(crate) fn has_replaced(&self, hash: u64, ordinal: u64) -> bool {
+        self.replaced[shard(hash)].load(Ordering::Acquire) > ordinal
     }
 
     /// Records that the computations `chain` wait for `target`, unless one of them would then wait for itself.
@@ -250,6 +267,11 @@ impl<K: Hash + Eq + Clone, V: Clone> Leader<K, V> {
     /// Whether another flight of this key has begun since, because this one may not be joined.
     pub(crate) fn superseded(&self) -> bool {
         lock(&self.flight.state).superseded
+    }
+
+    /// Whether the flight has ended, by another leader: it knows nothing of what has begun since.
+    pub(crate) fn is_over(&self) -> bool {
+        !matches!(lock(&self.flight.state).status, Status::Running)
     }
 
     /// Ends the flight for everybody. If it has ended before, by another leader, nothing happens.

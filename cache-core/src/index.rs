@@ -9,12 +9,10 @@
 //! which every stamp is invalid: forgetting costs misses, never a stale value. Of patterns that are no prefixes few are
 //! kept, and the oldest of too many becomes its prefix: the same again, for the addresses that begin so.
 
-use std::sync::atomic::AtomicU64 as Static; // loom's are not made by `const` functions
-
 use crate::matcher::Matcher;
 use crate::position::Position;
 use crate::sync::atomic::{AtomicU64, Ordering};
-use crate::sync::{RwLock, read, write};
+use crate::sync::{RwLock, StaticU64, read, write};
 
 mod globs;
 mod records;
@@ -66,7 +64,7 @@ struct State {
 impl Index {
     /// An index whose log begins at `start`.
     pub(crate) fn new(start: Position, max_matchers: usize) -> Self {
-        static NEXT: Static = Static::new(1);
+        static NEXT: StaticU64 = StaticU64::new(1);
         Self {
             number: NEXT.fetch_add(1, Ordering::Relaxed),
             version: AtomicU64::new(FIRST_VERSION),

@@ -17,7 +17,7 @@ use crate::matcher::Matcher;
 use crate::position::Position;
 use crate::scope::{self, Scope};
 use crate::stats::{MissReason, RefusalReason};
-use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use crate::sync::{Arc, Mutex, lock};
 
 pub mod blocking;
@@ -41,6 +41,8 @@ pub(crate) enum Mode {
 #[derive(Debug)]
 pub(crate) struct Modifier {
     pub(crate) mode: Mode,
+    /// Calls whose keys are being made: the first to begin, and inside it those that its key is made with.
+    preparing: AtomicU32,
     taken: AtomicBool,
     pub(crate) found: Arc<Mutex<Found>>,
 }
@@ -92,14 +94,29 @@ impl Modifier {
         };
         Arc::new(Self {
             mode,
+            preparing: AtomicU32::new(0),
             taken: AtomicBool::new(false),
             found,
         })
     }
 
-    /// Whether this call is the first.
-    pub(crate) fn take(&self) -> bool {
-        !self.taken.swap(true, Ordering::Relaxed)
+    /// A call begins, and its key is not made yet.
+    pub(crate) fn prepare(&self) {
+        self.preparing.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A call has its key. Whether it is the first to have begun.
+    pub(crate) fn reach(&self) -> bool {
+        let one_less = |calls: u32| calls.checked_sub(1);
+        let _ = self
+            .preparing
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less);
+        self.take()
+    }
+
+    /// For the first only, and not for what its key is made with.
+    fn take(&self) -> bool {
+        self.preparing.load(Ordering::Relaxed) == 0 && !self.taken.swap(true, Ordering::Relaxed)
     }
 
     /// Whether a call was left.

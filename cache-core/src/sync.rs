@@ -14,6 +14,8 @@ pub(crate) use loom::{
     thread,
 };
 
+/// A number in a static, which loom's cannot be, as they are not made by `const` functions: nothing may be ordered by it.
+pub(crate) use std::sync::atomic::AtomicU64 as StaticU64;
 pub(crate) use std::sync::{Arc, PoisonError};
 
 /// Locks a mutex, whether or not a thread panicked while it held it.

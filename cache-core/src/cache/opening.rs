@@ -1,7 +1,5 @@
 //! A cache as it is configured.
 
-use std::sync::atomic::AtomicU64 as Static; // loom's are not made by `const` functions
-
 use super::ghosts::Ghosts;
 use super::{Cache, Parts};
 use crate::config::Config;
@@ -17,7 +15,7 @@ use crate::position::Position;
 use crate::remote::Remote;
 use crate::stats::MissReason;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use crate::sync::{Arc, RwLock};
+use crate::sync::{Arc, RwLock, StaticU64};
 use crate::tier::memory::{Departure, MemoryTier, Resident};
 
 impl Parts {
@@ -113,7 +111,7 @@ impl Cache {
 
 /// A number for the log of a new cache: no two caches of a process share one, and a later process has greater ones.
 fn generation() -> u64 {
-    static LAST: Static = Static::new(0);
+    static LAST: StaticU64 = StaticU64::new(0);
     let now = crate::time::unix_millis();
     let next = |last: u64| now.max(last + 1);
     LAST.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| {

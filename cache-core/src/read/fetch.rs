@@ -9,7 +9,7 @@ use super::run::Work;
 use crate::entry::{Class, Head, Kept};
 use crate::envelope::{COMPRESS_FROM, Envelope};
 use crate::events::EventKind;
-use crate::flight::{self, Leader, Status};
+use crate::flight::{Leader, Status};
 use crate::index::DepSet;
 use crate::link::Answer;
 use crate::remote::{Claim, Found, Remote};
@@ -71,7 +71,7 @@ impl Driver {
         let found = self
             .remote()
             .and_then(|remote| remote.found(replies).ok().flatten());
-        let entry = found.and_then(|found| self.promote(&found, sent, work));
+        let entry = found.and_then(|found| self.promote(&found, sent, &leader, work));
         let Some(entry) = entry else {
             // With the stamp of now: what was found dead was so, perhaps, by a record that has only just been applied.
             return Some(match bid {
@@ -92,15 +92,19 @@ impl Driver {
     }
 
     /// Puts a value from Redis into memory, and takes it as this call's, if it is one and valid.
-    fn promote(&self, found: &Found, sent: u64, work: &mut dyn Work) -> Option<Arc<Kept>> {
+    fn promote(
+        &self,
+        found: &Found,
+        sent: u64,
+        leader: &Leader<MemoryKey, Arc<Kept>>,
+        work: &mut dyn Work,
+    ) -> Option<Arc<Kept>> {
         let cache = &self.ticket.cache;
         let envelope = Envelope::parse(&found.envelope).ok()?;
         // Half of the digest is in the key, and anybody can write anything under it.
         if envelope.digest != self.target.whole || envelope.schema != self.schema() {
             return None;
         }
-        // Drawn before it is judged: what is said from now on is later.
-        let ordinal = flight::next_id();
         let mut deps = DepSet::default();
         deps.extend(&self.target.own, usize::MAX);
         deps.extend(&envelope.deps, usize::MAX);
@@ -122,7 +126,8 @@ impl Driver {
             expires: time::deadline(sent, found.left),
             deps,
             began: sent,
-            ordinal,
+            // It was computed before it was asked for: what has begun since is newer.
+            ordinal: leader.flight().id,
             cost_ns: u64::from(envelope.cost) * 1_000,
         };
         let entry = head.with(Arc::clone(&payload), envelope.payload.len());
@@ -130,7 +135,7 @@ impl Driver {
             return None;
         }
         // Refused or not: it is this call's answer.
-        let _ = cache.insert(&entry, cache.max_weight());
+        let _ = self.insert(&entry, cache.max_weight(), Some(leader));
         Some(entry)
     }
 

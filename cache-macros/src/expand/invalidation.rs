@@ -1,7 +1,8 @@
 //! A function that invalidates.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{quote, quote_spanned};
+use quote::{format_ident, quote, quote_spanned};
+use syn::visit::{self, Visit};
 use syn::{Expr, parse_quote};
 
 use super::pieces::{Args, Texts, pieces};
@@ -132,10 +133,14 @@ fn early(target: &Target, function: &Function, runtime: &Runtime<'_>) -> Option<
         Target::Call(call) => {
             let span = start(call);
             let private = runtime.at(span);
-            let call = cloning((**call).clone(), function, runtime);
-            return Some(
-                quote_spanned!(span=> #private::Targets::call(&mut __targets, #private::capture_call!(#call));),
-            );
+            let Call { made, call } = Call::of((**call).clone(), function, runtime);
+            let capture = quote_spanned!(span=> #private::Targets::call(&mut __targets, #private::capture_call!(#call)));
+            let (locals, values): (Vec<_>, Vec<_>) = made.into_iter().unzip();
+            return Some(if locals.is_empty() {
+                quote_spanned!(span=> #capture;)
+            } else {
+                quote_spanned!(span=> match (#(#values,)*) { (#(#locals,)*) => #capture };)
+            });
         }
     };
     (!template.returns()).then(|| named(method, template, function, &Args::Direct, runtime))
@@ -188,31 +193,68 @@ fn after(model: &Invalidation, texts: &Texts, runtime: &Runtime<'_>) -> Option<T
     })
 }
 
-// Input:
-//     user(pool, id, form.name)
-//
-// Output:
-//     user(pool, Clone::clone(&id), Clone::clone(&form.name))
-//
-// The body still needs what this call would take.
-fn cloning(mut call: Expr, function: &Function, runtime: &Runtime<'_>) -> Expr {
-    let args = match &mut call {
-        Expr::Call(call) => &mut call.args,
-        Expr::MethodCall(call) => &mut call.args,
-        _ => return call,
-    };
-    for arg in args.iter_mut() {
-        let takes = match &*arg {
-            Expr::Path(_) => |binding: &Binding| binding.by_value(),
-            Expr::Field(_) => |_: &Binding| true,
-            _ => continue,
+/// A typed target.
+struct Call {
+    /// Arguments that are made by other calls, and the locals that hold them.
+    made: Vec<(Ident, Expr)>,
+    call: Expr,
+}
+
+impl Call {
+    // Input:
+    //     user(pool, id, form.name, tenant(id))
+    //
+    // Output:
+    //     match (tenant(id),) {
+    //         (__0,) => user(pool, Clone::clone(&id), Clone::clone(&form.name), __0),
+    //     }
+    //
+    // The body still needs what this call would take. And what is captured is the first cached call: those that make
+    // an argument come before it.
+    fn of(mut call: Expr, function: &Function, runtime: &Runtime<'_>) -> Self {
+        let mut made = Vec::new();
+        let args = match &mut call {
+            Expr::Call(call) => &mut call.args,
+            Expr::MethodCall(call) => &mut call.args,
+            _ => return Self { made, call },
         };
-        let binding = Path::of(arg).and_then(|path| function.binding(&path.root));
-        if binding.is_some_and(takes) {
-            let span = start(arg);
-            let private = runtime.at(span);
-            *arg = Expr::Verbatim(quote_spanned!(span=> #private::Clone::clone(&#arg)));
+        for arg in args.iter_mut() {
+            let takes = match &*arg {
+                Expr::Path(_) => |binding: &Binding| binding.by_value(),
+                Expr::Field(_) => |_: &Binding| true,
+                _ if calls(arg) => {
+                    let local = format_ident!("__{}", made.len(), span = start(arg));
+                    let local_expr = parse_quote!(#local);
+                    made.push((local, std::mem::replace(arg, local_expr)));
+                    continue;
+                }
+                _ => continue,
+            };
+            let binding = Path::of(arg).and_then(|path| function.binding(&path.root));
+            if binding.is_some_and(takes) {
+                let span = start(arg);
+                let private = runtime.at(span);
+                *arg = Expr::Verbatim(quote_spanned!(span=> #private::Clone::clone(&#arg)));
+            }
+        }
+        Self { made, call }
+    }
+}
+
+/// Whether an expression may call something where it stands.
+fn calls(expr: &Expr) -> bool {
+    struct Calls(bool);
+    impl<'e> Visit<'e> for Calls {
+        fn visit_expr(&mut self, expr: &'e Expr) {
+            match expr {
+                Expr::Call(_) | Expr::MethodCall(_) | Expr::Macro(_) => self.0 = true,
+                // Called later, by whom it is given to, who also tells of which type it is.
+                Expr::Closure(_) => {}
+                _ => visit::visit_expr(self, expr),
+            }
         }
     }
-    call
+    let mut found = Calls(false);
+    found.visit_expr(expr);
+    found.0
 }

@@ -10,6 +10,7 @@
 mod addresses;
 mod audit;
 mod events;
+mod extremes;
 mod identity;
 mod input;
 mod invalidation;

@@ -280,3 +280,80 @@ fn a_typed_target_is_invalidated_in_its_own_cache() {
     );
     assert_eq!(appended, (1, 2));
 }
+
+#[cache("tenant:{id}")]
+fn tenant(id: u64) -> u64 {
+    let _ = id;
+    run()
+}
+
+/// Serialized with the help of the cache.
+struct Account(u64);
+
+impl serde::Serialize for Account {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bool(tenant(self.0) > 0)
+    }
+}
+
+#[cache("page:{id}", key(id, tenant(id) > 0))]
+async fn page(id: u64) -> u64 {
+    let _ = id;
+    run()
+}
+
+#[cache("bill:{id}")]
+fn bill(id: u64, account: &Account) -> u64 {
+    let _ = (id, account);
+    run()
+}
+
+#[cache("nested:{id}", key(id, bill(id, &Account(id)) > 0))]
+async fn nested(id: u64) -> u64 {
+    let _ = id;
+    run()
+}
+
+/// What a key is made of is computed before there is a call to modify.
+#[test]
+fn a_modifier_is_not_for_the_calls_that_a_key_is_made_with() {
+    start().enter(|| {
+        assert_eq!(wait(peek(page(1))), None);
+        assert_eq!(runs(), 1, "the tenant");
+        assert_eq!(wait(key_of(page(1))).unwrap().address, "page:1");
+        assert_eq!(wait(refresh(page(1))), 2);
+        assert_eq!(wait(refresh(page(1))), 3);
+        assert_eq!(wait(bypass(page(1))), 4);
+        let (value, trace) = wait(explain(page(1)));
+        assert_eq!((value, trace.address.as_deref()), (3, Some("page:1")));
+        wait(invalidate(page(1))).unwrap();
+        assert_eq!((wait(page(1)), tenant(1)), (5, 1));
+
+        let account = Account(1);
+        let bill = || bill(1, &account);
+        assert_eq!(blocking::key_of(bill).unwrap().address, "bill:1");
+        assert_eq!(blocking::refresh(bill), 6);
+        assert_eq!(blocking::peek(bill).unwrap(), Some(6));
+        blocking::invalidate(bill).unwrap();
+        assert_eq!(blocking::peek(bill).unwrap(), None);
+
+        // And those that the key of such a call is made with.
+        assert_eq!(wait(key_of(nested(2))).unwrap().address, "nested:2");
+        assert_eq!((wait(refresh(nested(2))), wait(nested(2))), (9, 9));
+        assert_eq!(tenant(2), 7);
+    });
+}
+
+#[invalidate_cache(plain(tenant(id)), slow(u64::from(tenant(id) > 0)))]
+fn write_made(id: u64) {
+    let _ = id;
+}
+
+#[test]
+fn a_typed_target_is_not_one_of_the_calls_that_its_arguments_are_made_with() {
+    start().enter(|| {
+        assert_eq!((tenant(7), plain(1), wait(slow(1))), (1, 2, 3));
+        write_made(7);
+        assert_eq!((tenant(7), plain(1), wait(slow(1))), (1, 4, 5));
+    });
+}

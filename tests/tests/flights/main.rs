@@ -16,6 +16,7 @@ mod invalidation;
 mod modifiers;
 mod nesting;
 mod panics;
+mod refreshing;
 mod sharing;
 mod storm;
 mod transactions;

@@ -1,39 +1,19 @@
 //! What can be asked of a call in place of its value.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use cache_core::{ErrorKind, MissReason, RefusalReason, blocking, cache};
 
-use crate::support::{Now, SOON, Source, fresh, now, patient, pause, poll, ready};
+use crate::support::{Now, Source, fresh, now, pause, poll, ready};
 
 #[cache("item:{id}", key(id, shelf), tags("shelf:{shelf}", "all"), ttl = 60)]
-async fn item(source: &Source, id: u64, shelf: &str) -> u64 {
+pub(crate) async fn item(source: &Source, id: u64, shelf: &str) -> u64 {
     source.read().await
 }
 
 #[cache("maybe:{id}", key(id))]
-async fn maybe(source: &Source, id: u64) -> Option<u64> {
+pub(crate) async fn maybe(source: &Source, id: u64) -> Option<u64> {
     Some(source.read().await).filter(|value| *value > 0)
-}
-
-#[cache("odd:{id}", key(id), when = |value| value % 2 == 1)]
-async fn odd(source: &Source, id: u64) -> Result<u64, String> {
-    match source.read().await {
-        99 => Err("on purpose".to_owned()),
-        value => Ok(value),
-    }
-}
-
-/// An error that cannot be copied.
-#[derive(Debug, PartialEq)]
-struct Alone;
-
-#[cache("alone:{id}", key(id))]
-async fn alone(source: &Source, id: u64) -> Result<u64, Alone> {
-    match source.read().await {
-        99 => Err(Alone),
-        value => Ok(value),
-    }
 }
 
 #[cache("outer:{id}", key(id))]
@@ -117,136 +97,6 @@ fn bypass_neither_looks_nor_stores() {
     let mut leader = Box::pin(test.run(item(&shut, 1, "a")));
     assert!(poll(&mut leader).is_pending());
     assert_eq!(bypass(), 1);
-}
-
-#[test]
-fn refresh_stores_and_never_joins() {
-    let (test, source) = (fresh(), Source::new());
-    assert_eq!(now(test.run(item(&source, 1, "a"))), 0);
-    source.write(1);
-    assert_eq!(now(test.run(cache_core::refresh(item(&source, 1, "a")))), 1);
-    assert_eq!(now(test.run(item(&source, 1, "a"))), 1);
-    assert_eq!(source.runs(), 2);
-    test.cache().clear_now();
-    let shut = Source::shut();
-    let mut leader = Box::pin(test.run(item(&shut, 1, "a")));
-    assert!(poll(&mut leader).is_pending());
-    assert_eq!(now(test.run(cache_core::refresh(item(&source, 1, "a")))), 1);
-    assert_eq!(source.runs(), 3);
-}
-
-/// What began before the refresh does not overwrite it.
-#[test]
-fn an_older_load_does_not_undo_a_refresh() {
-    let (test, source) = (fresh(), Source::shut());
-    let mut load = Box::pin(test.run(item(&source, 1, "a")));
-    assert!(poll(&mut load).is_pending());
-    let fresh = Source::new();
-    fresh.write(1);
-    assert_eq!(now(test.run(cache_core::refresh(item(&fresh, 1, "a")))), 1);
-    assert_eq!(now(test.run(item(&fresh, 1, "a"))), 1);
-    source.open();
-    assert_eq!(ready(&mut load), 0);
-    assert_eq!(now(test.run(item(&fresh, 1, "a"))), 1);
-}
-
-/// Nor does it where another leader of the same flight has ended that before.
-#[test]
-fn an_overdue_load_does_not_undo_a_refresh() {
-    let (test, source) = (patient(Duration::from_millis(1)), Source::new());
-    let [stuck, second] = [Source::shut(), Source::shut()];
-    let mut leader = Box::pin(test.run(item(&stuck, 1, "a")));
-    assert!(poll(&mut leader).is_pending());
-    let mut successor = Box::pin(test.run(item(&second, 1, "a")));
-    let begun = Instant::now();
-    while second.runs() == 0 {
-        assert!(poll(&mut successor).is_pending() && begun.elapsed() < SOON);
-        std::thread::sleep(Duration::from_millis(1));
-    }
-    second.open();
-    assert_eq!(ready(&mut successor), 0);
-    source.write(1);
-    assert_eq!(now(test.run(cache_core::refresh(item(&source, 1, "a")))), 1);
-    stuck.open();
-    assert_eq!(ready(&mut leader), 0);
-    assert_eq!(now(test.run(item(&source, 1, "a"))), 1);
-}
-
-/// Nor does who computes for himself because his leader has failed.
-#[test]
-fn a_load_after_a_failure_does_not_undo_a_refresh() {
-    let (test, source) = (fresh(), Source::new());
-    let [failing, slow] = [Source::shut(), Source::shut()];
-    failing.write(99);
-    let mut leader = Box::pin(test.run(alone(&failing, 1)));
-    let mut waiter = Box::pin(test.run(cache_core::explain(alone(&slow, 1))));
-    assert!(poll(&mut leader).is_pending() && poll(&mut waiter).is_pending());
-    failing.open();
-    assert!(ready(&mut leader).is_err());
-    assert!(poll(&mut waiter).is_pending());
-    assert_eq!(slow.runs(), 1, "computes for himself");
-    source.write(2);
-    let refreshed = now(test.run(cache_core::refresh(alone(&source, 1))));
-    assert_eq!(refreshed, Ok(2));
-    slow.open();
-    let (old, trace) = ready(&mut waiter);
-    assert_eq!(
-        (old, trace.refused),
-        (Ok(0), Some(RefusalReason::Superseded))
-    );
-    assert_eq!(now(test.run(alone(&source, 1))), Ok(2));
-}
-
-/// What an older load finds out does not count against a newer value either.
-#[test]
-fn an_older_refresh_that_is_not_stored_leaves_the_newer_value() {
-    let (test, source, slow) = (fresh(), Source::new(), Source::shut());
-    let mut older = Box::pin(test.run(cache_core::refresh(maybe(&slow, 1))));
-    assert!(poll(&mut older).is_pending());
-    source.write(1);
-    let newer = test.run(cache_core::refresh(maybe(&source, 1)));
-    assert_eq!(now(newer), Some(1));
-    slow.open();
-    assert_eq!(ready(&mut older), None);
-    source.write(2);
-    assert_eq!(now(test.run(maybe(&source, 1))), Some(1));
-}
-
-/// A refresh that finds nothing to keep does not leave the old value behind.
-#[test]
-fn a_refresh_that_is_not_stored_leaves_nothing() {
-    let (test, source) = (fresh(), Source::new());
-    source.write(1);
-    assert_eq!(now(test.run(maybe(&source, 1))), Some(1));
-    assert_eq!(now(test.run(odd(&source, 1))), Ok(1));
-    source.write(0);
-    assert_eq!(now(test.run(cache_core::refresh(maybe(&source, 1)))), None);
-    assert_eq!(now(test.run(cache_core::peek(maybe(&source, 1)))), None);
-    source.write(2);
-    assert_eq!(now(test.run(cache_core::refresh(odd(&source, 1)))), Ok(2));
-    assert_eq!(now(test.run(cache_core::peek(odd(&source, 1)))), None);
-    // A failure says nothing about the value.
-    source.write(3);
-    assert_eq!(now(test.run(odd(&source, 1))), Ok(3));
-    source.write(99);
-    assert!(now(test.run(cache_core::refresh(odd(&source, 1)))).is_err());
-    assert_eq!(
-        now(test.run(cache_core::peek(odd(&source, 1)))),
-        Some(Ok(3))
-    );
-}
-
-#[test]
-fn a_refresh_that_is_dropped_has_stored_nothing() {
-    let (test, source) = (fresh(), Source::new());
-    now(test.run(item(&source, 1, "a")));
-    let shut = Source::shut();
-    shut.write(1);
-    let mut refresh = Box::pin(test.run(cache_core::refresh(item(&shut, 1, "a"))));
-    assert!(poll(&mut refresh).is_pending());
-    drop(refresh);
-    assert_eq!(now(test.run(item(&source, 1, "a"))), 0);
-    assert_eq!(source.runs(), 1);
 }
 
 #[test]

@@ -1,12 +1,15 @@
 //! Values and invalidations of one process are there for the others.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use cache_core::{
-    ErrorKind, blocking, cache, cache_query, cache_resource, explain, invalidate_cache, refresh,
+    ErrorKind, blocking, cache, cache_query, cache_resource, explain, invalidate_cache, peek,
+    refresh,
 };
 
 use super::*;
+use futures_util::FutureExt as _;
 use tests::redis::Reply;
 
 #[tokio::test]
@@ -299,4 +302,44 @@ async fn a_hit_costs_no_trip() {
     }
     let after = a.health().redis.unwrap();
     assert!(after.answered - health.answered < 5, "only the heartbeat's");
+}
+
+/// An answer that was asked for before is older than what was asked for anew.
+#[tokio::test]
+async fn a_value_from_redis_does_not_undo_a_refresh() {
+    static ROW: Row = Row::new();
+    static KEEP: AtomicBool = AtomicBool::new(true);
+    #[cache(ttl = 60, when = |_| KEEP.load(SeqCst))]
+    async fn rate(of: &str) -> u64 {
+        let _ = of;
+        ROW.read()
+    }
+    let server = start!();
+    let cache = process(&server).await;
+    let refreshed = || cache.scope(refresh(rate("eur")));
+    // What is stored, and what is not.
+    for keep in [true, false] {
+        loop {
+            KEEP.store(true, SeqCst);
+            let older = ROW.write();
+            assert_eq!(refreshed().await, older);
+            cache.resize(1);
+            cache.resize(1 << 20);
+            server.pause().unwrap();
+            let mut asked = Box::pin(cache.scope(explain(rate("eur"))));
+            assert!((&mut asked).now_or_never().is_none());
+            KEEP.store(keep, SeqCst);
+            let newer = ROW.write();
+            assert_eq!(refreshed().await, newer);
+            server.resume().unwrap();
+            let (value, trace) = asked.await;
+            let kept = cache.scope(peek(rate("eur"))).await;
+            assert_eq!(kept, keep.then_some(newer), "{trace}");
+            // On a machine that has much else to do the answer came too late.
+            if trace.tier == Some("redis") {
+                assert_eq!(value, older);
+                break;
+            }
+        }
+    }
 }

@@ -14,6 +14,7 @@ use crate::read::Keep;
 use crate::read::run::Work;
 use crate::stats::RefusalReason;
 use crate::sync::Arc;
+use crate::tier::memory::{MemoryKey, Resident};
 use crate::time;
 
 impl Driver {
@@ -65,6 +66,12 @@ impl Driver {
         };
         self.report(stamp, &own[self.target.own.len()..]);
 
+        let refreshes =
+            may_store && class != Class::Failed && self.ticket.mode() == Some(Mode::Refresh);
+        if refreshes {
+            // Before it is stored, or what is there removed: who stores something older looks here after that.
+            cache.0.flights.replace(self.ticket.key.hash(), ordinal);
+        }
         let verdict = cache.0.index.check(stamp, ordinal, &deps);
         let expires = self
             .lifetime(class, &keep, cost_ns, may_store)
@@ -78,9 +85,7 @@ impl Driver {
                         RefusalReason::Invalidated
                     });
                 }
-                // A refresh that began later has replaced what this one was asked for, stored or not. Where the flight does
-                // not know of it, the tier does.
-                if leader.as_ref().is_some_and(Leader::superseded) {
+                if self.is_superseded(leader.as_ref(), ordinal) {
                     return Err(RefusalReason::Superseded);
                 }
                 let expires = time::deadline(started.at, ttl);
@@ -119,7 +124,7 @@ impl Driver {
         };
         match (expires, &entry) {
             (Ok(_), Some(entry)) => {
-                let stored = self.store(entry, limit);
+                let stored = self.store(entry, limit, leader.as_ref());
                 // What is too large for the memory may be shared all the same.
                 #[cfg(feature = "redis")]
                 if stored != Err(RefusalReason::Superseded) {
@@ -130,8 +135,7 @@ impl Driver {
             }
             (Err(reason), _) => {
                 self.refuse(reason);
-                let refreshed = may_store && self.ticket.mode() == Some(Mode::Refresh);
-                if refreshed && reason != RefusalReason::Failed {
+                if refreshes {
                     // Whoever asked for it has seen that the old value is none any more.
                     let lookup = self.ticket.key.as_lookup();
                     cache.0.memory.remove_older(&lookup, ordinal);
@@ -198,10 +202,42 @@ impl Driver {
         Ok(ttl.mul_f64(1.0 - time::fraction() * f64::from(policy.jitter) / 1000.0))
     }
 
-    fn store(&self, entry: &Arc<Kept>, limit: usize) -> Result<(), RefusalReason> {
-        self.ticket
-            .cache
-            .insert(entry, limit)
+    /// Whether a refresh that began later has replaced what this computation was asked for, stored or not.
+    fn is_superseded(&self, leader: Option<&Leader<MemoryKey, Arc<Kept>>>, ordinal: u64) -> bool {
+        let flights = &self.ticket.cache.0.flights;
+        leader.is_some_and(Leader::superseded)
+            || leader.is_none_or(Leader::is_over)
+                && flights.has_replaced(self.ticket.key.hash(), ordinal)
+    }
+
+    /// Stores an entry, unless something newer was asked for.
+    pub(in crate::read) fn insert(
+        &self,
+        entry: &Arc<Kept>,
+        limit: usize,
+        leader: Option<&Leader<MemoryKey, Arc<Kept>>>,
+    ) -> Result<(), RefusalReason> {
+        let cache = &self.ticket.cache;
+        if self.is_superseded(leader, entry.ordinal()) {
+            return Err(RefusalReason::Superseded);
+        }
+        cache.insert(entry, limit)?;
+        // A refresh that is not stored leaves nothing in the tier that would refuse what is older.
+        if self.is_superseded(leader, entry.ordinal()) {
+            let lookup = entry.key();
+            cache.0.memory.remove_older(&lookup, entry.ordinal());
+            return Err(RefusalReason::Superseded);
+        }
+        Ok(())
+    }
+
+    fn store(
+        &self,
+        entry: &Arc<Kept>,
+        limit: usize,
+        leader: Option<&Leader<MemoryKey, Arc<Kept>>>,
+    ) -> Result<(), RefusalReason> {
+        self.insert(entry, limit, leader)
             .inspect_err(|reason| self.refuse(*reason))?;
         self.tell(EventKind::Stored);
         if let Some(scope) = &self.ticket.scope {

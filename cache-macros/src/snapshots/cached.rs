@@ -1,0 +1,322 @@
+//! Cached functions.
+
+use expect_test::expect;
+
+use super::check;
+use crate::preset::Macro;
+
+#[test]
+fn an_async_function() {
+    check(
+        Macro::Resource,
+        r#""users:{id}", skip(pool), ttl = 300, tags("tenant:{tenant}")"#,
+        "/// Loads.\npub async fn user(pool: &PgPool, tenant: &str, id: i64) -> sqlx::Result<Option<User>> { load(pool, id).await }",
+        expect![[r#"
+            /// Loads.
+            pub async fn user(pool: &PgPool, tenant: &str, id: i64) -> sqlx::Result<Option<User>> {
+                let __shape = {
+                    use §probe::{
+                        ContentSerde as _, ContentLocal as _, Return as _, ShareClone as _,
+                        ShareNone as _, Value as _, WeighHook as _, WeighSerde as _, WeighSize as _,
+                    };
+                    let __r = §Returns::<sqlx::Result<Option<User>>>::new()
+                        .__cache_outer();
+                    let __v = __r.__cache_value();
+                    __r.__cache_shape(
+                        __v.__cache_inner(),
+                        (&&&__v).__cache_weigh(),
+                        (&&__v).__cache_content(),
+                        (&&__r.__cache_error()).__cache_share(),
+                    )
+                };
+                let __miss = {
+                    let mut __call = §Call::new(
+                        {
+                            static __CACHE_SITE: §Site = §Site::new({
+                                let __spec = §Spec::new(
+                                    §Preset::Resource,
+                                    "user",
+                                    §module_path!(),
+                                    &["tenant", "id"],
+                                );
+                                let __spec = __spec
+                                    .at(
+                                        §file!(),
+                                        §line!(),
+                                    );
+                                let __spec = __spec.template("users:{id}");
+                                let __spec = __spec.omits(&["tenant"]);
+                                let __spec = __spec.tags(&["tenant:{tenant}"]);
+                                let __spec = __spec
+                                    .ttl(§Duration::from_millis(300000u64));
+                                __spec
+                            });
+                            §inventory::submit! {
+                                §SiteRef(& __CACHE_SITE)
+                            }
+                            &__CACHE_SITE
+                        },
+                        &|| (),
+                    );
+                    __call.__cache_arg::<&str>(&tenant);
+                    __call.__cache_arg::<i64>(&id);
+                    match __call.__cache_start(&__shape) {
+                        §Ok(__hit) => return __hit,
+                        §Err(mut __miss) => {
+                            §Miss::address(
+                                &mut __miss,
+                                &[
+                                    §Piece::Text("users:"),
+                                    §Piece::arg(&id),
+                                ],
+                            );
+                            §Miss::tag(
+                                &mut __miss,
+                                &[
+                                    §Piece::Text("tenant:"),
+                                    §Piece::arg(&tenant),
+                                ],
+                            );
+                            __miss
+                        }
+                    }
+                };
+                let __body = §pin!(
+                    §Some(async move { if false { return
+                    §never:: < sqlx::Result < Option < User > > > (); }
+                    load(pool, id). await })
+                );
+                __miss.run(&__shape, __body).await
+            }
+        "#]],
+    );
+}
+
+#[test]
+fn a_sync_method_with_rules() {
+    check(
+        Macro::Result,
+        r#"key(self.id, (a, b)), err_ttl = "1s", none_ttl = MINUTE, tags("owner:{return.owner}:{a}"), when = |v| v.ok, ttl = |v| v.ttl"#,
+        "fn part(&self, (a, ref b): (u8, String)) -> Result<Option<Part>, Error> { Ok(None) }",
+        expect![[r#"
+            fn part(&self, (a, ref b): (u8, String)) -> Result<Option<Part>, Error> {
+                let __shape = {
+                    use §probe::{
+                        ContentSerde as _, ContentLocal as _, Return as _, ShareClone as _,
+                        ShareNone as _, Value as _, WeighHook as _, WeighSerde as _, WeighSize as _,
+                    };
+                    let __r = §Returns::<Result<Option<Part>, Error>>::new()
+                        .__cache_outer();
+                    let __v = __r.__cache_value();
+                    §must_be_result(__r);
+                    §must_keep_errors(__r.__cache_error());
+                    §must_be_option(__v.__cache_inner());
+                    __r.__cache_shape(
+                        __v.__cache_inner(),
+                        (&&&__v).__cache_weigh(),
+                        (&&__v).__cache_content(),
+                        (&&__r.__cache_error()).__cache_share(),
+                    )
+                };
+                let __miss = {
+                    let mut __call = §Call::new(
+                        {
+                            static __CACHE_SITE: §Site = §Site::new({
+                                let __spec = §Spec::new(
+                                    §Preset::Result,
+                                    "part",
+                                    §module_path!(),
+                                    &["self.id", "(a,b)"],
+                                );
+                                let __spec = __spec
+                                    .at(
+                                        §file!(),
+                                        §line!(),
+                                    );
+                                let __spec = __spec.tags(&["owner:{return.owner}:{a}"]);
+                                let __spec = __spec.ttl_by_value();
+                                let __spec = __spec.when();
+                                let __spec = __spec.blocking();
+                                let __spec = __spec.none_ttl(MINUTE);
+                                let __spec = __spec
+                                    .err_ttl(
+                                        §Duration::from_millis(1000u64),
+                                    );
+                                __spec
+                            });
+                            §inventory::submit! {
+                                §SiteRef(& __CACHE_SITE)
+                            }
+                            &__CACHE_SITE
+                        },
+                        &|| (),
+                    );
+                    __call.__cache_arg(&(self.id));
+                    __call.__cache_arg(&((a, b)));
+                    match __call.__cache_start(&__shape) {
+                        §Ok(__hit) => return __hit,
+                        §Err(__miss) => __miss,
+                    }
+                };
+                let __text0 = §text(§Piece::arg(&a));
+                __miss
+                    .run_blocking_with(
+                        &__shape,
+                        move || -> Result<Option<Part>, Error> { Ok(None) },
+                        |__value, __keep| {
+                            __keep.ttl(§judge(__value, |v| v.ttl));
+                            __keep.when(§holds(__value, |v| v.ok));
+                            __keep
+                                .tag(
+                                    &[
+                                        §Piece::Text("owner:"),
+                                        §Piece::arg(&__value.owner),
+                                        §Piece::Text(":"),
+                                        §Piece::Text(&__text0),
+                                    ],
+                                );
+                        },
+                    )
+            }
+        "#]],
+    );
+}
+
+#[test]
+fn every_kind_of_argument() {
+    check(
+        Macro::Cache,
+        "tiers(memory)",
+        "fn all<T>(self: Arc<Self>, #[cfg(x)] a: T, _: u8, b: impl Serialize, mut c: &str, [d, ..]: [u8; 3]) -> u8 { 1 }",
+        expect![[r#"
+            fn all<T>(
+                self: Arc<Self>,
+                #[cfg(x)]
+                a: T,
+                _: u8,
+                b: impl Serialize,
+                mut c: &str,
+                [d,
+                ..,
+                ]: [u8; 3],
+            ) -> u8 {
+                let __shape = {
+                    use §probe::{
+                        ContentLocal as _, Return as _, ShareClone as _, ShareNone as _, Value as _,
+                        WeighHook as _, WeighSerde as _, WeighSize as _,
+                    };
+                    let __r = §Returns::<u8>::new().__cache_outer();
+                    let __v = __r.__cache_value();
+                    __r.__cache_shape(
+                        __v.__cache_inner(),
+                        (&&&__v).__cache_weigh(),
+                        (&&__v).__cache_content(),
+                        (&&__r.__cache_error()).__cache_share(),
+                    )
+                };
+                let __miss = {
+                    let mut __call = §Call::new(
+                        {
+                            static __CACHE_SITE: §Site = §Site::new({
+                                let __spec = §Spec::new(
+                                    §Preset::Cache,
+                                    "all",
+                                    §module_path!(),
+                                    &["self", #[cfg(x)] "a", "b", "c", "d"],
+                                );
+                                let __spec = __spec
+                                    .at(
+                                        §file!(),
+                                        §line!(),
+                                    );
+                                let __spec = __spec.memory_only();
+                                let __spec = __spec.blocking();
+                                __spec
+                            });
+                            §inventory::submit! {
+                                §SiteRef(& __CACHE_SITE)
+                            }
+                            &__CACHE_SITE
+                        },
+                        &|| (),
+                    );
+                    __call.__cache_arg::<Arc<Self>>(&self);
+                    #[cfg(x)] __call.__cache_arg::<T>(&a);
+                    __call.__cache_arg(&b);
+                    __call.__cache_arg::<&str>(&c);
+                    __call.__cache_arg(&d);
+                    match __call.__cache_start(&__shape) {
+                        §Ok(__hit) => return __hit,
+                        §Err(__miss) => __miss,
+                    }
+                };
+                __miss.run_blocking(&__shape, move || -> u8 { 1 })
+            }
+        "#]],
+    );
+}
+
+#[test]
+fn what_async_trait_leaves() {
+    check(
+        Macro::Cache,
+        "",
+        "fn get<'a>(&'a self) -> Pin<Box<dyn Future<Output = u8> + Send + 'a>> { Box::pin(async move { let __self = self; 1 }) }",
+        expect![[r#"
+            fn get<'a>(&'a self) -> Pin<Box<dyn Future<Output = u8> + Send + 'a>> {
+                Box::pin(async move {
+                    let __shape = {
+                        use §probe::{
+                            ContentSerde as _, ContentLocal as _, Return as _, ShareClone as _,
+                            ShareNone as _, Value as _, WeighHook as _, WeighSerde as _,
+                            WeighSize as _,
+                        };
+                        let __r = §Returns::<u8>::new().__cache_outer();
+                        let __v = __r.__cache_value();
+                        __r.__cache_shape(
+                            __v.__cache_inner(),
+                            (&&&__v).__cache_weigh(),
+                            (&&__v).__cache_content(),
+                            (&&__r.__cache_error()).__cache_share(),
+                        )
+                    };
+                    let __miss = {
+                        let mut __call = §Call::new(
+                            {
+                                static __CACHE_SITE: §Site = §Site::new({
+                                    let __spec = §Spec::new(
+                                        §Preset::Cache,
+                                        "get",
+                                        §module_path!(),
+                                        &["self"],
+                                    );
+                                    let __spec = __spec
+                                        .at(
+                                            §file!(),
+                                            §line!(),
+                                        );
+                                    __spec
+                                });
+                                §inventory::submit! {
+                                    §SiteRef(& __CACHE_SITE)
+                                }
+                                &__CACHE_SITE
+                            },
+                            &|| (),
+                        );
+                        __call.__cache_arg::<Self>(self);
+                        match __call.__cache_start(&__shape) {
+                            §Ok(__hit) => return __hit,
+                            §Err(__miss) => __miss,
+                        }
+                    };
+                    let __body = §pin!(
+                        §Some(async move { if false { return
+                        §never:: < u8 > (); } let __self = self; 1 })
+                    );
+                    __miss.run(&__shape, __body).await
+                })
+            }
+        "#]],
+    );
+}
