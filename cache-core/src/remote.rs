@@ -41,8 +41,8 @@ impl Remote {
     ///
     /// # Errors
     /// An URL that is none.
-    pub(crate) fn link(url: &str) -> Result<Link, Error> {
-        Link::open(url, LinkOptions::default())
+    pub(crate) fn link(url: &str, options: LinkOptions) -> Result<Link, Error> {
+        Link::open(url, options)
     }
 
     /// What is behind a link, for one namespace.

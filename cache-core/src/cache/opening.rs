@@ -84,7 +84,7 @@ impl Cache {
         let Some(url) = config.redis.clone() else {
             return Ok(Self::in_memory(config));
         };
-        let link = Remote::link(&url.0)?;
+        let link = Remote::link(&url.0, config.link.clone())?;
         // Before every record of a log: what is kept before the first contact with it is not kept for longer.
         let start = Position {
             generation: 0,

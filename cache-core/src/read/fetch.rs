@@ -7,7 +7,7 @@ use super::compute::{Driver, Stage};
 use super::lease::Bid;
 use super::run::Work;
 use crate::entry::{Class, Head, Kept};
-use crate::envelope::{COMPRESS_FROM, Envelope};
+use crate::envelope::Envelope;
 use crate::events::EventKind;
 use crate::flight::{self, Leader, Status};
 use crate::index::DepSet;
@@ -163,7 +163,8 @@ impl Driver {
             payload: payload.into(),
         };
         let mut bytes = Vec::new();
-        if envelope.write(COMPRESS_FROM, &mut bytes).is_ok() {
+        let compress_from = self.ticket.cache.0.config.compress_from;
+        if envelope.write(compress_from, &mut bytes).is_ok() {
             remote.store(self.target.digest, &bytes, left, claim);
         }
     }
