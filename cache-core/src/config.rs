@@ -71,6 +71,8 @@ pub(crate) struct Config {
     #[cfg(feature = "redis")]
     pub(crate) compress_from: usize,
     #[cfg(feature = "redis")]
+    pub(crate) require_redis: Option<Duration>,
+    #[cfg(feature = "redis")]
     pub(crate) redis: Option<Url>,
 }
 
@@ -105,6 +107,8 @@ impl Default for Config {
             link: LinkOptions::default(),
             #[cfg(feature = "redis")]
             compress_from: COMPRESS_FROM,
+            #[cfg(feature = "redis")]
+            require_redis: None,
             #[cfg(feature = "redis")]
             redis: None,
         }

@@ -10,7 +10,7 @@ use crate::cache::Cache;
 use crate::error::{Error, ErrorKind};
 use crate::events::{Event, Events};
 use crate::pattern::Pattern;
-use crate::sync::Arc;
+use crate::sync::{Arc, block_on};
 use crate::time::Clock;
 
 /// Sets a cache up. Everything has a default that works.
@@ -185,6 +185,28 @@ impl Builder {
         self
     }
 
+    /// Lets [`install`](Self::install) and [`build`](Self::build) wait for Redis, at most this long, and fail with
+    /// [`ErrorKind::Unreachable`] if the log has not been heard of by then. Without it they neither wait nor fail: a cache begins in
+    /// memory, and shares from when it can.
+    ///
+    /// For a program that had better not start than compute everything by itself. Once it runs, nothing fails for want of Redis.
+    ///
+    /// ```
+    /// # async fn run() -> Result<(), cache_core::Error> {
+    /// use std::time::Duration;
+    ///
+    /// let builder = cache_core::Cache::builder().redis("redis://127.0.0.1:1/");
+    /// let error = builder.require_redis(Duration::from_millis(100)).build().await.unwrap_err();
+    /// assert_eq!(error.kind(), cache_core::ErrorKind::Unreachable);
+    /// # Ok(()) }
+    /// # cache_core::__private::block_on(run()).unwrap();
+    /// ```
+    #[cfg(feature = "redis")]
+    pub fn require_redis(mut self, within: Duration) -> Self {
+        self.config.require_redis = Some(within);
+        self
+    }
+
     /// How long a process that is gone without a word can keep the others from computing what it had begun. Of all processes
     /// that miss a value one computes it; the others wait for what it stores, for [`wait_max`](Self::wait_max) at most. One
     /// that fails, or stores nothing, lets the next one begin at once. It costs a trip for each miss. 5 seconds by default;
@@ -253,21 +275,23 @@ impl Builder {
         Err(Error::new(ErrorKind::Config, text))
     }
 
-    /// A cache of its own, for [`Cache::scope`] and for values without a function.
+    /// A cache of its own, for [`Cache::scope`] and for values without a function. Waits for nothing, unless Redis is
+    /// required (`require_redis`). Dropped meanwhile, it leaves nothing behind.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`].
+    /// [`ErrorKind::Config`], and [`ErrorKind::Unreachable`] if Redis is required.
     pub async fn build(self) -> Result<Cache, Error> {
-        // Connecting to remote tiers will wait; memory alone does not.
-        self.finish()
+        let cache = self.finish()?;
+        cache.meet().await?;
+        Ok(cache)
     }
 
     /// The cache of this process, used by every annotated function from now on.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`], and [`ErrorKind::AlreadyInstalled`] the second time.
+    /// As [`build`](Self::build), and [`ErrorKind::AlreadyInstalled`] the second time.
     pub async fn install(self) -> Result<Cache, Error> {
-        crate::global::install(self.finish()?)
+        crate::global::install(self.build().await?)
     }
 
     /// [`build`](Self::build) for programs without a runtime.
@@ -275,7 +299,7 @@ impl Builder {
     /// # Errors
     /// As `build`.
     pub fn build_blocking(self) -> Result<Cache, Error> {
-        self.finish()
+        block_on(self.build())
     }
 
     /// [`install`](Self::install) for programs without a runtime.
@@ -283,6 +307,6 @@ impl Builder {
     /// # Errors
     /// As `install`.
     pub fn install_blocking(self) -> Result<Cache, Error> {
-        crate::global::install(self.finish()?)
+        block_on(self.install())
     }
 }

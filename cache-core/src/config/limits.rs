@@ -41,6 +41,7 @@ pub(super) fn check(config: &Config, complain: &mut dyn FnMut(String)) {
             ("op_timeout", link.op_timeout, false),
             ("connect_timeout", link.connect_timeout, false),
             ("breaker_probe", link.probe_interval, false),
+            ("require_redis", config.require_redis.unwrap_or(DAY), false),
         ] {
             refuse(
                 length.is_zero() && !may_be_zero,
@@ -53,6 +54,10 @@ pub(super) fn check(config: &Config, complain: &mut dyn FnMut(String)) {
                 &format!("`{name}` is longer than a day; write a shorter one"),
             );
         }
+        refuse(
+            config.require_redis.is_some() && config.redis.is_none(),
+            "`require_redis` without a Redis: say where it is, by `redis`, `redis.url` in a file, or `REDIS_URL`",
+        );
         refuse(
             link.failures == 0,
             "`breaker_failures` is 0; write at least 1",

@@ -43,7 +43,7 @@ impl Driver {
 
     /// Asks Redis before the body is run.
     pub(super) fn fetch(&self, leader: Leader<MemoryKey, Arc<Kept>>) -> Stage {
-        match self.remote() {
+        match self.remote().filter(|remote| !remote.is_refused()) {
             Some(remote) => Stage::Fetching(Fetching {
                 sent: self.ticket.cache.now(),
                 answer: remote.fetch(self.target.digest),
@@ -136,7 +136,10 @@ impl Driver {
 
     /// Gives others what was computed here.
     pub(super) fn share(&self, entry: &Kept, work: &dyn Work, claim: Option<Claim>) {
-        let Some(remote) = self.remote().filter(|_| entry.class != Class::Failed) else {
+        let Some(remote) = self
+            .remote()
+            .filter(|remote| entry.class != Class::Failed && !remote.is_refused())
+        else {
             return;
         };
         let now = self.ticket.cache.now();
