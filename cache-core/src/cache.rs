@@ -11,7 +11,7 @@ use crate::flight::Flights;
 use crate::index::Index;
 use crate::invalidating::Invalidating;
 use crate::matcher::Matcher;
-use crate::policy::{Policy, Ttl};
+use crate::policy::{self, Policy, Ttl};
 use crate::position::Position;
 #[cfg(feature = "redis")]
 use crate::remote::Remote;
@@ -157,13 +157,16 @@ impl Cache {
         match policy.ttl {
             Ttl::For(ttl) => ttl,
             Ttl::Never => Duration::MAX,
-            Ttl::Configured | Ttl::ByValue => self
-                .0
-                .config
-                .ttl_patterns
-                .iter()
-                .find(|(pattern, _)| pattern.matches(address))
-                .map_or(site.spec.preset.ttl(), |(_, ttl)| *ttl),
+            Ttl::Configured | Ttl::ByValue => {
+                let config = &self.0.config;
+                let mut patterns = config.ttl_patterns.iter();
+                patterns
+                    .find(|(pattern, _)| pattern.matches(address))
+                    .map(|(_, ttl)| *ttl)
+                    .or_else(|| policy::customary(address))
+                    .or(config.ttl_default)
+                    .unwrap_or(site.spec.preset.ttl())
+            }
         }
     }
 

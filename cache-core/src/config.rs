@@ -2,13 +2,22 @@
 
 use std::time::Duration;
 
+#[cfg(feature = "redis")]
+use crate::envelope::COMPRESS_FROM;
 use crate::events::Events;
+#[cfg(feature = "redis")]
+use crate::link::LinkOptions;
 use crate::pattern::Pattern;
 use crate::sync::Arc;
 use crate::tier::memory::MemoryOptions;
 use crate::time::Clock;
 
 mod builder;
+mod environment;
+mod file;
+mod limits;
+mod settings;
+mod units;
 pub use builder::Builder;
 
 /// The bounds of the memory tier.
@@ -51,11 +60,18 @@ pub(crate) struct Config {
     pub(crate) max_deps: usize,
     pub(crate) index_max_records: usize,
     pub(crate) ttl_patterns: Vec<(Pattern, Duration)>,
+    pub(crate) ttl_default: Option<Duration>,
     pub(crate) events: Events,
     pub(crate) clock: Clock,
     pub(crate) max_staleness: Duration,
     #[cfg(feature = "redis")]
     pub(crate) lease: Duration,
+    #[cfg(feature = "redis")]
+    pub(crate) link: LinkOptions,
+    #[cfg(feature = "redis")]
+    pub(crate) compress_from: usize,
+    #[cfg(feature = "redis")]
+    pub(crate) require_redis: Option<Duration>,
     #[cfg(feature = "redis")]
     pub(crate) redis: Option<Url>,
 }
@@ -81,11 +97,18 @@ impl Default for Config {
             max_deps: 128,
             index_max_records: 100_000,
             ttl_patterns: Vec::new(),
+            ttl_default: None,
             events: Events::default(),
             clock: Clock::System,
             max_staleness: Duration::from_secs(10),
             #[cfg(feature = "redis")]
             lease: Duration::from_secs(5),
+            #[cfg(feature = "redis")]
+            link: LinkOptions::default(),
+            #[cfg(feature = "redis")]
+            compress_from: COMPRESS_FROM,
+            #[cfg(feature = "redis")]
+            require_redis: None,
             #[cfg(feature = "redis")]
             redis: None,
         }

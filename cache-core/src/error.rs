@@ -32,6 +32,8 @@ pub enum ErrorKind {
     /// An invalidation has taken effect in this process, and could not be written to the log. It is tried again until it
     /// can.
     NotLogged,
+    /// There was no contact with Redis within the time that `Builder::require_redis` gives it.
+    Unreachable,
 }
 
 impl Error {

@@ -47,6 +47,10 @@ pub enum EventKind {
     /// An invalidation has taken effect here, and could not be written to the log: others do not know of it yet. The
     /// address says why.
     NotLogged,
+    /// Redis was reached for the first time, or is another one than before; the address says what it is.
+    Greeted,
+    /// Something about Redis looks wrong, or it cannot be used; the address says what, and what to do.
+    Warned,
     /// The arguments could not be encoded: the call was not cached.
     Unkeyable,
 }
@@ -65,6 +69,8 @@ impl fmt::Display for Event {
             EventKind::Invalidated => f.write_str("invalidated"),
             EventKind::NotInvalidated => f.write_str("not invalidated as written:"),
             EventKind::NotLogged => f.write_str("not in the log yet:"),
+            EventKind::Greeted => f.write_str("connected with"),
+            EventKind::Warned => f.write_str("Redis:"),
             EventKind::Unkeyable => f.write_str("arguments cannot be a key"),
         }?;
         write!(f, " {}", self.address)
@@ -108,9 +114,29 @@ impl Events {
         if traced {
             tracing::debug!(target: "cache", function = &*event.function, "{event}");
         }
+        self.hear(&event);
+    }
+
+    /// Tells of something that whoever runs the program should see: `tracing` at level `INFO`, or `WARN`.
+    #[cfg(feature = "redis")]
+    pub(crate) fn announce(&self, kind: EventKind, text: &str) {
+        let event = Event {
+            kind,
+            function: "".into(),
+            address: text.into(),
+        };
+        #[cfg(feature = "tracing")]
+        match kind {
+            EventKind::Warned => tracing::warn!(target: "cache", "{event}"),
+            _ => tracing::info!(target: "cache", "{event}"),
+        }
+        self.hear(&event);
+    }
+
+    fn hear(&self, event: &Event) {
         if let Some(listener) = &self.0 {
             // A listener's panic is no caller's: the panic hook has told of it, and the call goes on.
-            let _ = catch_unwind(AssertUnwindSafe(|| listener(&event)));
+            let _ = catch_unwind(AssertUnwindSafe(|| listener(event)));
         }
     }
 }

@@ -3,7 +3,7 @@
 use once_cell::sync::OnceCell;
 
 use crate::cache::Cache;
-use crate::config::Config;
+use crate::config::{Builder, Config};
 use crate::error::{Error, ErrorKind};
 use crate::scope;
 
@@ -37,6 +37,20 @@ pub(crate) fn install(cache: Cache) -> Result<Cache, Error> {
         tracing::warn!(target: "cache", "cached functions were called before `install`; what they stored is forgotten");
     }
     Ok(cache)
+}
+
+/// Installs the cache of this process as the environment has it: [`Builder::from_env`] and [`Builder::install`].
+///
+/// ```
+/// # async fn run() -> Result<(), cache_core::Error> {
+/// let cache = cache_core::install_from_env().await?;
+/// # Ok(()) }
+/// ```
+///
+/// # Errors
+/// As [`Builder::install`].
+pub async fn install_from_env() -> Result<Cache, Error> {
+    Builder::from_env().install().await
 }
 
 /// The cache of the code that asks: that of its scope, or else the global one.

@@ -37,6 +37,14 @@ pub struct RedisHealth {
     pub connections: u64,
     /// What went wrong last, without credentials.
     pub last_error: Option<String>,
+    /// What the server is: `Redis 7.2.4, primary, maxmemory of 100 MiB, volatile-lru`. As it said when it was last connected; services
+    /// that run it for others may keep it to themselves.
+    pub server: Option<String>,
+    /// What looks wrong about the server, and what to do.
+    pub warnings: Vec<String>,
+    /// Why the server cannot be used although it is there, and what to do: it is too old, say, or the user may not run what it takes. Nothing
+    /// is asked of it then but, once a second, whether that has changed.
+    pub unusable: Option<String>,
 }
 
 impl Health {
@@ -62,6 +70,7 @@ impl Cache {
     fn redis_health(&self) -> Option<RedisHealth> {
         let remote = self.0.remote.as_ref()?;
         let link = remote.link_health();
+        let greeting = remote.greeting();
         Some(RedisHealth {
             connected: link.connected,
             breaker_open: link.breaker_open,
@@ -72,6 +81,9 @@ impl Cache {
             dropped: link.dropped,
             connections: link.connections,
             last_error: link.last_error.map(|error| error.to_string()),
+            server: greeting.server,
+            warnings: greeting.warnings,
+            unusable: greeting.unusable.filter(|_| remote.is_refused()),
         })
     }
 

@@ -14,6 +14,8 @@ pub mod guide {
     #[cfg(feature = "redis")]
     #[doc = include_str!("../docs/redis.md")]
     pub mod redis {}
+    #[doc = include_str!("../docs/configuration.md")]
+    pub mod configuration {}
     #[doc = include_str!("../docs/modifiers.md")]
     pub mod modifiers {}
     #[doc = include_str!("../docs/observing.md")]
@@ -85,7 +87,7 @@ pub use cache::{Cache, Token};
 pub use config::{Builder, Memory};
 pub use error::{Error, ErrorKind};
 pub use events::{Event, EventKind};
-pub use global::current;
+pub use global::{current, install_from_env};
 pub use health::{Health, RedisHealth};
 pub use invalidate::{clear, invalidate_pattern, invalidate_tag};
 pub use modifiers::{

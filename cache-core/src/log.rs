@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, oneshot, watch};
 use tokio::time::{Instant, timeout_at};
 
 use crate::flight;
@@ -20,9 +20,12 @@ use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{Arc, Mutex, lock};
 use crate::time::Clock;
 
+mod contact;
 mod tail;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use contact::Contact;
 
 /// How many records one answer of the server has at most.
 const PAGE: usize = 512;
@@ -83,6 +86,8 @@ struct Shared {
     /// Whether the server has last said that it is the one whose log this is. The tail alone does not know: a replica answers
     /// it, too.
     in_touch: AtomicBool,
+    /// The same for those who wait for it, and why it is not so.
+    contact: watch::Sender<Contact>,
     waiting: Mutex<Waiting>,
     /// Something is pending, or the tail has lost its place.
     wake: Notify,
@@ -136,6 +141,7 @@ impl Log {
             source: random().to_be_bytes(),
             trusted_until,
             in_touch: AtomicBool::new(false),
+            contact: watch::Sender::new(Contact::None),
             waiting: Mutex::default(),
             wake: Notify::new(),
         });
@@ -165,6 +171,16 @@ impl Log {
     /// with them cannot be judged.
     pub(crate) fn absorb_range(&self, records: Vec<scripts::RawRecord>) -> bool {
         self.0.absorb_tail(records)
+    }
+
+    /// How it is with the log, told at every heartbeat.
+    pub(crate) fn contact(&self) -> watch::Receiver<Contact> {
+        self.0.contact.subscribe()
+    }
+
+    /// Whether the server is there, and says no: then there is no use in asking it anything else.
+    pub(crate) fn is_refused(&self) -> bool {
+        matches!(*self.0.contact.borrow(), Contact::Refused(_))
     }
 
     /// How many invalidations wait for the log.
@@ -275,6 +291,7 @@ impl Shared {
             let (_, more) = self.exchange(None).await?;
             if !more {
                 self.in_touch.store(true, Ordering::Relaxed);
+                self.contact.send_replace(Contact::Made);
                 self.heard(sent);
                 return Ok(());
             }
@@ -380,6 +397,7 @@ impl Shared {
     /// Nobody can be told when the log will be there again: those who wait are told that it is not. What they said stays pending.
     fn fail(&self, error: &LinkError) {
         self.in_touch.store(false, Ordering::Relaxed);
+        self.contact.send_modify(|contact| contact.fail(error));
         for Caller { told, .. } in std::mem::take(&mut lock(&self.waiting).callers) {
             let _ = told.send(Err(error.clone()));
         }

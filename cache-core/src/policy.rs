@@ -71,6 +71,23 @@ impl Preset {
     }
 }
 
+/// How long values are fresh whose addresses begin so, where neither the attribute nor the configuration says so.
+const CUSTOMARY: [(&str, Duration); 5] = [
+    ("query:", Preset::Query.ttl()),
+    ("resource:", Preset::Resource.ttl()),
+    ("analysis:", Preset::Analysis.ttl()),
+    ("ml:", Duration::from_secs(3_600)),
+    ("static:", Duration::from_secs(86_400)),
+];
+
+/// How long values of this address are fresh by its first segment alone.
+pub(crate) fn customary(address: &str) -> Option<Duration> {
+    CUSTOMARY
+        .into_iter()
+        .find(|(prefix, _)| address.starts_with(prefix))
+        .map(|(_, ttl)| ttl)
+}
+
 /// How long something is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 pub enum Ttl {

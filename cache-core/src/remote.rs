@@ -3,18 +3,23 @@
 use std::time::Duration;
 
 use redis::Value;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
 
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
+use crate::events::Events;
 use crate::index::Index;
 use crate::key::KeyDigest;
 use crate::link::{Answer, Link, LinkError, LinkOptions, Request, scripts};
-use crate::log::{Appending, Log, LogOptions};
+use crate::log::{Appending, Contact, Log, LogOptions};
 use crate::matcher::Matcher;
-use crate::sync::Arc;
 use crate::sync::atomic::AtomicU64;
+use crate::sync::{Arc, Mutex, lock};
 use crate::time::{self, Clock};
 
+mod greeting;
 mod lease;
+use greeting::Greeting;
 pub(crate) use lease::{Claim, Claimed, claimed};
 
 /// By how much a lifetime is shortened at most, so that what was stored together does not expire together.
@@ -28,6 +33,7 @@ pub(crate) struct Remote {
     leases: String,
     /// How long a lease lasts; zero for none.
     lease: Duration,
+    greeting: Arc<Mutex<Greeting>>,
 }
 
 /// What Redis has of a value.
@@ -41,8 +47,8 @@ impl Remote {
     ///
     /// # Errors
     /// An URL that is none.
-    pub(crate) fn link(url: &str) -> Result<Link, Error> {
-        Link::open(url, LinkOptions::default())
+    pub(crate) fn link(url: &str, options: LinkOptions) -> Result<Link, Error> {
+        Link::open(url, options)
     }
 
     /// What is behind a link, for one namespace.
@@ -69,7 +75,56 @@ impl Remote {
             values: format!("fc:{namespace}/v/"),
             leases: format!("fc:{namespace}/l/"),
             lease,
+            greeting: Arc::default(),
         }
+    }
+
+    /// Tells what the server is, now and whenever it is another one.
+    pub(crate) fn greet(&self, events: Events) {
+        let (link, known) = (self.link.weak(), Arc::clone(&self.greeting));
+        self.link
+            .spawn(greeting::greet(link, self.log.contact(), known, events));
+    }
+
+    /// What is known of the server.
+    pub(crate) fn greeting(&self) -> Greeting {
+        lock(&self.greeting).clone()
+    }
+
+    /// Whether there is no use in asking it for values: it does not let the log be read.
+    pub(crate) fn is_refused(&self) -> bool {
+        self.log.is_refused()
+    }
+
+    /// Waits until the log has been heard of. For any runtime, or none.
+    ///
+    /// # Errors
+    /// It has not, within this time.
+    pub(crate) async fn meet(&self, within: Duration) -> Result<(), Error> {
+        let (told, heard) = oneshot::channel();
+        let mut contact = self.log.contact();
+        self.link.spawn(async move {
+            let made = contact.wait_for(|contact| matches!(contact, Contact::Made));
+            let met = timeout(within, made).await.is_ok_and(|met| met.is_ok());
+            // Whoever does not want to know has dropped it.
+            let _ = told.send(if met {
+                Ok(())
+            } else {
+                Err(contact.borrow().why())
+            });
+        });
+        let why = match heard.await {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(why)) => self.greeting().unusable.unwrap_or(why),
+            Err(_) => "the cache is closed".to_owned(),
+        };
+        Err(Error::new(
+            ErrorKind::Unreachable,
+            format!(
+                "`require_redis`: no contact within {within:.1?}: {why}. Without `require_redis` the cache would begin in memory, and \
+                 share from when it can"
+            ),
+        ))
     }
 
     /// Invalidates here at once, and everywhere when it is awaited.

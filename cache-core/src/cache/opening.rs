@@ -82,7 +82,7 @@ impl Cache {
         let Some(url) = config.redis.clone() else {
             return Ok(Self::in_memory(config));
         };
-        let link = Remote::link(&url.0)?;
+        let link = Remote::link(&url.0, config.link.clone())?;
         // Before every record of a log: what is kept before the first contact with it is not kept for longer.
         let start = Position {
             generation: 0,
@@ -95,7 +95,7 @@ impl Cache {
             ..LogOptions::default()
         };
         let (namespace, clock) = (&parts.config.namespace, &parts.config.clock);
-        parts.remote = Some(Remote::new(
+        let remote = Remote::new(
             link,
             namespace,
             &parts.index,
@@ -103,9 +103,32 @@ impl Cache {
             &trusted_until,
             options,
             parts.config.lease,
-        ));
+        );
+        remote.greet(parts.events.clone());
+        parts.remote = Some(remote);
         parts.trusted_until = trusted_until;
         Ok(Self(Arc::new(parts)))
+    }
+}
+
+impl Cache {
+    /// Waits for Redis, if it is required.
+    ///
+    /// # Errors
+    /// It cannot be reached.
+    #[cfg(feature = "redis")]
+    pub(crate) async fn meet(&self) -> Result<(), Error> {
+        match (&self.0.remote, self.0.config.require_redis) {
+            (Some(remote), Some(within)) => remote.meet(within).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// There is nobody to be waited for.
+    #[cfg(not(feature = "redis"))]
+    #[expect(clippy::unused_async, reason = "the other one waits")]
+    pub(crate) async fn meet(&self) -> Result<(), Error> {
+        Ok(())
     }
 }
 

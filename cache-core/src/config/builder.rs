@@ -1,15 +1,16 @@
 //! A cache set up step by step.
 
+use std::path::Path;
 use std::time::Duration;
 
 #[cfg(feature = "redis")]
 use super::Url;
-use super::{Config, Memory};
+use super::{Config, Memory, environment, file, limits};
 use crate::cache::Cache;
 use crate::error::{Error, ErrorKind};
 use crate::events::{Event, Events};
 use crate::pattern::Pattern;
-use crate::sync::Arc;
+use crate::sync::{Arc, block_on};
 use crate::time::Clock;
 
 /// Sets a cache up. Everything has a default that works.
@@ -31,10 +32,62 @@ use crate::time::Clock;
 #[must_use = "a builder does nothing until `install` or `build`"]
 pub struct Builder {
     config: Config,
-    error: Option<String>,
+    problems: Vec<String>,
+    /// So many of the patterns are of this program; those of a file that was read before come after them.
+    own_patterns: usize,
 }
 
 impl Builder {
+    /// What the environment says: the file that `CACHE_CONFIG` names, and over it `REDIS_URL`, `CACHE_NAMESPACE`, `CACHE_TTL_DEFAULT`
+    /// and the other variables of [`guide::configuration`](crate::guide::configuration). What is called on it later counts more.
+    ///
+    /// The environment is read here, once, and nowhere else: without this call it has no effect. What is wrong with it is told by
+    /// [`build`](Self::build) and [`install`](Self::install), all of it at once.
+    ///
+    /// ```
+    /// # async fn run() -> Result<(), cache_core::Error> {
+    /// let cache = cache_core::Builder::from_env().namespace("shop").install().await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn from_env() -> Self {
+        Self::default().env()
+    }
+
+    /// [`from_env`](Self::from_env) over what has been called before: that is what counts where the environment says nothing.
+    ///
+    /// ```
+    /// # async fn run() -> Result<(), cache_core::Error> {
+    /// // `CACHE_NAMESPACE` can change it.
+    /// let cache = cache_core::Cache::builder().namespace("shop").env().install().await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn env(mut self) -> Self {
+        let variables = environment::variables(std::env::vars_os());
+        environment::read(&mut self.config, &variables, &mut |problem| {
+            self.problems.push(problem);
+        });
+        self.own_patterns = 0;
+        self
+    }
+
+    /// What a TOML file says, over what has been called before. What is called later counts more. Needs the feature `config`.
+    ///
+    /// A file that is not there, an unknown key, a value that is none: [`build`](Self::build) and [`install`](Self::install) tell of
+    /// each with its line. [`guide::configuration`](crate::guide::configuration) has the keys.
+    ///
+    /// ```no_run
+    /// # async fn run() -> Result<(), cache_core::Error> {
+    /// let cache = cache_core::Cache::builder().config_file("cache.toml").env().install().await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn config_file(mut self, path: impl AsRef<Path>) -> Self {
+        file::read(&mut self.config, path.as_ref(), &mut |problem| {
+            self.problems.push(problem);
+        });
+        self.own_patterns = 0;
+        self
+    }
+
     /// Separates the keys of this application from those of others. `default` if it is not set.
     pub fn namespace(mut self, namespace: impl Into<Arc<str>>) -> Self {
         self.config.namespace = namespace.into();
@@ -51,16 +104,28 @@ impl Builder {
     /// that matches counts.
     pub fn ttl(mut self, pattern: &str, ttl: Duration) -> Self {
         match Pattern::by_hand(pattern) {
-            Ok(_) if ttl.is_zero() => {
-                self.error.get_or_insert(format!(
-                    "the ttl of `{pattern}` is zero, which would store nothing"
-                ));
+            Ok(_) if ttl.is_zero() => self.problems.push(format!(
+                "the ttl of `{pattern}` is zero, which would store nothing"
+            )),
+            Ok(pattern) => {
+                let patterns = &mut self.config.ttl_patterns;
+                patterns.insert(self.own_patterns.min(patterns.len()), (pattern, ttl));
+                self.own_patterns += 1;
             }
-            Ok(pattern) => self.config.ttl_patterns.push((pattern, ttl)),
-            Err(error) => {
-                self.error.get_or_insert(error.to_string());
-            }
+            Err(error) => self.problems.push(error.to_string()),
         }
+        self
+    }
+
+    /// How long values are fresh whose attribute has no `ttl` and whose address no pattern matches: neither one of
+    /// [`ttl`](Self::ttl), nor `query:*` (300 s), `resource:*` (600 s), `analysis:*` (1,800 s), `ml:*` (3,600 s) and `static:*`
+    /// (86,400 s), which stand behind all others. 300 seconds by default.
+    pub fn ttl_default(mut self, ttl: Duration) -> Self {
+        if ttl.is_zero() {
+            self.problems
+                .push("the `ttl_default` is zero, which would store nothing".to_owned());
+        }
+        self.config.ttl_default = Some(ttl);
         self
     }
 
@@ -120,6 +185,28 @@ impl Builder {
         self
     }
 
+    /// Lets [`install`](Self::install) and [`build`](Self::build) wait for Redis, at most this long, and fail with
+    /// [`ErrorKind::Unreachable`] if the log has not been heard of by then. Without it they neither wait nor fail: a cache begins in
+    /// memory, and shares from when it can.
+    ///
+    /// For a program that had better not start than compute everything by itself. Once it runs, nothing fails for want of Redis.
+    ///
+    /// ```
+    /// # async fn run() -> Result<(), cache_core::Error> {
+    /// use std::time::Duration;
+    ///
+    /// let builder = cache_core::Cache::builder().redis("redis://127.0.0.1:1/");
+    /// let error = builder.require_redis(Duration::from_millis(100)).build().await.unwrap_err();
+    /// assert_eq!(error.kind(), cache_core::ErrorKind::Unreachable);
+    /// # Ok(()) }
+    /// # cache_core::__private::block_on(run()).unwrap();
+    /// ```
+    #[cfg(feature = "redis")]
+    pub fn require_redis(mut self, within: Duration) -> Self {
+        self.config.require_redis = Some(within);
+        self
+    }
+
     /// How long a process that is gone without a word can keep the others from computing what it had begun. Of all processes
     /// that miss a value one computes it; the others wait for what it stores, for [`wait_max`](Self::wait_max) at most. One
     /// that fails, or stores nothing, lets the next one begin at once. It costs a trip for each miss. 5 seconds by default;
@@ -127,6 +214,36 @@ impl Builder {
     #[cfg(feature = "redis")]
     pub fn lease(mut self, longest: Duration) -> Self {
         self.config.lease = longest;
+        self
+    }
+
+    /// How long a cached call waits for an answer of Redis, at most. 50 milliseconds by default.
+    #[cfg(feature = "redis")]
+    pub fn op_timeout(mut self, longest: Duration) -> Self {
+        self.config.link.op_timeout = longest;
+        self
+    }
+
+    /// How long an attempt to connect with Redis may take; it is made behind all calls. 1 second by default.
+    #[cfg(feature = "redis")]
+    pub fn connect_timeout(mut self, longest: Duration) -> Self {
+        self.config.link.connect_timeout = longest;
+        self
+    }
+
+    /// After how many failures in a row Redis is left alone, so that calls no longer wait for it, and how long it is before another
+    /// probe. 5, and 500 milliseconds by default.
+    #[cfg(feature = "redis")]
+    pub fn breaker(mut self, failures: u32, probe: Duration) -> Self {
+        self.config.link.failures = failures;
+        self.config.link.probe_interval = probe;
+        self
+    }
+
+    /// From how many bytes on a value is compressed on its way to Redis. 1,024 by default; `usize::MAX` is never.
+    #[cfg(feature = "redis")]
+    pub fn compress_from(mut self, bytes: usize) -> Self {
+        self.config.compress_from = bytes;
         self
     }
 
@@ -144,46 +261,37 @@ impl Builder {
         self
     }
 
-    fn finish(self) -> Result<Cache, Error> {
-        if let Some(error) = self.error {
-            return Err(Error::new(ErrorKind::Config, error));
-        }
-        if self.config.memory.max_entry_bytes == Some(0) {
-            return Err(Error::new(
-                ErrorKind::Config,
-                "`max_entry_bytes` is 0: nothing could be stored; leave it out, or give it at least a few KiB",
-            ));
-        }
-        if self.config.namespace.is_empty() || self.config.namespace.contains(['{', '}', ' ']) {
-            return Err(Error::new(
-                ErrorKind::Config,
-                "the namespace is empty, or has braces or spaces; it is a part of keys in Redis: use a word",
-            ));
-        }
-        if self.config.memory.max_bytes == 0 {
-            return Err(Error::new(
-                ErrorKind::Config,
-                "`max_bytes` is 0: nothing could be stored; give it at least a few MiB",
-            ));
-        }
-        Cache::open(self.config)
+    fn finish(mut self) -> Result<Cache, Error> {
+        limits::check(&self.config, &mut |problem| self.problems.push(problem));
+        let text = match &self.problems[..] {
+            [] => return Cache::open(self.config),
+            [problem] => problem.clone(),
+            problems => format!(
+                "the configuration has {} mistakes:\n  {}",
+                problems.len(),
+                problems.join("\n  ")
+            ),
+        };
+        Err(Error::new(ErrorKind::Config, text))
     }
 
-    /// A cache of its own, for [`Cache::scope`] and for values without a function.
+    /// A cache of its own, for [`Cache::scope`] and for values without a function. Waits for nothing, unless Redis is
+    /// required (`require_redis`). Dropped meanwhile, it leaves nothing behind.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`].
+    /// [`ErrorKind::Config`], and [`ErrorKind::Unreachable`] if Redis is required.
     pub async fn build(self) -> Result<Cache, Error> {
-        // Connecting to remote tiers will wait; memory alone does not.
-        self.finish()
+        let cache = self.finish()?;
+        cache.meet().await?;
+        Ok(cache)
     }
 
     /// The cache of this process, used by every annotated function from now on.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`], and [`ErrorKind::AlreadyInstalled`] the second time.
+    /// As [`build`](Self::build), and [`ErrorKind::AlreadyInstalled`] the second time.
     pub async fn install(self) -> Result<Cache, Error> {
-        crate::global::install(self.finish()?)
+        crate::global::install(self.build().await?)
     }
 
     /// [`build`](Self::build) for programs without a runtime.
@@ -191,7 +299,7 @@ impl Builder {
     /// # Errors
     /// As `build`.
     pub fn build_blocking(self) -> Result<Cache, Error> {
-        self.finish()
+        block_on(self.build())
     }
 
     /// [`install`](Self::install) for programs without a runtime.
@@ -199,6 +307,6 @@ impl Builder {
     /// # Errors
     /// As `install`.
     pub fn install_blocking(self) -> Result<Cache, Error> {
-        crate::global::install(self.finish()?)
+        block_on(self.install())
     }
 }

@@ -7,7 +7,7 @@ use super::compute::{Driver, Stage};
 use super::lease::Bid;
 use super::run::Work;
 use crate::entry::{Class, Head, Kept};
-use crate::envelope::{COMPRESS_FROM, Envelope};
+use crate::envelope::Envelope;
 use crate::events::EventKind;
 use crate::flight::{Leader, Status};
 use crate::index::DepSet;
@@ -43,7 +43,7 @@ impl Driver {
 
     /// Asks Redis before the body is run.
     pub(super) fn fetch(&self, leader: Leader<MemoryKey, Arc<Kept>>) -> Stage {
-        match self.remote() {
+        match self.remote().filter(|remote| !remote.is_refused()) {
             Some(remote) => Stage::Fetching(Fetching {
                 sent: self.ticket.cache.now(),
                 answer: remote.fetch(self.target.digest),
@@ -141,7 +141,10 @@ impl Driver {
 
     /// Gives others what was computed here.
     pub(super) fn share(&self, entry: &Kept, work: &dyn Work, claim: Option<Claim>) {
-        let Some(remote) = self.remote().filter(|_| entry.class != Class::Failed) else {
+        let Some(remote) = self
+            .remote()
+            .filter(|remote| entry.class != Class::Failed && !remote.is_refused())
+        else {
             return;
         };
         let now = self.ticket.cache.now();
@@ -168,7 +171,8 @@ impl Driver {
             payload: payload.into(),
         };
         let mut bytes = Vec::new();
-        if envelope.write(COMPRESS_FROM, &mut bytes).is_ok() {
+        let compress_from = self.ticket.cache.0.config.compress_from;
+        if envelope.write(compress_from, &mut bytes).is_ok() {
             remote.store(self.target.digest, &bytes, left, claim);
         }
     }

@@ -9,6 +9,7 @@
 
 mod addresses;
 mod audit;
+mod configuration;
 mod events;
 mod extremes;
 mod identity;
