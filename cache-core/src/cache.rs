@@ -134,14 +134,6 @@ impl Cache {
         })
     }
 
-    /// Whether other processes may have what depends on values of this one.
-    pub(crate) fn is_shared(&self) -> bool {
-        #[cfg(feature = "redis")]
-        return self.0.remote.is_some();
-        #[cfg(not(feature = "redis"))]
-        false
-    }
-
     /// The bound of waiting for another's computation of this function.
     pub(crate) fn patience(&self, seat: &Seat) -> Duration {
         let usual = Duration::from_nanos(seat.counters.mean_cost_ns());

@@ -32,6 +32,8 @@ pub enum ErrorKind {
     /// An invalidation has taken effect in this process, and could not be written to the log. It is tried again until it
     /// can.
     NotLogged,
+    /// A value that was put by hand could not be given to Redis, and there is none: neither the new one nor an older one.
+    NotShared,
 }
 
 impl Error {

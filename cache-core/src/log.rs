@@ -103,13 +103,23 @@ struct Caller {
 
 /// An append on its way: a future for any runtime, or none. Dropped, the append goes on.
 #[must_use = "an append that is not waited for may fail unseen"]
-pub(crate) struct Appending(oneshot::Receiver<Result<Position, LinkError>>);
+pub(crate) struct Appending {
+    ordinal: u64,
+    heard: oneshot::Receiver<Result<Position, LinkError>>,
+}
+
+impl Appending {
+    /// Where the record stands until the log has it: later than all that began before.
+    pub(crate) fn ordinal(&self) -> u64 {
+        self.ordinal
+    }
+}
 
 impl Future for Appending {
     type Output = Result<Position, LinkError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.0).poll(cx).map(|told| {
+        Pin::new(&mut self.heard).poll(cx).map(|told| {
             told.unwrap_or_else(|_| Err(LinkError::Disconnected("the cache is closed".into())))
         })
     }
@@ -153,7 +163,7 @@ impl Log {
         waiting.callers.push(Caller { ordinal, told });
         drop(waiting);
         self.0.wake.notify_one();
-        Appending(heard)
+        Appending { ordinal, heard }
     }
 
     /// The key of the log, to be read together with values.

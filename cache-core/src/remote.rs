@@ -14,8 +14,13 @@ use crate::sync::Arc;
 use crate::sync::atomic::AtomicU64;
 use crate::time::{self, Clock};
 
+mod found;
 mod lease;
+mod puts;
+pub(crate) use found::{Found, Sound};
 pub(crate) use lease::{Claim, Claimed, claimed};
+use puts::Puts;
+pub(crate) use puts::Shown;
 
 /// By how much a lifetime is shortened at most, so that what was stored together does not expire together.
 const JITTER: f64 = 0.1;
@@ -28,12 +33,7 @@ pub(crate) struct Remote {
     leases: String,
     /// How long a lease lasts; zero for none.
     lease: Duration,
-}
-
-/// What Redis has of a value.
-pub(crate) struct Found {
-    pub(crate) envelope: Vec<u8>,
-    pub(crate) left: Duration,
+    puts: Arc<Puts>,
 }
 
 impl Remote {
@@ -69,6 +69,7 @@ impl Remote {
             values: format!("fc:{namespace}/v/"),
             leases: format!("fc:{namespace}/l/"),
             lease,
+            puts: Arc::default(),
         }
     }
 
@@ -103,7 +104,7 @@ impl Remote {
         request.and(get).and(left).and(self.log.range())
     }
 
-    /// What a [`fetch`](Self::fetch) gave The log's part has been applied by then; nothing can be
+    /// What a [`fetch`](Self::fetch) gave. The log's part has been applied by then; nothing can be
     /// said of a value where a part of the log is missing.
     pub(crate) fn found(&self, replies: Vec<Value>) -> Result<Option<Found>, LinkError> {
         let Ok([value, left, records]) = <[Value; 3]>::try_from(replies) else {

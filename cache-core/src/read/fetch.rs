@@ -9,10 +9,9 @@ use super::run::Work;
 use crate::entry::{Class, Head, Kept};
 use crate::envelope::{COMPRESS_FROM, Envelope};
 use crate::events::EventKind;
-use crate::flight::{self, Leader, Status};
-use crate::index::DepSet;
+use crate::flight::{Leader, Status};
 use crate::link::Answer;
-use crate::remote::{Claim, Found, Remote};
+use crate::remote::{Claim, Found, Remote, Sound};
 use crate::sync::Arc;
 use crate::tier::memory::MemoryKey;
 use crate::time;
@@ -92,22 +91,21 @@ impl Driver {
     }
 
     /// Puts a value from Redis into memory, and takes it as this call's, if it is one and valid.
-    fn promote(&self, found: &Found, sent: u64, work: &mut dyn Work) -> Option<Arc<Kept>> {
+    pub(super) fn promote(
+        &self,
+        found: &Found,
+        sent: u64,
+        work: &mut dyn Work,
+    ) -> Option<Arc<Kept>> {
         let cache = &self.ticket.cache;
-        let envelope = Envelope::parse(&found.envelope).ok()?;
-        // Half of the digest is in the key, and anybody can write anything under it.
-        if envelope.digest != self.target.whole || envelope.schema != self.schema() {
-            return None;
-        }
-        // Drawn before it is judged: what is said from now on is later.
-        let ordinal = flight::next_id();
-        let mut deps = DepSet::default();
-        deps.extend(&self.target.own, usize::MAX);
-        deps.extend(&envelope.deps, usize::MAX);
-        let deps = deps.behind(&[]);
-        // In its order what is pending here is later than what comes from elsewhere, whenever that was computed.
-        let verdict = cache.0.index.check(envelope.stamp, 0, &deps);
-        if !verdict.valid {
+        let sound = found.judge(self.target.whole, &self.target.own, &cache.0.index);
+        let Sound {
+            envelope,
+            deps,
+            version,
+            ordinal,
+        } = sound.ok()?;
+        if envelope.schema != self.schema() {
             return None;
         }
         // A `Deserialize` that panics is a user's: the body can still give the value.
@@ -118,7 +116,7 @@ impl Driver {
             key: self.ticket.key.clone(),
             class: envelope.class,
             stamp: envelope.stamp,
-            checked: verdict.version,
+            checked: version,
             expires: time::deadline(sent, found.left),
             deps,
             began: sent,

@@ -3,6 +3,7 @@
 mod leases;
 mod outages;
 mod sharing;
+mod values;
 
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::{Duration, Instant};
