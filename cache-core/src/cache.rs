@@ -93,7 +93,11 @@ impl Cache {
             .iter()
             .map(|seat| seat.counters.read(seat.name.to_string()))
             .collect();
-        Stats::new(functions, self.0.index.records(), self.0.memory.max_bytes())
+        let stats = Stats::new(functions, self.0.index.records(), self.0.memory.max_bytes());
+        Stats {
+            redis: self.redis_stats(),
+            ..stats
+        }
     }
 
     /// Changes the bound of the memory tier while it runs; what no longer fits is evicted.

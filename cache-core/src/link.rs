@@ -7,6 +7,7 @@ mod answer;
 mod breaker;
 mod connection;
 mod error;
+mod notice;
 mod queue;
 mod request;
 pub(crate) mod scripts;
@@ -24,6 +25,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{sleep, timeout, timeout_at};
 
 use crate::error::{Error, ErrorKind};
+use crate::stats::{Histogram, Latencies};
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Mutex, lock};
 
@@ -34,6 +36,7 @@ use queue::Queue;
 
 pub(crate) use answer::Answer;
 pub(crate) use error::LinkError;
+pub(crate) use notice::Notice;
 pub(crate) use request::{Command, Request};
 
 /// How a [`Link`] behaves.
@@ -93,6 +96,8 @@ pub(crate) struct Health {
     pub(crate) queued: usize,
     /// Such requests that came to nothing.
     pub(crate) dropped: u64,
+    /// Of those that were answered, stores that found a later value.
+    pub(crate) late: u64,
     /// What went wrong last.
     pub(crate) last_error: Option<LinkError>,
 }
@@ -128,6 +133,10 @@ struct Shared {
     refused: AtomicU64,
     failed: AtomicU64,
     timed_out: AtomicU64,
+    late: AtomicU64,
+    trips: Histogram,
+    writes: Histogram,
+    observer: notice::Observer,
     last_error: Mutex<Option<LinkError>>,
 }
 
@@ -166,11 +175,19 @@ impl Link {
             refused: AtomicU64::new(0),
             failed: AtomicU64::new(0),
             timed_out: AtomicU64::new(0),
+            late: AtomicU64::new(0),
+            trips: Histogram::default(),
+            writes: Histogram::default(),
+            observer: notice::Observer::default(),
             last_error: Mutex::new(None),
         });
         let tasks = Arc::clone(&shared);
         runtime.spawn(async move {
-            connection::keep(&tasks.address, &tasks.state, || bump(&tasks.connections)).await;
+            let connected = || {
+                bump(&tasks.connections);
+                tasks.observer.tell(Notice::Connected);
+            };
+            connection::keep(&tasks.address, &tasks.state, connected).await;
         });
         runtime.spawn(drain(Arc::clone(&shared)));
         let until = Arc::clone(&closing);
@@ -209,7 +226,10 @@ impl Link {
             if !pause.is_zero() {
                 sleep(pause).await;
             }
-            shared.ask(request, deadline).await
+            let sent = Instant::now();
+            let outcome = shared.ask(request, deadline).await;
+            shared.trips.add(nanos(sent.elapsed()));
+            outcome
         };
         Answer::waiting(self.shared.io.spawn(task), deadline)
     }
@@ -264,8 +284,24 @@ impl Link {
             timed_out: count(&shared.timed_out),
             queued: shared.queue.len(),
             dropped: shared.queue.dropped(),
+            late: count(&shared.late),
             last_error: lock(&shared.last_error).clone(),
         }
+    }
+
+    /// Tells somebody of what happens, on the link's thread; the first who asks for it.
+    pub(crate) fn observe(&self, observer: impl Fn(Notice) + Send + Sync + 'static) {
+        self.shared.observer.set(observer);
+    }
+
+    /// Tells who [observes](Self::observe).
+    pub(crate) fn tell(&self, notice: Notice) {
+        self.shared.observer.tell(notice);
+    }
+
+    /// How long trips took that somebody waited for, and those that nobody did.
+    pub(crate) fn latencies(&self) -> (Latencies, Latencies) {
+        (self.shared.trips.read(), self.shared.writes.read())
     }
 
     /// Closes it now, for all who have a handle. Dropping the last handle does the same.
@@ -327,6 +363,7 @@ impl Shared {
                 }
                 *lock(&self.last_error) = Some(error.clone());
                 if self.breaker.failed() {
+                    self.observer.tell(Notice::BreakerOpened);
                     tokio::spawn(probe(Arc::clone(self)));
                 }
             }
@@ -354,7 +391,10 @@ async fn probe(shared: Arc<Shared>) {
         sleep(shared.options.probe_interval).await;
         let ping = shared.trip(Request::of(redis::cmd("PING")));
         match timeout(shared.options.op_timeout, ping).await {
-            Ok(Ok(_)) => break shared.breaker.close(),
+            Ok(Ok(_)) => {
+                shared.breaker.close();
+                break shared.observer.tell(Notice::BreakerClosed);
+            }
             Ok(Err(_)) => {}
             // Whoever was at the other end may be gone without a word.
             Err(_) => {
@@ -370,11 +410,27 @@ async fn probe(shared: Arc<Shared>) {
 async fn drain(shared: Arc<Shared>) {
     loop {
         let (batch, requests) = shared.queue.batch().await;
-        let deadline = Instant::now() + shared.options.send_timeout;
-        if shared.breaker.is_open() || shared.ask(batch, deadline).await.is_err() {
+        let sent = Instant::now();
+        let stores = batch.stores();
+        if shared.breaker.is_open() {
             shared.queue.drop(requests);
+            continue;
+        }
+        let outcome = shared.ask(batch, sent + shared.options.send_timeout).await;
+        shared.writes.add(nanos(sent.elapsed()));
+        match outcome {
+            Ok(replies) => {
+                let late = |at: &&usize| replies.get(**at) == Some(&redis::Value::Int(0));
+                let late = stores.iter().filter(late).count();
+                shared.late.fetch_add(late as u64, Ordering::Relaxed);
+            }
+            Err(_) => shared.queue.drop(requests),
         }
     }
+}
+
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 fn bump(counter: &AtomicU64) {

@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::flight;
 use crate::index::{Index, Logged, OnFork, Page, Pending, Said};
-use crate::link::{Link, LinkError, Request, scripts};
+use crate::link::{Link, LinkError, Notice, Request, scripts};
 use crate::matcher::{self, Matcher};
 use crate::position::Position;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -83,6 +83,8 @@ struct Shared {
     /// Whether the server has last said that it is the one whose log this is. The tail alone does not know: a replica answers
     /// it, too.
     in_touch: AtomicBool,
+    /// How many generations have begun since the first that was heard of.
+    generations: AtomicU64,
     waiting: Mutex<Waiting>,
     /// Something is pending, or the tail has lost its place.
     wake: Notify,
@@ -146,6 +148,7 @@ impl Log {
             source: random().to_be_bytes(),
             trusted_until,
             in_touch: AtomicBool::new(false),
+            generations: AtomicU64::new(0),
             waiting: Mutex::default(),
             wake: Notify::new(),
         });
@@ -175,6 +178,11 @@ impl Log {
     /// with them cannot be judged.
     pub(crate) fn absorb_range(&self, records: Vec<scripts::RawRecord>) -> bool {
         self.0.absorb_tail(records)
+    }
+
+    /// How often the log has begun a new generation.
+    pub(crate) fn generations(&self) -> u64 {
+        self.0.generations.load(Ordering::Relaxed)
     }
 
     /// How many invalidations wait for the log.
@@ -311,9 +319,7 @@ impl Shared {
             tip: reply.tip,
             records: reply.records.into_iter().map(logged).collect(),
         };
-        let more = self
-            .index
-            .absorb(page, self.options.on_fork, flight::next_id);
+        let more = self.absorb(page);
         self.settle();
         Ok((reply.tip, more))
     }
@@ -338,13 +344,24 @@ impl Shared {
             tip,
             records,
         };
-        self.index
-            .absorb(page, self.options.on_fork, flight::next_id);
+        self.absorb(page);
         self.settle();
         if full {
             self.wake.notify_one();
         }
         !full
+    }
+
+    fn absorb(&self, page: Page) -> bool {
+        let before = self.index.applied().generation;
+        let more = self
+            .index
+            .absorb(page, self.options.on_fork, flight::next_id);
+        if before > 0 && self.index.applied().generation != before {
+            self.generations.fetch_add(1, Ordering::Relaxed);
+            self.link.tell(Notice::Generation);
+        }
+        more
     }
 
     /// The log has been heard of, in answer to what was asked at `sent`.

@@ -10,6 +10,7 @@ use crate::key::KeyDigest;
 use crate::link::{Answer, Link, LinkError, LinkOptions, Request, scripts};
 use crate::log::{Appending, Log, LogOptions};
 use crate::matcher::Matcher;
+use crate::stats::{FetchCounters, Latencies};
 use crate::sync::Arc;
 use crate::sync::atomic::AtomicU64;
 use crate::time::{self, Clock};
@@ -34,6 +35,8 @@ pub(crate) struct Remote {
     /// How long a lease lasts; zero for none.
     lease: Duration,
     puts: Arc<Puts>,
+    /// What became of what was asked for.
+    pub(crate) fetches: FetchCounters,
 }
 
 impl Remote {
@@ -70,6 +73,7 @@ impl Remote {
             leases: format!("fc:{namespace}/l/"),
             lease,
             puts: Arc::default(),
+            fetches: FetchCounters::default(),
         }
     }
 
@@ -152,6 +156,16 @@ impl Remote {
     /// How the connection is.
     pub(crate) fn link_health(&self) -> crate::link::Health {
         self.link.health()
+    }
+
+    /// How long trips took that somebody waited for, and those that nobody did.
+    pub(crate) fn latencies(&self) -> (Latencies, Latencies) {
+        self.link.latencies()
+    }
+
+    /// How often the log has begun a new generation.
+    pub(crate) fn generations(&self) -> u64 {
+        self.log.generations()
     }
 
     /// How many invalidations are not in the log yet.

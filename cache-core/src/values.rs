@@ -13,7 +13,6 @@ use crate::entry::{Class, Head};
 use crate::error::{Error, ErrorKind};
 use crate::events::EventKind;
 use crate::flight;
-use crate::global;
 use crate::index::Dep;
 use crate::invalidating::Invalidating;
 use crate::key::{Digest, Identity, KeyDigest};
@@ -28,8 +27,10 @@ use crate::sync::atomic::Ordering;
 use crate::tier::memory::{Lookup, MemoryKey};
 use crate::time;
 
+mod current;
 #[cfg(feature = "redis")]
 mod shared;
+pub use current::{get, get_many, remove, remove_many, set, set_many};
 
 /// Stands for all values that no function computed.
 static SITE: Site = Site::new(Spec::new(Preset::Cache, "values", "", &["address"]));
@@ -80,7 +81,7 @@ impl Cache {
     /// The value under an address, if there is one and it may be served: from memory, or from Redis, where there is one.
     ///
     /// What another process has put as another type, or as a type that looked differently in its release, is a miss
-    /// ([`MissReason::Type`]).
+    /// ([`FetchMiss::Type`](crate::FetchMiss::Type)).
     ///
     /// Cancel safe: it changes nothing.
     ///
@@ -230,26 +231,26 @@ impl Cache {
                     ))
                 }
             },
-            #[cfg(feature = "redis")]
-            Err(reason) if !held_back && self.0.remote.is_some() => {
-                let fetched = self.fetch_value::<T>(address, &seat).await;
-                let reason = match fetched {
-                    Err(mismatch) => mismatch,
-                    Ok(_) => reason,
-                };
-                seat.counters.miss(reason);
-                tell(EventKind::Miss(reason));
-                let Ok(Some((value, stamp))) = fetched else {
-                    return Ok(None);
-                };
-                report(stamp);
-                seat.counters.fetched();
-                tell(EventKind::Fetched);
-                Ok(Some(value))
-            }
             Err(reason) => {
                 seat.counters.miss(reason);
                 tell(EventKind::Miss(reason));
+                #[cfg(feature = "redis")]
+                if let Some(remote) = self.0.remote.as_ref().filter(|_| !held_back) {
+                    return Ok(match self.fetch_value(remote, address, &seat).await {
+                        Ok((value, stamp)) => {
+                            report(stamp);
+                            remote.fetches.found();
+                            seat.counters.fetched();
+                            tell(EventKind::Fetched);
+                            Some(value)
+                        }
+                        Err(why) => {
+                            remote.fetches.missed(why);
+                            tell(EventKind::NotFetched(why));
+                            None
+                        }
+                    });
+                }
                 Ok(None)
             }
         }
@@ -355,81 +356,4 @@ impl Cache {
                 .collect(),
         )
     }
-}
-
-/// [`Cache::get`] of the [current](crate::current) cache.
-///
-/// ```
-/// # cache_core::__private::block_on(async {
-/// use std::time::Duration;
-/// cache_core::set("motd", "hello".to_owned(), Duration::from_secs(60)).await?;
-/// assert_eq!(cache_core::get::<String>("motd").await?.as_deref(), Some("hello"));
-/// cache_core::remove("motd").await?;
-/// assert_eq!(cache_core::get::<String>("motd").await?, None);
-/// # Ok::<(), cache_core::Error>(()) }).unwrap();
-/// ```
-///
-/// Cancel safe, as that is.
-///
-/// # Errors
-/// As [`Cache::get`].
-pub async fn get<T: CacheValue + DeserializeOwned>(address: &str) -> Result<Option<T>, Error> {
-    global::current().get(address).await
-}
-
-/// [`Cache::set`] of the [current](crate::current) cache.
-///
-/// Cancel safe, as that is.
-///
-/// # Errors
-/// As [`Cache::set`].
-pub async fn set<T: CacheValue + Serialize + DeserializeOwned>(
-    address: &str,
-    value: T,
-    ttl: Duration,
-) -> Result<(), Error> {
-    global::current().set(address, value, ttl).await
-}
-
-/// [`Cache::remove`] of the [current](crate::current) cache.
-///
-/// Cancel safe, as that is.
-///
-/// # Errors
-/// As [`Cache::remove`].
-pub async fn remove(address: &str) -> Result<Token, Error> {
-    global::current().remove(address).await
-}
-
-/// [`Cache::get_many`] of the [current](crate::current) cache.
-///
-/// Cancel safe, as that is.
-///
-/// # Errors
-/// As [`Cache::get_many`].
-pub async fn get_many<T: CacheValue + DeserializeOwned>(
-    addresses: &[&str],
-) -> Result<Vec<Option<T>>, Error> {
-    global::current().get_many(addresses).await
-}
-
-/// [`Cache::set_many`] of the [current](crate::current) cache.
-///
-/// Cancel safe, as that is.
-///
-/// # Errors
-/// As [`Cache::set_many`].
-pub async fn set_many<T: CacheValue + Serialize + DeserializeOwned>(
-    values: impl IntoIterator<Item = (impl AsRef<str>, T)>,
-    ttl: Duration,
-) -> Result<(), Error> {
-    global::current().set_many(values, ttl).await
-}
-
-/// [`Cache::remove_many`] of the [current](crate::current) cache.
-///
-/// # Errors
-/// As [`Cache::remove_many`].
-pub async fn remove_many(addresses: &[&str]) -> Result<Token, Error> {
-    global::current().remove_many(addresses).await
 }

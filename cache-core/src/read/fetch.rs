@@ -12,6 +12,7 @@ use crate::events::EventKind;
 use crate::flight::{Leader, Status};
 use crate::link::Answer;
 use crate::remote::{Claim, Found, Remote, Sound};
+use crate::stats::FetchMiss;
 use crate::sync::Arc;
 use crate::tier::memory::MemoryKey;
 use crate::time;
@@ -64,14 +65,18 @@ impl Driver {
             leader, sent, bid, ..
         } = fetching;
         let Ok(mut replies) = outcome else {
+            self.missed(FetchMiss::Unanswered);
             return Some(self.compute(Some(leader), true));
         };
         let lease = (bid.is_some() && !replies.is_empty()).then(|| replies.remove(0));
         let found = self
             .remote()
             .and_then(|remote| remote.found(replies).ok().flatten());
-        let entry = found.and_then(|found| self.promote(&found, sent, work));
-        let Some(entry) = entry else {
+        let entry = found
+            .ok_or(FetchMiss::Absent)
+            .and_then(|found| self.promote(&found, sent, work))
+            .inspect_err(|why| self.missed(*why));
+        let Ok(entry) = entry else {
             // With the stamp of now: what was found dead was so, perhaps, by a record that has only just been applied.
             return Some(match bid {
                 None => self.bid(leader),
@@ -79,6 +84,9 @@ impl Driver {
             });
         };
         self.ticket.seat.counters.fetched();
+        if let Some(remote) = self.remote() {
+            remote.fetches.found();
+        }
         self.tell(EventKind::Fetched);
         self.report(entry.stamp(), entry.deps());
         self.trace(|trace| {
@@ -90,27 +98,25 @@ impl Driver {
         None
     }
 
-    /// Puts a value from Redis into memory, and takes it as this call's, if it is one and valid.
+    /// Puts a value from Redis into memory, and takes it as this call's, if it is one and valid; or why not.
     pub(super) fn promote(
         &self,
         found: &Found,
         sent: u64,
         work: &mut dyn Work,
-    ) -> Option<Arc<Kept>> {
+    ) -> Result<Arc<Kept>, FetchMiss> {
         let cache = &self.ticket.cache;
-        let sound = found.judge(self.target.whole, &self.target.own, &cache.0.index);
+        let (target, index) = (&self.target, &cache.0.index);
         let Sound {
             envelope,
             deps,
             version,
             ordinal,
-        } = sound.ok()?;
-        if envelope.schema != self.schema() {
-            return None;
-        }
+        } = found.judge(target.whole, self.schema(), &target.own, index)?;
         // A `Deserialize` that panics is a user's: the body can still give the value.
         let decode = || work.decode(&envelope.payload, envelope.class);
-        let payload = catch_unwind(AssertUnwindSafe(decode)).ok().flatten()?;
+        let payload = catch_unwind(AssertUnwindSafe(decode)).ok().flatten();
+        let payload = payload.ok_or(FetchMiss::Type)?;
         let head = Head {
             instance: Arc::clone(&self.instance),
             key: self.ticket.key.clone(),
@@ -125,11 +131,19 @@ impl Driver {
         };
         let entry = head.with(Arc::clone(&payload), envelope.payload.len());
         if !work.accept(payload) {
-            return None;
+            return Err(FetchMiss::Type);
         }
         // Refused or not: it is this call's answer.
         let _ = cache.insert(&entry, cache.max_weight());
-        Some(entry)
+        Ok(entry)
+    }
+
+    /// Redis had nothing for this call.
+    fn missed(&self, why: FetchMiss) {
+        if let Some(remote) = self.remote() {
+            remote.fetches.missed(why);
+        }
+        self.tell(EventKind::NotFetched(why));
     }
 
     /// Gives others what was computed here.

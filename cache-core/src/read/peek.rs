@@ -49,7 +49,8 @@ impl Driver {
             .remote()
             .zip(outcome.ok())
             .and_then(|(remote, replies)| remote.found(replies).ok().flatten());
-        let Some(entry) = found.and_then(|found| self.promote(&found, sent, work)) else {
+        let entry = found.and_then(|found| self.promote(&found, sent, work).ok());
+        let Some(entry) = entry else {
             return false;
         };
         self.report(entry.stamp(), entry.deps());

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use crate::deps::{Dep, DepSet, Deps};
-use crate::envelope::{Envelope, Unreadable};
+use crate::envelope::Envelope;
 use crate::flight;
 use crate::index::Index;
 use crate::key::Digest;
+use crate::stats::FetchMiss;
 
 /// What Redis has of a value.
 pub(crate) struct Found {
@@ -25,29 +26,22 @@ pub(crate) struct Sound<'a> {
     pub(crate) ordinal: u64,
 }
 
-/// Why what was found is not to be served.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Unsound {
-    /// It is no envelope.
-    Unreadable(Unreadable),
-    /// It is of another key, of which the name under which it stands has but half.
-    Foreign,
-    /// It was invalidated, or nobody knows.
-    Invalid,
-}
-
 impl Found {
-    /// The envelope, if it is one of this key and valid.
+    /// The envelope, if it is one of this key and of this schema, and valid; or why it is not to be served.
     pub(crate) fn judge(
         &self,
         whole: Digest,
+        schema: u64,
         own: &[Dep],
         index: &Index,
-    ) -> Result<Sound<'_>, Unsound> {
-        let envelope = Envelope::parse(&self.envelope).map_err(Unsound::Unreadable)?;
+    ) -> Result<Sound<'_>, FetchMiss> {
+        let envelope = Envelope::parse(&self.envelope).map_err(|_| FetchMiss::Unreadable)?;
         // Half of the digest is in the key, and anybody can write anything under it.
         if envelope.digest != whole {
-            return Err(Unsound::Foreign);
+            return Err(FetchMiss::Foreign);
+        }
+        if envelope.schema != schema {
+            return Err(FetchMiss::Type);
         }
         // Drawn before it is judged: what is said from now on is later.
         let ordinal = flight::next_id();
@@ -58,7 +52,7 @@ impl Found {
         // In its order what is pending here is later than what comes from elsewhere, whenever that was computed.
         let verdict = index.check(envelope.stamp, 0, &deps);
         if !verdict.valid {
-            return Err(Unsound::Invalid);
+            return Err(FetchMiss::Invalidated);
         }
         Ok(Sound {
             envelope,

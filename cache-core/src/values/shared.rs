@@ -52,7 +52,7 @@ use crate::position::Position;
 use crate::remote::{Remote, Shown, Sound};
 use crate::schema;
 use crate::shape::CacheValue;
-use crate::stats::{MissReason, RefusalReason};
+use crate::stats::{FetchMiss, RefusalReason};
 use crate::sync::Arc;
 use crate::time;
 
@@ -90,43 +90,29 @@ impl Drop for Unsaid<'_> {
 }
 
 impl Cache {
-    /// What Redis has under an address, and up to where that is known to be true; or why it cannot be had as a `T`.
+    /// What Redis has under an address, and up to where that is known to be true; or why there is none.
     pub(super) async fn fetch_value<T: CacheValue + DeserializeOwned>(
         &self,
+        remote: &Remote,
         address: &str,
         seat: &Seat,
-    ) -> Result<Option<(T, Position)>, MissReason> {
-        let Some(remote) = &self.0.remote else {
-            return Ok(None);
-        };
+    ) -> Result<(T, Position), FetchMiss> {
         let sent = self.now();
         let replies = remote.fetch(digest("values", address)).await;
         let found = replies.and_then(|replies| remote.found(replies));
-        let Ok(Some(found)) = found else {
-            return Ok(None);
-        };
-        let judged = found.judge(
-            whole_digest("values", address),
-            &[own(address)],
-            &self.0.index,
-        );
-        let Ok(sound) = judged else {
-            return Ok(None);
-        };
+        let found = found.map_err(|_| FetchMiss::Unanswered)?;
+        let (whole, own) = (whole_digest("values", address), [own(address)]);
+        let found = found.ok_or(FetchMiss::Absent)?;
         let Sound {
             envelope,
             deps,
             version,
             ordinal,
-        } = sound;
-        if envelope.schema != self.schema_of::<T>(seat) {
-            return Err(MissReason::Type);
-        }
+        } = found.judge(whole, self.schema_of::<T>(seat), &own, &self.0.index)?;
         // A `Deserialize` that panics is a user's.
         let decode = || Rmp::decode::<T>(&envelope.payload);
-        let Some(value) = catch_unwind(AssertUnwindSafe(decode)).ok().flatten() else {
-            return Err(MissReason::Type);
-        };
+        let value = catch_unwind(AssertUnwindSafe(decode)).ok().flatten();
+        let value = value.ok_or(FetchMiss::Type)?;
         let head = Head {
             checked: version,
             expires: time::deadline(sent, found.left),
@@ -137,7 +123,7 @@ impl Cache {
         let entry = head.with(Arc::new(value.clone()), envelope.payload.len());
         // Refused or not: it is the answer.
         let _ = self.insert(&entry, self.max_weight());
-        Ok(Some((value, envelope.stamp)))
+        Ok((value, envelope.stamp))
     }
 
     /// The fingerprint of a type, which is taken once.

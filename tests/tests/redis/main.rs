@@ -1,6 +1,7 @@
 //! Annotated functions that share a Redis: each cache is a process of the application, as far as the others can see.
 
 mod leases;
+mod observing;
 mod outages;
 mod sharing;
 mod values;

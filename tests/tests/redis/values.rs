@@ -1,6 +1,6 @@
 //! Values without a function are everybody's: what one process has put the others get, and nobody an older one.
 
-use cache_core::{ErrorKind, MissReason, blocking, cache, peek};
+use cache_core::{ErrorKind, FetchMiss, blocking, cache, peek};
 
 use super::*;
 use tests::redis::Reply;
@@ -17,7 +17,7 @@ async fn what_one_process_puts_the_others_get() {
         assert_eq!(a.get("n").await.unwrap(), Some(n));
         // What is in its memory it may not know to be old yet; what it asks Redis for is the new one.
         let other = process(&server).await;
-        assert_eq!(other.get("n").await.unwrap(), Some(n));
+        assert_eq!(got(&other, "n").await, n);
         until_got(&b, "n", Some(n)).await;
     }
     assert!(b.stats().function("values").unwrap().fetched > 0);
@@ -33,6 +33,17 @@ async fn what_one_process_puts_the_others_get() {
         .unwrap();
     let many = other.get_many::<u64>(&["y", "z", "x"]).await.unwrap();
     assert_eq!(many, [Some(2), None, Some(3)]);
+}
+
+/// What a process gets; a trip that takes too long on a busy machine is none.
+async fn got(cache: &Cache, address: &str) -> u64 {
+    let began = Instant::now();
+    loop {
+        if let Ok(Some(value)) = cache.get(address).await {
+            return value;
+        }
+        assert!(began.elapsed() < SOON, "there is no value");
+    }
 }
 
 async fn until_got<T: cache_core::CacheValue + serde::de::DeserializeOwned + PartialEq>(
@@ -150,8 +161,7 @@ async fn of_values_put_at_the_same_time_all_get_the_same_one() {
         let (one, other) = (put(&a, 1), put(&b, 2));
         one.await.unwrap();
         other.await.unwrap();
-        let fresh = process(&server).await.get::<u64>("race").await.unwrap();
-        let last = fresh.unwrap();
+        let last = got(&process(&server).await, "race").await;
         assert!(
             last == round * 1_000 + 107 || last == round * 1_000 + 207,
             "{last} was undone, and is back"
@@ -239,8 +249,8 @@ async fn what_redis_has_of_another_type_or_of_nobody_is_a_counted_miss() {
     let (a, b) = (process(&server).await, process(&server).await);
     a.set("n", 7_u64, MINUTE).await.unwrap();
     assert_eq!(b.get::<String>("n").await.unwrap(), None);
-    assert_eq!(b.stats().total.misses.of(MissReason::Type), 1);
-    assert_eq!(b.get::<u64>("n").await.unwrap(), Some(7), "it is there");
+    assert_eq!(b.stats().redis.unwrap().misses.of(FetchMiss::Type), 1);
+    assert_eq!(got(&b, "n").await, 7, "it is there");
     let error = b.get::<String>("n").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Type, "in memory it is an error");
     let Reply::Array(keys) = server.command(["KEYS", "fc:test/v/*"]).unwrap() else {
@@ -259,9 +269,16 @@ async fn what_redis_has_of_another_type_or_of_nobody_is_a_counted_miss() {
     server.command([b"DEL", &key[..]]).unwrap();
     server.command([b"LPUSH", &key[..], b"a list"]).unwrap();
     assert_eq!(c.get::<u64>("n").await.unwrap(), None);
+    server.command([b"DEL", &key[..]]).unwrap();
+    // The log may be written, and values may not.
+    let acl = ["ACL", "SETUSER", "default", "resetkeys", "~fc:{test}:*"];
+    server.command(acl).unwrap();
     let error = c.set("n", 8_u64, MINUTE).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotShared, "{error}");
     assert_eq!(c.get::<u64>("n").await.unwrap(), None, "nor is it here");
+    server
+        .command(["ACL", "SETUSER", "default", "allkeys"])
+        .unwrap();
     until_got::<u64>(&a, "n", None).await;
 }
 
