@@ -63,6 +63,7 @@ mod remote;
 mod schema;
 mod scope;
 mod shape;
+mod shutdown;
 mod site;
 mod stats;
 mod sync;
@@ -96,6 +97,7 @@ pub use position::Position;
 pub use read::{IntoTtl, KeyPart};
 pub use scope::{ScopeHandle, scope_handle};
 pub use shape::CacheValue;
+pub use shutdown::Shutdown;
 pub use stats::{
     FetchMiss, FetchMissCounts, FunctionStats, Latencies, MissCounts, MissReason, RedisStats,
     RefusalCounts, RefusalReason, Stats,

@@ -22,6 +22,7 @@ use std::time::{Duration, Instant};
 use redis::{Client, IntoConnectionInfo};
 use tokio::runtime;
 use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout, timeout_at};
 
 use crate::error::{Error, ErrorKind};
@@ -125,6 +126,8 @@ struct Shared {
     /// The link's own thread.
     io: runtime::Handle,
     closing: Arc<Notify>,
+    /// Whether the thread has nothing more to do.
+    ended: watch::Sender<bool>,
     state: watch::Sender<State>,
     breaker: Breaker,
     queue: Queue,
@@ -166,6 +169,7 @@ impl Link {
             address,
             io: runtime.handle().clone(),
             closing: Arc::clone(&closing),
+            ended: watch::Sender::new(false),
             state: watch::Sender::new(State::Connecting),
             breaker: Breaker::new(options.failures),
             options,
@@ -190,11 +194,20 @@ impl Link {
             connection::keep(&tasks.address, &tasks.state, connected).await;
         });
         runtime.spawn(drain(Arc::clone(&shared)));
-        let until = Arc::clone(&closing);
+        let ending = Arc::clone(&shared);
         thread::Builder::new()
             .name("cache-io".to_owned())
             // All tasks end with the runtime. Nobody joins the thread: the last handle may be dropped by one of its own tasks.
-            .spawn(move || runtime.block_on(until.notified()))
+            .spawn(move || {
+                runtime.block_on(async {
+                    ending.closing.notified().await;
+                    // What nobody waits for, and was given to the link before it was closed.
+                    let _ = timeout(ending.options.send_timeout, ending.queue.empty()).await;
+                });
+                // Not waiting for those who look up names.
+                runtime.shutdown_background();
+                ending.ended.send_replace(true);
+            })
             .map_err(cannot_start)?;
         Ok(Self {
             shared,
@@ -304,11 +317,44 @@ impl Link {
         (self.shared.trips.read(), self.shared.writes.read())
     }
 
-    /// Closes it now, for all who have a handle. Dropping the last handle does the same.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for an orderly shutdown"))]
+    /// Closes it now, for all who have a handle.
     pub(crate) fn close(&self) {
+        self.shared.queue.close();
         self.shared.closing.notify_one();
     }
+
+    /// Waits until `done` and until all is sent that nobody waits for, at most for a while; then closes it, and waits for its
+    /// thread to end. How much was not sent. Dropping the last handle waits for a short while, too.
+    pub(crate) async fn finish(
+        &self,
+        within: Duration,
+        done: impl Future<Output = ()> + Send + 'static,
+    ) -> u64 {
+        let shared = Arc::clone(&self.shared);
+        let finish = async move {
+            done.await;
+            shared.queue.empty().await;
+        };
+        let finishing = timeout_on(&self.shared.io, within, finish);
+        // It fails if the link is closed already.
+        let _ = finishing.await;
+        let unsent = self.shared.queue.unsent();
+        self.close();
+        let mut ended = self.shared.ended.subscribe();
+        let _ = ended.wait_for(|ended| *ended).await;
+        unsent
+    }
+}
+
+/// Runs a future on a runtime of which the caller need not be a part.
+fn timeout_on(
+    io: &runtime::Handle,
+    within: Duration,
+    future: impl Future<Output = ()> + Send + 'static,
+) -> JoinHandle<()> {
+    io.spawn(async move {
+        let _ = timeout(within, future).await;
+    })
 }
 
 impl fmt::Debug for Link {
@@ -413,7 +459,7 @@ async fn drain(shared: Arc<Shared>) {
         let sent = Instant::now();
         let stores = batch.stores();
         if shared.breaker.is_open() {
-            shared.queue.drop(requests);
+            shared.queue.left(requests);
             continue;
         }
         let outcome = shared.ask(batch, sent + shared.options.send_timeout).await;
@@ -423,8 +469,9 @@ async fn drain(shared: Arc<Shared>) {
                 let late = |at: &&usize| replies.get(**at) == Some(&redis::Value::Int(0));
                 let late = stores.iter().filter(late).count();
                 shared.late.fetch_add(late as u64, Ordering::Relaxed);
+                shared.queue.left(0);
             }
-            Err(_) => shared.queue.drop(requests),
+            Err(_) => shared.queue.left(requests),
         }
     }
 }

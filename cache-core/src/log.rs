@@ -4,7 +4,7 @@
 //! at the server first makes sure that it still is the server that wrote the log. The tail waits for records on a connection of its
 //! own. Both hand what comes to the [index](Index), in which everything that matters is decided.
 
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -88,11 +88,15 @@ struct Shared {
     waiting: Mutex<Waiting>,
     /// Something is pending, or the tail has lost its place.
     wake: Notify,
+    /// Less is pending than before.
+    settled: Notify,
 }
 
 #[derive(Default)]
 struct Waiting {
     callers: Vec<Caller>,
+    /// Whether the link is closed: nobody will be told anything any more.
+    closed: bool,
     /// Up to these ordinals the log has everything from these positions on.
     logged: Vec<(u64, Position)>,
 }
@@ -151,8 +155,10 @@ impl Log {
             generations: AtomicU64::new(0),
             waiting: Mutex::default(),
             wake: Notify::new(),
+            settled: Notify::new(),
         });
-        link.spawn(keep(Arc::clone(&shared)));
+        let end = End(Arc::clone(&shared));
+        link.spawn(async move { keep(&end.0).await });
         link.spawn(tail::follow(Arc::clone(&shared)));
         Self(shared)
     }
@@ -161,9 +167,12 @@ impl Log {
     pub(crate) fn append(&self, matchers: Vec<Matcher>) -> Appending {
         let (told, heard) = oneshot::channel();
         let mut waiting = lock(&self.0.waiting);
+        let closed = waiting.closed;
         // Under the lock, so that the keeper finds the caller of every ordinal that it sees.
         let ordinal = self.0.index.pend(flight::next_id, matchers);
-        waiting.callers.push(Caller { ordinal, told });
+        if !closed {
+            waiting.callers.push(Caller { ordinal, told });
+        }
         drop(waiting);
         self.0.wake.notify_one();
         Appending { ordinal, heard }
@@ -185,14 +194,44 @@ impl Log {
         self.0.generations.load(Ordering::Relaxed)
     }
 
+    /// Waits until the log has all that was said here, or for ever.
+    pub(crate) fn settled(&self) -> impl Future<Output = ()> + Send + 'static {
+        let log = Arc::clone(&self.0);
+        async move {
+            log.wake.notify_one();
+            loop {
+                let mut settled = pin!(log.settled.notified());
+                settled.as_mut().enable();
+                if log.index.pending_count() == 0 {
+                    return;
+                }
+                settled.await;
+            }
+        }
+    }
+
     /// How many invalidations wait for the log.
     pub(crate) fn pending(&self) -> usize {
         self.0.index.pending_count()
     }
 }
 
+/// Dropped with its link's thread: who waits is told, and who comes.
+struct End(Arc<Shared>);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        let mut waiting = lock(&self.0.waiting);
+        waiting.closed = true;
+        let callers = std::mem::take(&mut waiting.callers);
+        drop(waiting);
+        drop(callers);
+        self.0.in_touch.store(false, Ordering::Relaxed);
+    }
+}
+
 /// Appends what is pending, and asks for news at every heartbeat, until the link is closed.
-async fn keep(log: Arc<Shared>) {
+async fn keep(log: &Shared) {
     let mut pause = SHORTEST_PAUSE;
     loop {
         let pending = log.index.pending();
@@ -254,6 +293,7 @@ impl Shared {
             }
         }
         self.index.settle(&said);
+        self.settled.notify_waiters();
         // There may be more of them, or somebody who waits.
         self.wake.notify_one();
         Ok(())
@@ -402,6 +442,7 @@ impl Shared {
         waiting.logged.retain(|(ordinal, _)| *ordinal > done);
         drop(waiting);
         self.index.settle_up_to(done);
+        self.settled.notify_waiters();
     }
 
     /// Nobody can be told when the log will be there again: those who wait are told that it is not. What they said stays pending.

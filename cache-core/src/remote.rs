@@ -153,6 +153,11 @@ impl Remote {
         self.link.send(Request::of(unlink));
     }
 
+    /// Brings to an end what was begun, at most for a while, and closes the connection. How much was not sent.
+    pub(crate) async fn close(&self, within: Duration) -> u64 {
+        self.link.finish(within, self.log.settled()).await
+    }
+
     /// How the connection is.
     pub(crate) fn link_health(&self) -> crate::link::Health {
         self.link.health()
