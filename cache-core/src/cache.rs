@@ -92,7 +92,11 @@ impl Cache {
             .iter()
             .map(|seat| seat.counters.read(seat.name.to_string()))
             .collect();
-        Stats::new(functions, self.0.index.records(), self.0.memory.max_bytes())
+        let stats = Stats::new(functions, self.0.index.records(), self.0.memory.max_bytes());
+        Stats {
+            redis: self.redis_stats(),
+            ..stats
+        }
     }
 
     /// Changes the bound of the memory tier while it runs; what no longer fits is evicted.
@@ -131,14 +135,6 @@ impl Cache {
                 Refused::Superseded => RefusalReason::Superseded,
             }
         })
-    }
-
-    /// Whether other processes may have what depends on values of this one.
-    pub(crate) fn is_shared(&self) -> bool {
-        #[cfg(feature = "redis")]
-        return self.0.remote.is_some();
-        #[cfg(not(feature = "redis"))]
-        false
     }
 
     /// The bound of waiting for another's computation of this function.

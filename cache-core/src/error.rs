@@ -34,6 +34,8 @@ pub enum ErrorKind {
     NotLogged,
     /// There was no contact with Redis within the time that `Builder::require_redis` gives it.
     Unreachable,
+    /// A value that was put by hand could not be given to Redis, and there is none: neither the new one nor an older one.
+    NotShared,
 }
 
 impl Error {

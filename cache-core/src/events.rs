@@ -4,7 +4,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use crate::stats::{MissReason, RefusalReason};
+use crate::stats::{FetchMiss, MissReason, RefusalReason};
 use crate::sync::Arc;
 
 /// One thing that happened to one call or entry.
@@ -29,6 +29,8 @@ pub enum EventKind {
     Miss(MissReason),
     /// A call was answered from Redis.
     Fetched,
+    /// Redis was asked, and had no answer for the call.
+    NotFetched(FetchMiss),
     /// A call was answered by another caller's computation.
     Coalesced,
     /// A body ran to its end, this long.
@@ -53,6 +55,15 @@ pub enum EventKind {
     Warned,
     /// The arguments could not be encoded: the call was not cached.
     Unkeyable,
+    /// There is a connection with Redis, again or for the first time. This and the next three are told by the thread of the
+    /// connection, and concern no function.
+    Connected,
+    /// So many trips to Redis have failed that it is left alone.
+    BreakerOpened,
+    /// Redis has answered a probe, and is used again.
+    BreakerClosed,
+    /// The Redis server is another one, or has lost a part of the log. What it has lost is said again.
+    Generation,
 }
 
 impl fmt::Display for Event {
@@ -61,6 +72,7 @@ impl fmt::Display for Event {
             EventKind::Hit => f.write_str("hit"),
             EventKind::Miss(reason) => write!(f, "miss ({})", reason.as_str()),
             EventKind::Fetched => f.write_str("fetched"),
+            EventKind::NotFetched(reason) => write!(f, "not fetched ({})", reason.as_str()),
             EventKind::Coalesced => f.write_str("coalesced"),
             EventKind::Computed(cost) => write!(f, "computed in {cost:.1?}"),
             EventKind::Stored => f.write_str("stored"),
@@ -72,6 +84,10 @@ impl fmt::Display for Event {
             EventKind::Greeted => f.write_str("connected with"),
             EventKind::Warned => f.write_str("Redis:"),
             EventKind::Unkeyable => f.write_str("arguments cannot be a key"),
+            EventKind::Connected => f.write_str("connected with Redis"),
+            EventKind::BreakerOpened => f.write_str("Redis fails, and is left alone"),
+            EventKind::BreakerClosed => f.write_str("Redis answers again"),
+            EventKind::Generation => f.write_str("the log at Redis has a new generation"),
         }?;
         write!(f, " {}", self.address)
     }

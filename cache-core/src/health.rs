@@ -1,6 +1,10 @@
 //! How a cache is: what it is connected with, and what waits.
 
+use std::time::Duration;
+
 use crate::cache::Cache;
+use crate::position::Position;
+use crate::stats::RedisStats;
 
 /// How a cache is.
 ///
@@ -27,6 +31,14 @@ pub struct RedisHealth {
     pub trusted: bool,
     /// Invalidations that have taken effect here and are not in the log yet.
     pub pending: usize,
+    /// How long ago the log was last heard of; nothing if never.
+    pub contact_age: Option<Duration>,
+    /// Up to where the log has been applied.
+    pub applied: Position,
+    /// How often the server turned out to be another one, or to have lost a part of the log.
+    pub generations: u64,
+    /// Values and removals that are on their way to the server, and that nobody waits for.
+    pub queued: usize,
     /// Trips to the server that were answered.
     pub answered: u64,
     /// Trips that were not, in time or at all.
@@ -76,6 +88,10 @@ impl Cache {
             breaker_open: link.breaker_open,
             trusted: self.is_trusted(),
             pending: remote.pending(),
+            contact_age: self.contact_age(),
+            applied: self.0.index.applied(),
+            generations: remote.generations(),
+            queued: link.queued,
             answered: link.answered,
             failed: link.failed,
             dropped: link.dropped,
@@ -85,6 +101,47 @@ impl Cache {
             warnings: greeting.warnings,
             unusable: greeting.unusable.filter(|_| remote.is_refused()),
         })
+    }
+
+    /// How long ago the log was last heard of.
+    #[cfg(feature = "redis")]
+    fn contact_age(&self) -> Option<Duration> {
+        match self.last_contact() {
+            // Before the first word of it the log may be trusted until the beginning of time.
+            0 => None,
+            at => Some(Duration::from_millis(self.now().saturating_sub(at))),
+        }
+    }
+
+    #[cfg(feature = "redis")]
+    pub(crate) fn redis_stats(&self) -> Option<RedisStats> {
+        let remote = self.0.remote.as_ref()?;
+        let (hits, misses) = remote.fetches.read();
+        let (trips, writes) = remote.latencies();
+        let link = remote.link_health();
+        Some(RedisStats {
+            hits,
+            misses,
+            trips,
+            writes,
+            answered: link.answered,
+            refused: link.refused,
+            failed: link.failed,
+            timed_out: link.timed_out,
+            late: link.late,
+            dropped: link.dropped,
+            breaker_opened: link.breaker_opened,
+            connections: link.connections,
+            generations: remote.generations(),
+            pending: remote.pending(),
+            contact_age: self.contact_age(),
+        })
+    }
+
+    #[cfg(not(feature = "redis"))]
+    #[expect(clippy::unused_self, reason = "the other one does not")]
+    pub(crate) fn redis_stats(&self) -> Option<RedisStats> {
+        None
     }
 
     #[cfg(not(feature = "redis"))]

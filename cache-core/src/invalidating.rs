@@ -49,7 +49,7 @@ impl Invalidating {
 
 #[cfg(feature = "redis")]
 /// What a caller is told whose invalidation the others do not know of yet.
-fn not_logged(why: &str) -> Error {
+pub(crate) fn not_logged(why: &str) -> Error {
     Error::new(
         ErrorKind::NotLogged,
         format!(

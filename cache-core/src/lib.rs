@@ -65,6 +65,7 @@ mod remote;
 mod schema;
 mod scope;
 mod shape;
+mod shutdown;
 mod site;
 mod stats;
 mod sync;
@@ -98,7 +99,11 @@ pub use position::Position;
 pub use read::{IntoTtl, KeyPart};
 pub use scope::{ScopeHandle, scope_handle};
 pub use shape::CacheValue;
-pub use stats::{FunctionStats, MissCounts, MissReason, RefusalCounts, RefusalReason, Stats};
+pub use shutdown::Shutdown;
+pub use stats::{
+    FetchMiss, FetchMissCounts, FunctionStats, Latencies, MissCounts, MissReason, RedisStats,
+    RefusalCounts, RefusalReason, Stats,
+};
 pub use testing::TestCache;
 pub use time::{Clock, ManualClock};
 pub use values::{get, get_many, remove, remove_many, set, set_many};

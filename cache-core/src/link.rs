@@ -7,6 +7,7 @@ mod answer;
 mod breaker;
 mod connection;
 mod error;
+mod notice;
 mod queue;
 mod request;
 pub(crate) mod scripts;
@@ -21,9 +22,11 @@ use std::time::{Duration, Instant};
 use redis::{Client, IntoConnectionInfo};
 use tokio::runtime;
 use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout, timeout_at};
 
 use crate::error::{Error, ErrorKind};
+use crate::stats::{Histogram, Latencies};
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Mutex, lock};
 
@@ -34,6 +37,7 @@ use queue::Queue;
 
 pub(crate) use answer::Answer;
 pub(crate) use error::LinkError;
+pub(crate) use notice::Notice;
 pub(crate) use request::{Command, Request};
 
 /// How a [`Link`] behaves.
@@ -93,6 +97,8 @@ pub(crate) struct Health {
     pub(crate) queued: usize,
     /// Such requests that came to nothing.
     pub(crate) dropped: u64,
+    /// Of those that were answered, stores that found a later value.
+    pub(crate) late: u64,
     /// What went wrong last.
     pub(crate) last_error: Option<LinkError>,
 }
@@ -120,6 +126,8 @@ struct Shared {
     /// The link's own thread.
     io: runtime::Handle,
     closing: Arc<Notify>,
+    /// Whether the thread has nothing more to do.
+    ended: watch::Sender<bool>,
     state: watch::Sender<State>,
     breaker: Breaker,
     queue: Queue,
@@ -128,6 +136,10 @@ struct Shared {
     refused: AtomicU64,
     failed: AtomicU64,
     timed_out: AtomicU64,
+    late: AtomicU64,
+    trips: Histogram,
+    writes: Histogram,
+    observer: notice::Observer,
     last_error: Mutex<Option<LinkError>>,
 }
 
@@ -157,6 +169,7 @@ impl Link {
             address,
             io: runtime.handle().clone(),
             closing: Arc::clone(&closing),
+            ended: watch::Sender::new(false),
             state: watch::Sender::new(State::Connecting),
             breaker: Breaker::new(options.failures),
             options,
@@ -166,18 +179,35 @@ impl Link {
             refused: AtomicU64::new(0),
             failed: AtomicU64::new(0),
             timed_out: AtomicU64::new(0),
+            late: AtomicU64::new(0),
+            trips: Histogram::default(),
+            writes: Histogram::default(),
+            observer: notice::Observer::default(),
             last_error: Mutex::new(None),
         });
         let tasks = Arc::clone(&shared);
         runtime.spawn(async move {
-            connection::keep(&tasks.address, &tasks.state, || bump(&tasks.connections)).await;
+            let connected = || {
+                bump(&tasks.connections);
+                tasks.observer.tell(Notice::Connected);
+            };
+            connection::keep(&tasks.address, &tasks.state, connected).await;
         });
         runtime.spawn(drain(Arc::clone(&shared)));
-        let until = Arc::clone(&closing);
+        let ending = Arc::clone(&shared);
         thread::Builder::new()
             .name("cache-io".to_owned())
             // All tasks end with the runtime. Nobody joins the thread: the last handle may be dropped by one of its own tasks.
-            .spawn(move || runtime.block_on(until.notified()))
+            .spawn(move || {
+                runtime.block_on(async {
+                    ending.closing.notified().await;
+                    // What nobody waits for, and was given to the link before it was closed.
+                    let _ = timeout(ending.options.send_timeout, ending.queue.empty()).await;
+                });
+                // Not waiting for those who look up names.
+                runtime.shutdown_background();
+                ending.ended.send_replace(true);
+            })
             .map_err(cannot_start)?;
         Ok(Self {
             shared,
@@ -209,7 +239,10 @@ impl Link {
             if !pause.is_zero() {
                 sleep(pause).await;
             }
-            shared.ask(request, deadline).await
+            let sent = Instant::now();
+            let outcome = shared.ask(request, deadline).await;
+            shared.trips.add(nanos(sent.elapsed()));
+            outcome
         };
         Answer::waiting(self.shared.io.spawn(task), deadline)
     }
@@ -264,15 +297,64 @@ impl Link {
             timed_out: count(&shared.timed_out),
             queued: shared.queue.len(),
             dropped: shared.queue.dropped(),
+            late: count(&shared.late),
             last_error: lock(&shared.last_error).clone(),
         }
     }
 
-    /// Closes it now, for all who have a handle. Dropping the last handle does the same.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for an orderly shutdown"))]
+    /// Tells somebody of what happens, on the link's thread; the first who asks for it.
+    pub(crate) fn observe(&self, observer: impl Fn(Notice) + Send + Sync + 'static) {
+        self.shared.observer.set(observer);
+    }
+
+    /// Tells who [observes](Self::observe).
+    pub(crate) fn tell(&self, notice: Notice) {
+        self.shared.observer.tell(notice);
+    }
+
+    /// How long trips took that somebody waited for, and those that nobody did.
+    pub(crate) fn latencies(&self) -> (Latencies, Latencies) {
+        (self.shared.trips.read(), self.shared.writes.read())
+    }
+
+    /// Closes it now, for all who have a handle.
     pub(crate) fn close(&self) {
+        self.shared.queue.close();
         self.shared.closing.notify_one();
     }
+
+    /// Waits until `done` and until all is sent that nobody waits for, at most for a while; then closes it, and waits for its
+    /// thread to end. How much was not sent. Dropping the last handle waits for a short while, too.
+    pub(crate) async fn finish(
+        &self,
+        within: Duration,
+        done: impl Future<Output = ()> + Send + 'static,
+    ) -> u64 {
+        let shared = Arc::clone(&self.shared);
+        let finish = async move {
+            done.await;
+            shared.queue.empty().await;
+        };
+        let finishing = timeout_on(&self.shared.io, within, finish);
+        // It fails if the link is closed already.
+        let _ = finishing.await;
+        let unsent = self.shared.queue.unsent();
+        self.close();
+        let mut ended = self.shared.ended.subscribe();
+        let _ = ended.wait_for(|ended| *ended).await;
+        unsent
+    }
+}
+
+/// Runs a future on a runtime of which the caller need not be a part.
+fn timeout_on(
+    io: &runtime::Handle,
+    within: Duration,
+    future: impl Future<Output = ()> + Send + 'static,
+) -> JoinHandle<()> {
+    io.spawn(async move {
+        let _ = timeout(within, future).await;
+    })
 }
 
 impl fmt::Debug for Link {
@@ -327,6 +409,7 @@ impl Shared {
                 }
                 *lock(&self.last_error) = Some(error.clone());
                 if self.breaker.failed() {
+                    self.observer.tell(Notice::BreakerOpened);
                     tokio::spawn(probe(Arc::clone(self)));
                 }
             }
@@ -354,7 +437,10 @@ async fn probe(shared: Arc<Shared>) {
         sleep(shared.options.probe_interval).await;
         let ping = shared.trip(Request::of(redis::cmd("PING")));
         match timeout(shared.options.op_timeout, ping).await {
-            Ok(Ok(_)) => break shared.breaker.close(),
+            Ok(Ok(_)) => {
+                shared.breaker.close();
+                break shared.observer.tell(Notice::BreakerClosed);
+            }
             Ok(Err(_)) => {}
             // Whoever was at the other end may be gone without a word.
             Err(_) => {
@@ -370,11 +456,28 @@ async fn probe(shared: Arc<Shared>) {
 async fn drain(shared: Arc<Shared>) {
     loop {
         let (batch, requests) = shared.queue.batch().await;
-        let deadline = Instant::now() + shared.options.send_timeout;
-        if shared.breaker.is_open() || shared.ask(batch, deadline).await.is_err() {
-            shared.queue.drop(requests);
+        let sent = Instant::now();
+        let stores = batch.stores();
+        if shared.breaker.is_open() {
+            shared.queue.left(requests);
+            continue;
+        }
+        let outcome = shared.ask(batch, sent + shared.options.send_timeout).await;
+        shared.writes.add(nanos(sent.elapsed()));
+        match outcome {
+            Ok(replies) => {
+                let late = |at: &&usize| replies.get(**at) == Some(&redis::Value::Int(0));
+                let late = stores.iter().filter(late).count();
+                shared.late.fetch_add(late as u64, Ordering::Relaxed);
+                shared.queue.left(0);
+            }
+            Err(_) => shared.queue.left(requests),
         }
     }
+}
+
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 fn bump(counter: &AtomicU64) {

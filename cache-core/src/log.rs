@@ -4,7 +4,7 @@
 //! at the server first makes sure that it still is the server that wrote the log. The tail waits for records on a connection of its
 //! own. Both hand what comes to the [index](Index), in which everything that matters is decided.
 
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::flight;
 use crate::index::{Index, Logged, OnFork, Page, Pending, Said};
-use crate::link::{Link, LinkError, Request, scripts};
+use crate::link::{Link, LinkError, Notice, Request, scripts};
 use crate::matcher::{self, Matcher};
 use crate::position::Position;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -88,14 +88,20 @@ struct Shared {
     in_touch: AtomicBool,
     /// The same for those who wait for it, and why it is not so.
     contact: watch::Sender<Contact>,
+    /// How many generations have begun since the first that was heard of.
+    generations: AtomicU64,
     waiting: Mutex<Waiting>,
     /// Something is pending, or the tail has lost its place.
     wake: Notify,
+    /// Less is pending than before.
+    settled: Notify,
 }
 
 #[derive(Default)]
 struct Waiting {
     callers: Vec<Caller>,
+    /// Whether the link is closed: nobody will be told anything any more.
+    closed: bool,
     /// Up to these ordinals the log has everything from these positions on.
     logged: Vec<(u64, Position)>,
 }
@@ -108,13 +114,23 @@ struct Caller {
 
 /// An append on its way: a future for any runtime, or none. Dropped, the append goes on.
 #[must_use = "an append that is not waited for may fail unseen"]
-pub(crate) struct Appending(oneshot::Receiver<Result<Position, LinkError>>);
+pub(crate) struct Appending {
+    ordinal: u64,
+    heard: oneshot::Receiver<Result<Position, LinkError>>,
+}
+
+impl Appending {
+    /// Where the record stands until the log has it: later than all that began before.
+    pub(crate) fn ordinal(&self) -> u64 {
+        self.ordinal
+    }
+}
 
 impl Future for Appending {
     type Output = Result<Position, LinkError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.0).poll(cx).map(|told| {
+        Pin::new(&mut self.heard).poll(cx).map(|told| {
             told.unwrap_or_else(|_| Err(LinkError::Disconnected("the cache is closed".into())))
         })
     }
@@ -142,10 +158,13 @@ impl Log {
             trusted_until,
             in_touch: AtomicBool::new(false),
             contact: watch::Sender::new(Contact::None),
+            generations: AtomicU64::new(0),
             waiting: Mutex::default(),
             wake: Notify::new(),
+            settled: Notify::new(),
         });
-        link.spawn(keep(Arc::clone(&shared)));
+        let end = End(Arc::clone(&shared));
+        link.spawn(async move { keep(&end.0).await });
         link.spawn(tail::follow(Arc::clone(&shared)));
         Self(shared)
     }
@@ -154,12 +173,15 @@ impl Log {
     pub(crate) fn append(&self, matchers: Vec<Matcher>) -> Appending {
         let (told, heard) = oneshot::channel();
         let mut waiting = lock(&self.0.waiting);
+        let closed = waiting.closed;
         // Under the lock, so that the keeper finds the caller of every ordinal that it sees.
         let ordinal = self.0.index.pend(flight::next_id, matchers);
-        waiting.callers.push(Caller { ordinal, told });
+        if !closed {
+            waiting.callers.push(Caller { ordinal, told });
+        }
         drop(waiting);
         self.0.wake.notify_one();
-        Appending(heard)
+        Appending { ordinal, heard }
     }
 
     /// The key of the log, to be read together with values.
@@ -183,14 +205,49 @@ impl Log {
         matches!(*self.0.contact.borrow(), Contact::Refused(_))
     }
 
+    /// How often the log has begun a new generation.
+    pub(crate) fn generations(&self) -> u64 {
+        self.0.generations.load(Ordering::Relaxed)
+    }
+
+    /// Waits until the log has all that was said here, or for ever.
+    pub(crate) fn settled(&self) -> impl Future<Output = ()> + Send + 'static {
+        let log = Arc::clone(&self.0);
+        async move {
+            log.wake.notify_one();
+            loop {
+                let mut settled = pin!(log.settled.notified());
+                settled.as_mut().enable();
+                if log.index.pending_count() == 0 {
+                    return;
+                }
+                settled.await;
+            }
+        }
+    }
+
     /// How many invalidations wait for the log.
     pub(crate) fn pending(&self) -> usize {
         self.0.index.pending_count()
     }
 }
 
+/// Dropped with its link's thread: who waits is told, and who comes.
+struct End(Arc<Shared>);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        let mut waiting = lock(&self.0.waiting);
+        waiting.closed = true;
+        let callers = std::mem::take(&mut waiting.callers);
+        drop(waiting);
+        drop(callers);
+        self.0.in_touch.store(false, Ordering::Relaxed);
+    }
+}
+
 /// Appends what is pending, and asks for news at every heartbeat, until the link is closed.
-async fn keep(log: Arc<Shared>) {
+async fn keep(log: &Shared) {
     let mut pause = SHORTEST_PAUSE;
     loop {
         let pending = log.index.pending();
@@ -252,6 +309,7 @@ impl Shared {
             }
         }
         self.index.settle(&said);
+        self.settled.notify_waiters();
         // There may be more of them, or somebody who waits.
         self.wake.notify_one();
         Ok(())
@@ -318,9 +376,7 @@ impl Shared {
             tip: reply.tip,
             records: reply.records.into_iter().map(logged).collect(),
         };
-        let more = self
-            .index
-            .absorb(page, self.options.on_fork, flight::next_id);
+        let more = self.absorb(page);
         self.settle();
         Ok((reply.tip, more))
     }
@@ -345,13 +401,24 @@ impl Shared {
             tip,
             records,
         };
-        self.index
-            .absorb(page, self.options.on_fork, flight::next_id);
+        self.absorb(page);
         self.settle();
         if full {
             self.wake.notify_one();
         }
         !full
+    }
+
+    fn absorb(&self, page: Page) -> bool {
+        let before = self.index.applied().generation;
+        let more = self
+            .index
+            .absorb(page, self.options.on_fork, flight::next_id);
+        if before > 0 && self.index.applied().generation != before {
+            self.generations.fetch_add(1, Ordering::Relaxed);
+            self.link.tell(Notice::Generation);
+        }
+        more
     }
 
     /// The log has been heard of, in answer to what was asked at `sent`.
@@ -392,6 +459,7 @@ impl Shared {
         waiting.logged.retain(|(ordinal, _)| *ordinal > done);
         drop(waiting);
         self.index.settle_up_to(done);
+        self.settled.notify_waiters();
     }
 
     /// Nobody can be told when the log will be there again: those who wait are told that it is not. What they said stays pending.

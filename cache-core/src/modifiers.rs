@@ -293,7 +293,7 @@ pub async fn uncached<F: Future>(future: F) -> F::Output {
     .await
 }
 
-/// What is cached, without ever running the body: `None` for a miss.
+/// What is cached, in memory or in Redis, without ever running the body: `None` for a miss.
 ///
 /// Where the future reaches no cached call it runs to its end, and `Some` is what it gave. It counts as no call: neither
 /// statistics nor events know of it.

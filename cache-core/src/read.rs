@@ -26,6 +26,8 @@ mod fetch;
 mod keep;
 #[cfg(feature = "redis")]
 mod lease;
+#[cfg(feature = "redis")]
+mod peek;
 mod run;
 pub use keep::{IntoTtl, Keep};
 pub use run::Run;

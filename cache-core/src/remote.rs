@@ -13,14 +13,20 @@ use crate::key::KeyDigest;
 use crate::link::{Answer, Link, LinkError, LinkOptions, Request, scripts};
 use crate::log::{Appending, Contact, Log, LogOptions};
 use crate::matcher::Matcher;
+use crate::stats::{FetchCounters, Latencies};
 use crate::sync::atomic::AtomicU64;
 use crate::sync::{Arc, Mutex, lock};
 use crate::time::{self, Clock};
 
+mod found;
 mod greeting;
 mod lease;
+mod puts;
+pub(crate) use found::{Found, Sound};
 use greeting::Greeting;
 pub(crate) use lease::{Claim, Claimed, claimed};
+use puts::Puts;
+pub(crate) use puts::Shown;
 
 /// By how much a lifetime is shortened at most, so that what was stored together does not expire together.
 const JITTER: f64 = 0.1;
@@ -34,12 +40,9 @@ pub(crate) struct Remote {
     /// How long a lease lasts; zero for none.
     lease: Duration,
     greeting: Arc<Mutex<Greeting>>,
-}
-
-/// What Redis has of a value.
-pub(crate) struct Found {
-    pub(crate) envelope: Vec<u8>,
-    pub(crate) left: Duration,
+    puts: Arc<Puts>,
+    /// What became of what was asked for.
+    pub(crate) fetches: FetchCounters,
 }
 
 impl Remote {
@@ -76,6 +79,8 @@ impl Remote {
             leases: format!("fc:{namespace}/l/"),
             lease,
             greeting: Arc::default(),
+            puts: Arc::default(),
+            fetches: FetchCounters::default(),
         }
     }
 
@@ -158,7 +163,7 @@ impl Remote {
         request.and(get).and(left).and(self.log.range())
     }
 
-    /// What a [`fetch`](Self::fetch) gave The log's part has been applied by then; nothing can be
+    /// What a [`fetch`](Self::fetch) gave. The log's part has been applied by then; nothing can be
     /// said of a value where a part of the log is missing.
     pub(crate) fn found(&self, replies: Vec<Value>) -> Result<Option<Found>, LinkError> {
         let Ok([value, left, records]) = <[Value; 3]>::try_from(replies) else {
@@ -203,9 +208,24 @@ impl Remote {
         self.link.send(Request::of(unlink));
     }
 
+    /// Brings to an end what was begun, at most for a while, and closes the connection. How much was not sent.
+    pub(crate) async fn close(&self, within: Duration) -> u64 {
+        self.link.finish(within, self.log.settled()).await
+    }
+
     /// How the connection is.
     pub(crate) fn link_health(&self) -> crate::link::Health {
         self.link.health()
+    }
+
+    /// How long trips took that somebody waited for, and those that nobody did.
+    pub(crate) fn latencies(&self) -> (Latencies, Latencies) {
+        self.link.latencies()
+    }
+
+    /// How often the log has begun a new generation.
+    pub(crate) fn generations(&self) -> u64 {
+        self.log.generations()
     }
 
     /// How many invalidations are not in the log yet.

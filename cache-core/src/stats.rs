@@ -4,7 +4,14 @@ use std::fmt;
 use std::time::Duration;
 
 mod counters;
+mod latency;
+mod redis;
 pub(crate) use counters::SiteCounters;
+pub(crate) use latency::Histogram;
+pub use latency::Latencies;
+#[cfg(feature = "redis")]
+pub(crate) use redis::FetchCounters;
+pub use redis::{FetchMiss, RedisStats};
 
 /// Why a call was not answered from memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
@@ -147,9 +154,6 @@ macro_rules! counts {
             pub fn iter(&self) -> impl Iterator<Item = ($reason, u64)> + '_ {
                 <$reason>::ALL.iter().map(|reason| (*reason, self.of(*reason)))
             }
-            fn add(&mut self, other: &Self) {
-                for (mine, theirs) in self.0.iter_mut().zip(other.0) { *mine += theirs; }
-            }
         }
         impl serde::Serialize for $name {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -176,6 +180,10 @@ counts! {
 counts! {
     /// Values that were not stored, by reason.
     RefusalCounts, RefusalReason
+}
+counts! {
+    /// Looks in Redis that found nothing, by reason.
+    FetchMissCounts, FetchMiss
 }
 
 /// What happened to one function, or to all together.
@@ -204,6 +212,8 @@ pub struct FunctionStats {
     pub evictions: u64,
     /// Time spent in bodies.
     pub compute_time: Duration,
+    /// How long each body took.
+    pub latencies: Latencies,
     /// Hits and coalesced calls, at the mean time of a body. A body's time includes that of cached calls inside it, so
     /// that functions that call each other share some of it.
     pub time_saved: Duration,
@@ -232,15 +242,16 @@ impl FunctionStats {
 
     fn add(&mut self, other: &Self) {
         self.hits += other.hits;
-        self.misses.add(&other.misses);
+        add(&mut self.misses.0, &other.misses.0);
         self.coalesced += other.coalesced;
         self.fetched += other.fetched;
         self.computed += other.computed;
         self.failed += other.failed;
         self.stores += other.stores;
-        self.refusals.add(&other.refusals);
+        add(&mut self.refusals.0, &other.refusals.0);
         self.evictions += other.evictions;
         self.compute_time += other.compute_time;
+        self.latencies.add(&other.latencies);
         self.time_saved = self.time_saved.saturating_add(other.time_saved);
         self.entries += other.entries;
         self.bytes += other.bytes;
@@ -259,6 +270,8 @@ pub struct Stats {
     pub invalidations: u64,
     /// The bound of the memory tier, in bytes.
     pub max_bytes: u64,
+    /// What was done with Redis, if it is configured.
+    pub redis: Option<RedisStats>,
 }
 
 impl Stats {
@@ -280,6 +293,7 @@ impl Stats {
             total,
             invalidations,
             max_bytes,
+            redis: None,
         }
     }
 
@@ -308,8 +322,18 @@ impl fmt::Display for Stats {
             .max(8);
         writeln!(
             f,
-            "{:width$}  {:>9}  {:>6}  {:>9}  {:>7}  {:>10}  {:>10}  {:>7}  {:>9}  misses",
-            "function", "calls", "hit", "coalesced", "stores", "mean", "saved", "entries", "bytes"
+            "{:width$}  {:>9}  {:>6}  {:>9}  {:>7}  {:>7}  {:>10}  {:>10}  {:>10}  {:>7}  {:>9}  misses",
+            "function",
+            "calls",
+            "hit",
+            "coalesced",
+            "fetched",
+            "stores",
+            "mean",
+            "p99",
+            "saved",
+            "entries",
+            "bytes"
         )?;
         for row in self.functions.iter().chain([&self.total]) {
             let mean = row
@@ -317,13 +341,15 @@ impl fmt::Display for Stats {
                 .checked_div(u32::try_from(row.computed).unwrap_or(u32::MAX));
             writeln!(
                 f,
-                "{:width$}  {:>9}  {:>5.1}%  {:>9}  {:>7}  {:>10}  {:>10}  {:>7}  {:>9}  {}",
+                "{:width$}  {:>9}  {:>5.1}%  {:>9}  {:>7}  {:>7}  {:>10}  {:>10}  {:>10}  {:>7}  {:>9}  {}",
                 row.name,
                 row.calls(),
                 100.0 * row.hit_rate(),
                 row.coalesced,
+                row.fetched,
                 row.stores,
                 format!("{:.1?}", mean.unwrap_or_default()),
+                format!("{:.1?}", row.latencies.quantile(0.99)),
                 format!("{:.1?}", row.time_saved),
                 row.entries,
                 bytes(row.bytes),
@@ -336,7 +362,17 @@ impl fmt::Display for Stats {
             self.invalidations,
             bytes(self.total.bytes),
             bytes(self.max_bytes)
-        )
+        )?;
+        match &self.redis {
+            Some(redis) => write!(f, "\n{redis}"),
+            None => Ok(()),
+        }
+    }
+}
+
+fn add(counts: &mut [u64], others: &[u64]) {
+    for (mine, theirs) in counts.iter_mut().zip(others) {
+        *mine += theirs;
     }
 }
 
@@ -350,7 +386,7 @@ fn bytes(count: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{MissReason, RefusalReason};
+    use super::{FetchMiss, MissReason, RefusalReason};
 
     #[test]
     fn every_reason_has_the_counter_of_its_place() {
@@ -358,5 +394,7 @@ mod tests {
         assert!(misses.eq(0..MissReason::COUNT));
         let refusals = RefusalReason::ALL.iter().map(|reason| *reason as usize);
         assert!(refusals.eq(0..RefusalReason::COUNT));
+        let fetches = FetchMiss::ALL.iter().map(|reason| *reason as usize);
+        assert!(fetches.eq(0..FetchMiss::COUNT));
     }
 }

@@ -1,14 +1,18 @@
 //! Values without a function: `get`, `set`, `remove`, under addresses of their own.
+//!
+//! How other processes come to have them is said in `shared`.
 
 use std::any::TypeId;
 use std::time::Duration;
+
+use futures_util::future::join_all;
+use serde::{Serialize, de::DeserializeOwned};
 
 use crate::cache::{Cache, Content, Token};
 use crate::entry::{Class, Head};
 use crate::error::{Error, ErrorKind};
 use crate::events::EventKind;
 use crate::flight;
-use crate::global;
 use crate::index::Dep;
 use crate::invalidating::Invalidating;
 use crate::key::{Digest, Identity, KeyDigest};
@@ -23,10 +27,25 @@ use crate::sync::atomic::Ordering;
 use crate::tier::memory::{Lookup, MemoryKey};
 use crate::time;
 
+mod current;
+#[cfg(feature = "redis")]
+mod shared;
+pub use current::{get, get_many, remove, remove_many, set, set_many};
+
 /// Stands for all values that no function computed.
 static SITE: Site = Site::new(Spec::new(Preset::Cache, "values", "", &["address"]));
 
 struct Values;
+
+fn too_large(address: &str, limit: usize) -> Error {
+    Error::new(
+        ErrorKind::TooLarge,
+        format!(
+            "the value for `{address}` has more than the {limit} bytes that an entry may have; raise \
+             `Memory::max_entry_bytes`"
+        ),
+    )
+}
 
 fn key(address: &str) -> MemoryKey {
     Lookup::whole(TypeId::of::<Values>(), address.as_bytes()).to_key()
@@ -44,25 +63,35 @@ fn answer(address: &str) -> KeyDigest {
 }
 
 fn digest(function: &str, address: &str) -> KeyDigest {
+    whole_digest(function, address).short()
+}
+
+fn whole_digest(function: &str, address: &str) -> Digest {
     let identity = Identity {
         function,
         type_arguments: "",
         version: 0,
         schema: 0,
     };
-    Digest::new(None, &identity, address.as_bytes()).short()
+    Digest::new(None, &identity, address.as_bytes())
 }
 
 /// Values without a function.
 impl Cache {
-    /// The value under an address, if there is one and it may be served.
+    /// The value under an address, if there is one and it may be served: from memory, or from Redis, where there is one.
+    ///
+    /// What another process has put as another type, or as a type that looked differently in its release, is a miss
+    /// ([`FetchMiss::Type`](crate::FetchMiss::Type)).
     ///
     /// Cancel safe: it changes nothing.
     ///
     /// # Errors
-    /// [`ErrorKind::Type`] if the value has another type.
-    pub async fn get<T: CacheValue>(&self, address: &str) -> Result<Option<T>, Error> {
-        self.look(address)
+    /// [`ErrorKind::Type`] if the value in memory has another type.
+    pub async fn get<T: CacheValue + DeserializeOwned>(
+        &self,
+        address: &str,
+    ) -> Result<Option<T>, Error> {
+        self.look(address).await
     }
 
     /// Puts a value under an address, for `ttl` (`Duration::MAX`: until it is invalidated or evicted). What cached
@@ -74,11 +103,18 @@ impl Cache {
     ///
     /// It weighs what its `Serialize` emits; a [`CacheWeight`](crate::CacheWeight) is asked of functions' values only.
     ///
-    /// Cancel safe: dropped, it has put the value or has not.
+    /// With Redis it is put for all processes, in three trips, for 30 days at most: once this has returned `Ok`, every process
+    /// that asks Redis is given this value, and none an older one; from its memory another process serves an older one until it
+    /// has heard of this, as after an [invalidation](crate::guide::coherence). Of two that are put at the same time, all
+    /// processes come to have the same one.
+    ///
+    /// Cancel safe: dropped, it has put the value, or there is none, or, with memory alone, the old one.
     ///
     /// # Errors
-    /// [`ErrorKind::TooLarge`] if the value is larger than one entry may be, [`ErrorKind::Config`] for a `ttl` of zero.
-    pub async fn set<T: CacheValue + serde::Serialize>(
+    /// [`ErrorKind::TooLarge`] if the value is larger than one entry may be, [`ErrorKind::Config`] for a `ttl` of zero. With
+    /// Redis: [`ErrorKind::NotLogged`] if it is away; the value is there in this process until it is back, and then in none.
+    /// [`ErrorKind::NotShared`] if the value could not be written there. After any but `Config` the old value is none any more.
+    pub async fn set<T: CacheValue + Serialize + DeserializeOwned>(
         &self,
         address: &str,
         value: T,
@@ -102,21 +138,25 @@ impl Cache {
     /// Cancel safe: it changes nothing.
     ///
     /// # Errors
-    /// None with memory alone.
-    pub async fn get_many<T: CacheValue>(
+    /// None.
+    pub async fn get_many<T: CacheValue + DeserializeOwned>(
         &self,
         addresses: &[&str],
     ) -> Result<Vec<Option<T>>, Error> {
-        Ok(self.look_many(addresses))
+        Ok(join_all(addresses.iter().map(|address| self.look(address)))
+            .await
+            .into_iter()
+            .map(|found| found.ok().flatten())
+            .collect())
     }
 
-    /// Puts many values.
+    /// Puts many values; with Redis in as many trips as one, but for what is too much for one trip.
     ///
-    /// Cancel safe: dropped, it has put some of the values, or all or none.
+    /// Cancel safe: dropped, it has put some of the values, or all or none; with Redis there may be none, old or new.
     ///
     /// # Errors
-    /// Those of [`set`](Self::set); values before the failing one are stored.
-    pub async fn set_many<T: CacheValue + serde::Serialize>(
+    /// Those of [`set`](Self::set); values before the failing one are put, unless it is Redis that failed.
+    pub async fn set_many<T: CacheValue + Serialize + DeserializeOwned>(
         &self,
         values: impl IntoIterator<Item = (impl AsRef<str>, T)>,
         ttl: Duration,
@@ -136,8 +176,10 @@ impl Cache {
 }
 
 impl Cache {
-    /// [`get`](Self::get), now.
-    pub(crate) fn look<T: CacheValue>(&self, address: &str) -> Result<Option<T>, Error> {
+    async fn look<T: CacheValue + DeserializeOwned>(
+        &self,
+        address: &str,
+    ) -> Result<Option<T>, Error> {
         let seat = self.seat(&SITE, "");
         let scope = scope::current();
         let held_back = scope.as_ref().is_some_and(|scope| scope.holds_back());
@@ -146,37 +188,40 @@ impl Cache {
             // Before the look, so that whoever replaces what is found there knows.
             self.0.values_used.store(true, Ordering::SeqCst);
         }
+        let report = |stamp| {
+            if let Some(frame) = frame {
+                frame.report(
+                    &self.0.index,
+                    stamp,
+                    &[Dep::entry(answer(address), address.into())],
+                );
+            }
+        };
+        let tell = |kind| {
+            self.0
+                .events
+                .tell(kind, || (Arc::clone(&seat.name), address.into()));
+        };
         let found = if held_back {
             Err(MissReason::Bypass)
         } else {
             self.find(&key(address).as_lookup())
         };
-        if let Some(frame) = frame {
-            // A value that is not there, or held back, is something to depend on, too.
-            let stamp = match &found {
-                Ok(entry) => entry.stamp(),
-                Err(_) => self.0.index.applied(),
-            };
-            frame.report(
-                &self.0.index,
-                stamp,
-                &[Dep::entry(answer(address), address.into())],
-            );
-        }
+        // A value that is not there, or held back, is something to depend on, too.
+        report(match &found {
+            Ok(entry) => entry.stamp(),
+            Err(_) => self.0.index.applied(),
+        });
         match found {
             Ok(entry) => match entry.payload().downcast_ref::<T>() {
                 Some(value) => {
                     seat.counters.hit();
-                    self.0
-                        .events
-                        .tell(EventKind::Hit, || (Arc::clone(&seat.name), address.into()));
+                    tell(EventKind::Hit);
                     Ok(Some(value.clone()))
                 }
                 None => {
                     seat.counters.miss(MissReason::Type);
-                    self.0.events.tell(EventKind::Miss(MissReason::Type), || {
-                        (Arc::clone(&seat.name), address.into())
-                    });
+                    tell(EventKind::Miss(MissReason::Type));
                     Err(Error::new(
                         ErrorKind::Type,
                         format!(
@@ -188,15 +233,30 @@ impl Cache {
             },
             Err(reason) => {
                 seat.counters.miss(reason);
-                self.0.events.tell(EventKind::Miss(reason), || {
-                    (Arc::clone(&seat.name), address.into())
-                });
+                tell(EventKind::Miss(reason));
+                #[cfg(feature = "redis")]
+                if let Some(remote) = self.0.remote.as_ref().filter(|_| !held_back) {
+                    return Ok(match self.fetch_value(remote, address, &seat).await {
+                        Ok((value, stamp)) => {
+                            report(stamp);
+                            remote.fetches.found();
+                            seat.counters.fetched();
+                            tell(EventKind::Fetched);
+                            Some(value)
+                        }
+                        Err(why) => {
+                            remote.fetches.missed(why);
+                            tell(EventKind::NotFetched(why));
+                            None
+                        }
+                    });
+                }
                 Ok(None)
             }
         }
     }
 
-    async fn put<T: CacheValue + serde::Serialize>(
+    async fn put<T: CacheValue + Serialize + DeserializeOwned>(
         &self,
         address: &str,
         value: T,
@@ -212,6 +272,12 @@ impl Cache {
         if scope::current().is_some_and(|scope| scope.holds_back()) {
             seat.counters.refusal(RefusalReason::Bypass);
             return self.drop_addresses(&[address]).await.map(|_| ());
+        }
+        #[cfg(feature = "redis")]
+        if let Some(remote) = &self.0.remote {
+            return self
+                .put_shared(remote, vec![(address.into(), value)], ttl)
+                .await;
         }
         let now = self.now();
         let stamp = self.0.index.applied();
@@ -237,7 +303,7 @@ impl Cache {
         let stored = self.insert(&head.with(Arc::new(value), weight), limit);
         // After it: whoever asks from now on finds it. A record is worth much where many values are put, so there is none
         // while no cached function asks for values.
-        let told = match self.0.values_used.load(Ordering::SeqCst) || self.is_shared() {
+        let told = match self.0.values_used.load(Ordering::SeqCst) {
             true => Some(self.invalidate(vec![Matcher::Key(answer(address), address.into())])),
             false => None,
         };
@@ -250,13 +316,7 @@ impl Cache {
                 // As if the other value had been put a moment later.
                 return Ok(());
             }
-            return Err(Error::new(
-                ErrorKind::TooLarge,
-                format!(
-                    "the value for `{address}` has more than the {limit} bytes that an entry may have; raise \
-                     `Memory::max_entry_bytes`"
-                ),
-            ));
+            return Err(too_large(address, limit));
         }
         self.0.events.tell(EventKind::Stored, || {
             (Arc::clone(&seat.name), address.into())
@@ -267,26 +327,27 @@ impl Cache {
         }
     }
 
-    /// [`get_many`](Self::get_many), now.
-    pub(crate) fn look_many<T: CacheValue>(&self, addresses: &[&str]) -> Vec<Option<T>> {
-        addresses
-            .iter()
-            .map(|address| self.look(address).ok().flatten())
-            .collect()
-    }
-
-    async fn put_many<T: CacheValue + serde::Serialize>(
+    async fn put_many<T: CacheValue + Serialize + DeserializeOwned>(
         &self,
         values: impl IntoIterator<Item = (impl AsRef<str>, T)>,
         ttl: Duration,
     ) -> Result<(), Error> {
+        #[cfg(feature = "redis")]
+        if let Some(remote) = &self.0.remote
+            && !ttl.is_zero()
+            && !scope::current().is_some_and(|scope| scope.holds_back())
+        {
+            let values = values.into_iter();
+            let values = values.map(|(address, value)| (address.as_ref().into(), value));
+            return self.put_shared(remote, values.collect(), ttl).await;
+        }
         for (address, value) in values {
             self.put(address.as_ref(), value, ttl).await?;
         }
         Ok(())
     }
 
-    /// [`remove_many`](Self::remove_many), now.
+    /// [`remove_many`](Self::remove_many), begun.
     pub(crate) fn drop_addresses(&self, addresses: &[&str]) -> Invalidating {
         self.invalidate(
             addresses
@@ -295,79 +356,4 @@ impl Cache {
                 .collect(),
         )
     }
-}
-
-/// [`Cache::get`] of the [current](crate::current) cache.
-///
-/// ```
-/// # cache_core::__private::block_on(async {
-/// use std::time::Duration;
-/// cache_core::set("motd", "hello".to_owned(), Duration::from_secs(60)).await?;
-/// assert_eq!(cache_core::get::<String>("motd").await?.as_deref(), Some("hello"));
-/// cache_core::remove("motd").await?;
-/// assert_eq!(cache_core::get::<String>("motd").await?, None);
-/// # Ok::<(), cache_core::Error>(()) }).unwrap();
-/// ```
-///
-/// Cancel safe, as that is.
-///
-/// # Errors
-/// As [`Cache::get`].
-pub async fn get<T: CacheValue>(address: &str) -> Result<Option<T>, Error> {
-    global::current().get(address).await
-}
-
-/// [`Cache::set`] of the [current](crate::current) cache.
-///
-/// Cancel safe, as that is.
-///
-/// # Errors
-/// As [`Cache::set`].
-pub async fn set<T: CacheValue + serde::Serialize>(
-    address: &str,
-    value: T,
-    ttl: Duration,
-) -> Result<(), Error> {
-    global::current().set(address, value, ttl).await
-}
-
-/// [`Cache::remove`] of the [current](crate::current) cache.
-///
-/// Cancel safe, as that is.
-///
-/// # Errors
-/// As [`Cache::remove`].
-pub async fn remove(address: &str) -> Result<Token, Error> {
-    global::current().remove(address).await
-}
-
-/// [`Cache::get_many`] of the [current](crate::current) cache.
-///
-/// Cancel safe, as that is.
-///
-/// # Errors
-/// As [`Cache::get_many`].
-pub async fn get_many<T: CacheValue>(addresses: &[&str]) -> Result<Vec<Option<T>>, Error> {
-    global::current().get_many(addresses).await
-}
-
-/// [`Cache::set_many`] of the [current](crate::current) cache.
-///
-/// Cancel safe, as that is.
-///
-/// # Errors
-/// As [`Cache::set_many`].
-pub async fn set_many<T: CacheValue + serde::Serialize>(
-    values: impl IntoIterator<Item = (impl AsRef<str>, T)>,
-    ttl: Duration,
-) -> Result<(), Error> {
-    global::current().set_many(values, ttl).await
-}
-
-/// [`Cache::remove_many`] of the [current](crate::current) cache.
-///
-/// # Errors
-/// As [`Cache::remove_many`].
-pub async fn remove_many(addresses: &[&str]) -> Result<Token, Error> {
-    global::current().remove_many(addresses).await
 }

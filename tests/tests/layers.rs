@@ -53,6 +53,7 @@ const LAYERS: &[Layer] = &[
         "scope",
         "global",
         "health",
+        "shutdown",
         "read",
         "remote",
         "write",

@@ -9,6 +9,8 @@ use crate::events::EventKind;
 use crate::flight::Flights;
 use crate::index::Index;
 #[cfg(feature = "redis")]
+use crate::link::Notice;
+#[cfg(feature = "redis")]
 use crate::log::LogOptions;
 use crate::position::Position;
 #[cfg(feature = "redis")]
@@ -83,6 +85,16 @@ impl Cache {
             return Ok(Self::in_memory(config));
         };
         let link = Remote::link(&url.0, config.link.clone())?;
+        let told = config.events.clone();
+        link.observe(move |notice| {
+            let kind = match notice {
+                Notice::Connected => EventKind::Connected,
+                Notice::BreakerOpened => EventKind::BreakerOpened,
+                Notice::BreakerClosed => EventKind::BreakerClosed,
+                Notice::Generation => EventKind::Generation,
+            };
+            told.tell(kind, || ("".into(), "".into()));
+        });
         // Before every record of a log: what is kept before the first contact with it is not kept for longer.
         let start = Position {
             generation: 0,

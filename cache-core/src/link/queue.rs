@@ -1,6 +1,7 @@
 //! Requests whose answers nobody waits for.
 
 use std::collections::VecDeque;
+use std::pin::pin;
 
 use tokio::sync::Notify;
 
@@ -13,6 +14,7 @@ use crate::sync::{Mutex, lock};
 pub(super) struct Queue {
     waiting: Mutex<Waiting>,
     filled: Notify,
+    emptied: Notify,
     dropped: AtomicU64,
 }
 
@@ -20,6 +22,10 @@ pub(super) struct Queue {
 struct Waiting {
     requests: VecDeque<Request>,
     bytes: usize,
+    /// How many are in the trip that is under way.
+    leaving: u64,
+    /// Nothing is sent any more.
+    closed: bool,
 }
 
 impl Queue {
@@ -31,7 +37,9 @@ impl Queue {
     /// Whether there was room.
     pub(super) fn push(&self, request: Request, most: usize, most_bytes: usize) -> bool {
         let mut waiting = lock(&self.waiting);
-        let fits = waiting.requests.len() < most && waiting.bytes + request.bytes() <= most_bytes;
+        let fits = !waiting.closed
+            && waiting.requests.len() < most
+            && waiting.bytes + request.bytes() <= most_bytes;
         if fits {
             waiting.bytes += request.bytes();
             waiting.requests.push_back(request);
@@ -56,6 +64,40 @@ impl Queue {
         }
     }
 
+    /// The trip is over. Counts those that came to nothing.
+    pub(super) fn left(&self, dropped: u64) {
+        self.drop(dropped);
+        lock(&self.waiting).leaving = 0;
+        self.emptied.notify_waiters();
+    }
+
+    /// Waits until there is nothing left that was pushed.
+    pub(super) async fn empty(&self) {
+        loop {
+            let mut emptied = pin!(self.emptied.notified());
+            emptied.as_mut().enable();
+            if self.unsent() == 0 {
+                return;
+            }
+            emptied.await;
+        }
+    }
+
+    /// Forgets what waits, and whatever comes, and counts it.
+    pub(super) fn close(&self) {
+        let mut waiting = lock(&self.waiting);
+        waiting.closed = true;
+        let dropped = std::mem::take(&mut waiting.requests);
+        drop(waiting);
+        self.left(dropped.len() as u64);
+    }
+
+    /// How many wait, or are on their way.
+    pub(super) fn unsent(&self) -> u64 {
+        let waiting = lock(&self.waiting);
+        waiting.requests.len() as u64 + waiting.leaving
+    }
+
     fn take(&self) -> (Request, u64) {
         let mut waiting = lock(&self.waiting);
         let (mut batch, mut requests) = (Request::default(), 0);
@@ -71,6 +113,7 @@ impl Queue {
                 requests += 1;
             }
         }
+        waiting.leaving = requests;
         (batch, requests)
     }
 

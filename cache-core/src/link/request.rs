@@ -5,6 +5,8 @@ use std::sync::OnceLock;
 use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::{Arg, Cmd, Pipeline, RedisResult, Value};
 
+use super::scripts;
+
 /// A Lua script, called by its hash.
 #[derive(Debug)]
 pub(crate) struct Script {
@@ -100,6 +102,15 @@ impl Request {
     /// The length of all arguments.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// The places of the commands that store a value.
+    pub(super) fn stores(&self) -> Vec<usize> {
+        let stores = |command: &Command| command.script.is_some_and(scripts::is_store);
+        let all = self.commands.iter().enumerate();
+        all.filter(|(_, command)| stores(command))
+            .map(|(at, _)| at)
+            .collect()
     }
 
     /// Takes the commands of another one over.

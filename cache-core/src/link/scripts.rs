@@ -179,6 +179,11 @@ pub(crate) fn store(value: &[u8], lease: &[u8], store: &Store<'_>) -> Command {
     )
 }
 
+/// Whether this is the script of [`store`].
+pub(super) fn is_store(script: &'static Script) -> bool {
+    std::ptr::eq(script, &STORE)
+}
+
 /// Asks for the lease of a value, for some milliseconds; [`leased`] tells.
 pub(crate) fn lease(lease: &[u8], token: [u8; 16], began: Position, lifetime: u64) -> Command {
     let mut cmd = redis::cmd("SET");

@@ -9,6 +9,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 
+use serde::{Serialize, de::DeserializeOwned};
+
 use super::{Key, Mode, Modifier, Target, Trace};
 use crate::cache::Token;
 use crate::error::Error;
@@ -162,15 +164,15 @@ pub fn clear() -> Result<Token, Error> {
 ///
 /// # Errors
 /// As [`Cache::get`](crate::Cache::get).
-pub fn get<T: CacheValue>(address: &str) -> Result<Option<T>, Error> {
-    global::current().look(address)
+pub fn get<T: CacheValue + DeserializeOwned>(address: &str) -> Result<Option<T>, Error> {
+    block_on(global::current().get(address))
 }
 
 /// Puts a value under an address; see [`set`](crate::set).
 ///
 /// # Errors
 /// As [`Cache::set`](crate::Cache::set).
-pub fn set<T: CacheValue + serde::Serialize>(
+pub fn set<T: CacheValue + Serialize + DeserializeOwned>(
     address: &str,
     value: T,
     ttl: Duration,
@@ -201,15 +203,17 @@ pub fn remove(address: &str) -> Result<Token, Error> {
 ///
 /// # Errors
 /// As [`Cache::get_many`](crate::Cache::get_many).
-pub fn get_many<T: CacheValue>(addresses: &[&str]) -> Result<Vec<Option<T>>, Error> {
-    Ok(global::current().look_many(addresses))
+pub fn get_many<T: CacheValue + DeserializeOwned>(
+    addresses: &[&str],
+) -> Result<Vec<Option<T>>, Error> {
+    block_on(global::current().get_many(addresses))
 }
 
 /// Puts many values; see [`set_many`](crate::set_many).
 ///
 /// # Errors
 /// As [`Cache::set_many`](crate::Cache::set_many).
-pub fn set_many<T: CacheValue + serde::Serialize>(
+pub fn set_many<T: CacheValue + Serialize + DeserializeOwned>(
     values: impl IntoIterator<Item = (impl AsRef<str>, T)>,
     ttl: Duration,
 ) -> Result<(), Error> {

@@ -72,6 +72,9 @@ pub(super) enum Stage {
     /// Others may have computed it.
     #[cfg(feature = "redis")]
     Fetching(super::fetch::Fetching),
+    /// They may, and nothing is computed here.
+    #[cfg(feature = "redis")]
+    Peeking(super::peek::Peeking),
     Computing(Computation),
     /// A modifier has what it wanted, and whoever polls this should leave it.
     Left,
@@ -159,6 +162,18 @@ impl Driver {
                         None => return Poll::Ready(()),
                     }
                 }
+                #[cfg(feature = "redis")]
+                Stage::Peeking(peeking) => {
+                    let Poll::Ready(outcome) = peeking.poll(cx) else {
+                        return Poll::Pending;
+                    };
+                    if self.peeked(outcome, work) {
+                        return Poll::Ready(());
+                    }
+                    self.stage = self.left();
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
                 Stage::Computing(computation) => {
                     if let Some(leader) = &mut computation.leader {
                         leader.computing = true;
@@ -223,17 +238,9 @@ impl Driver {
             .as_ref()
             .is_some_and(|scope| scope.holds_back());
         match mode {
-            Some(Mode::Capture | Mode::Peek) => {
-                if let Some(modifier) = &self.ticket.modifier {
-                    let mut found = lock(&modifier.found);
-                    found.trace.cached = true;
-                    found.target = Some(match &self.ticket.broken {
-                        None => Ok(self.target.clone()),
-                        Some(why) => Err(Error::new(ErrorKind::Key, why.as_str())),
-                    });
-                }
-                return Some(Stage::Left);
-            }
+            #[cfg(feature = "redis")]
+            Some(Mode::Peek) if !broken && !held_back => return Some(self.peek()),
+            Some(Mode::Capture | Mode::Peek) => return Some(self.left()),
             // What a transaction has not committed must not be stored, whoever asks for it.
             Some(Mode::Refresh) if !broken && !held_back => {}
             Some(Mode::Bypass | Mode::Refresh) => return Some(self.compute(None, false)),
@@ -283,6 +290,19 @@ impl Driver {
                 })
             }
         }
+    }
+
+    /// A modifier has what it wanted.
+    pub(super) fn left(&self) -> Stage {
+        if let Some(modifier) = &self.ticket.modifier {
+            let mut found = lock(&modifier.found);
+            found.trace.cached = true;
+            found.target = Some(match &self.ticket.broken {
+                None => Ok(self.target.clone()),
+                Some(why) => Err(Error::new(ErrorKind::Key, why.as_str())),
+            });
+        }
+        Stage::Left
     }
 
     /// What is stored by now, taken as this call's answer.

@@ -10,9 +10,9 @@ use crate::entry::{Class, Head, Kept};
 use crate::envelope::Envelope;
 use crate::events::EventKind;
 use crate::flight::{Leader, Status};
-use crate::index::DepSet;
 use crate::link::Answer;
-use crate::remote::{Claim, Found, Remote};
+use crate::remote::{Claim, Found, Remote, Sound};
+use crate::stats::FetchMiss;
 use crate::sync::Arc;
 use crate::tier::memory::MemoryKey;
 use crate::time;
@@ -26,6 +26,13 @@ pub(super) struct Fetching {
     pub(super) leader: Leader<MemoryKey, Arc<Kept>>,
     /// In milliseconds of the cache's clock.
     pub(super) sent: u64,
+}
+
+/// When Redis was asked: in milliseconds, and among the computations of this process.
+#[derive(Clone, Copy)]
+pub(super) struct Asked {
+    pub(super) at: u64,
+    pub(super) ordinal: u64,
 }
 
 impl Driver {
@@ -65,14 +72,28 @@ impl Driver {
             leader, sent, bid, ..
         } = fetching;
         let Ok(mut replies) = outcome else {
+            self.missed(FetchMiss::Unanswered);
             return Some(self.compute(Some(leader), true));
         };
         let lease = (bid.is_some() && !replies.is_empty()).then(|| replies.remove(0));
         let found = self
             .remote()
             .and_then(|remote| remote.found(replies).ok().flatten());
-        let entry = found.and_then(|found| self.promote(&found, sent, &leader, work));
-        let Some(entry) = entry else {
+        let entry = found
+            .ok_or(FetchMiss::Absent)
+            .and_then(|found| {
+                self.promote(
+                    &found,
+                    Asked {
+                        at: sent,
+                        ordinal: leader.flight().id,
+                    },
+                    Some(&leader),
+                    work,
+                )
+            })
+            .inspect_err(|why| self.missed(*why));
+        let Ok(entry) = entry else {
             // With the stamp of now: what was found dead was so, perhaps, by a record that has only just been applied.
             return Some(match bid {
                 None => self.bid(leader),
@@ -80,6 +101,9 @@ impl Driver {
             });
         };
         self.ticket.seat.counters.fetched();
+        if let Some(remote) = self.remote() {
+            remote.fetches.found();
+        }
         self.tell(EventKind::Fetched);
         self.report(entry.stamp(), entry.deps());
         self.trace(|trace| {
@@ -91,52 +115,54 @@ impl Driver {
         None
     }
 
-    /// Puts a value from Redis into memory, and takes it as this call's, if it is one and valid.
-    fn promote(
+    /// Puts a value from Redis into memory, and takes it as this call's, if it is one and valid; or why not.
+    pub(super) fn promote(
         &self,
         found: &Found,
-        sent: u64,
-        leader: &Leader<MemoryKey, Arc<Kept>>,
+        asked: Asked,
+        leader: Option<&Leader<MemoryKey, Arc<Kept>>>,
         work: &mut dyn Work,
-    ) -> Option<Arc<Kept>> {
+    ) -> Result<Arc<Kept>, FetchMiss> {
         let cache = &self.ticket.cache;
-        let envelope = Envelope::parse(&found.envelope).ok()?;
-        // Half of the digest is in the key, and anybody can write anything under it.
-        if envelope.digest != self.target.whole || envelope.schema != self.schema() {
-            return None;
-        }
-        let mut deps = DepSet::default();
-        deps.extend(&self.target.own, usize::MAX);
-        deps.extend(&envelope.deps, usize::MAX);
-        let deps = deps.behind(&[]);
-        // In its order what is pending here is later than what comes from elsewhere, whenever that was computed.
-        let verdict = cache.0.index.check(envelope.stamp, 0, &deps);
-        if !verdict.valid {
-            return None;
-        }
+        let (target, index) = (&self.target, &cache.0.index);
+        let Sound {
+            envelope,
+            deps,
+            version,
+            ..
+        } = found.judge(target.whole, self.schema(), &target.own, index)?;
         // A `Deserialize` that panics is a user's: the body can still give the value.
         let decode = || work.decode(&envelope.payload, envelope.class);
-        let payload = catch_unwind(AssertUnwindSafe(decode)).ok().flatten()?;
+        let payload = catch_unwind(AssertUnwindSafe(decode)).ok().flatten();
+        let payload = payload.ok_or(FetchMiss::Type)?;
         let head = Head {
             instance: Arc::clone(&self.instance),
             key: self.ticket.key.clone(),
             class: envelope.class,
             stamp: envelope.stamp,
-            checked: verdict.version,
-            expires: time::deadline(sent, found.left),
+            checked: version,
+            expires: time::deadline(asked.at, found.left),
             deps,
-            began: sent,
+            began: asked.at,
             // It was computed before it was asked for: what has begun since is newer.
-            ordinal: leader.flight().id,
+            ordinal: asked.ordinal,
             cost_ns: u64::from(envelope.cost) * 1_000,
         };
         let entry = head.with(Arc::clone(&payload), envelope.payload.len());
         if !work.accept(payload) {
-            return None;
+            return Err(FetchMiss::Type);
         }
         // Refused or not: it is this call's answer.
-        let _ = self.insert(&entry, cache.max_weight(), Some(leader));
-        Some(entry)
+        let _ = self.insert(&entry, cache.max_weight(), leader);
+        Ok(entry)
+    }
+
+    /// Redis had nothing for this call.
+    fn missed(&self, why: FetchMiss) {
+        if let Some(remote) = self.remote() {
+            remote.fetches.missed(why);
+        }
+        self.tell(EventKind::NotFetched(why));
     }
 
     /// Gives others what was computed here.

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::{FunctionStats, MissCounts, MissReason, RefusalCounts, RefusalReason};
+use super::{FunctionStats, Histogram, MissCounts, MissReason, RefusalCounts, RefusalReason};
 
 /// A counter that many threads write and few read.
 ///
@@ -99,6 +99,7 @@ pub(crate) struct SiteCounters {
     stores: AtomicU64,
     evictions: AtomicU64,
     cost_ns: AtomicU64,
+    latencies: Histogram,
     entries: AtomicI64,
     bytes: AtomicI64,
 }
@@ -131,6 +132,7 @@ impl SiteCounters {
             bump(&self.failed);
         }
         self.cost_ns.fetch_add(cost_ns, Ordering::Relaxed);
+        self.latencies.add(cost_ns);
     }
     pub(crate) fn stored(&self, bytes: u64) {
         bump(&self.stores);
@@ -176,6 +178,7 @@ impl SiteCounters {
             refusals: RefusalCounts(self.refusals.each_ref().map(load)),
             evictions: load(&self.evictions),
             compute_time: Duration::from_nanos(load(&self.cost_ns)),
+            latencies: self.latencies.read(),
             time_saved: mean.saturating_mul(u32::try_from(hits + coalesced).unwrap_or(u32::MAX)),
             entries: gauge(&self.entries),
             bytes: gauge(&self.bytes),

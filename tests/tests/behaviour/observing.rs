@@ -158,8 +158,10 @@ fn statistics_are_a_table() {
             "calls",
             "hit",
             "coalesced",
+            "fetched",
             "stores",
             "mean",
+            "p99",
             "saved",
             "entries",
             "bytes",
@@ -168,13 +170,15 @@ fn statistics_are_a_table() {
     );
     let counted = words(lines[1]);
     assert_eq!(
-        counted[..8],
+        counted[..10],
         [
             "behaviour::observing::counted",
             "15",
             "33.3%",
             "2",
+            "0",
             "3",
+            "2.0ms",
             "2.0ms",
             "14.0ms",
             "1"

@@ -250,7 +250,7 @@ thread_local! {
 }
 
 /// Counts how often it is weighed.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Deserialize)]
 struct Item(u64);
 
 impl Serialize for Item {

@@ -2,8 +2,10 @@
 
 mod greeting;
 mod leases;
+mod observing;
 mod outages;
 mod sharing;
+mod values;
 
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::{Duration, Instant};

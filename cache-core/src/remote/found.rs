@@ -1,0 +1,64 @@
+//! What was found at the server, and whether it may be believed.
+
+use std::time::Duration;
+
+use crate::deps::{Dep, DepSet, Deps};
+use crate::envelope::Envelope;
+use crate::flight;
+use crate::index::Index;
+use crate::key::Digest;
+use crate::stats::FetchMiss;
+
+/// What Redis has of a value.
+pub(crate) struct Found {
+    pub(crate) envelope: Vec<u8>,
+    pub(crate) left: Duration,
+}
+
+/// An envelope of the key that was asked for, which may be served.
+pub(crate) struct Sound<'a> {
+    pub(crate) envelope: Envelope<'a>,
+    /// Those of the key, and those of the value.
+    pub(crate) deps: Deps,
+    /// The version of the index at which it was found valid.
+    pub(crate) version: u64,
+    /// Less than that of whatever is said from now on.
+    pub(crate) ordinal: u64,
+}
+
+impl Found {
+    /// The envelope, if it is one of this key and of this schema, and valid; or why it is not to be served.
+    pub(crate) fn judge(
+        &self,
+        whole: Digest,
+        schema: u64,
+        own: &[Dep],
+        index: &Index,
+    ) -> Result<Sound<'_>, FetchMiss> {
+        let envelope = Envelope::parse(&self.envelope).map_err(|_| FetchMiss::Unreadable)?;
+        // Half of the digest is in the key, and anybody can write anything under it.
+        if envelope.digest != whole {
+            return Err(FetchMiss::Foreign);
+        }
+        if envelope.schema != schema {
+            return Err(FetchMiss::Type);
+        }
+        // Drawn before it is judged: what is said from now on is later.
+        let ordinal = flight::next_id();
+        let mut deps = DepSet::default();
+        deps.extend(own, usize::MAX);
+        deps.extend(&envelope.deps, usize::MAX);
+        let deps = deps.behind(&[]);
+        // In its order what is pending here is later than what comes from elsewhere, whenever that was computed.
+        let verdict = index.check(envelope.stamp, 0, &deps);
+        if !verdict.valid {
+            return Err(FetchMiss::Invalidated);
+        }
+        Ok(Sound {
+            envelope,
+            deps,
+            version: verdict.version,
+            ordinal,
+        })
+    }
+}

@@ -1,0 +1,63 @@
+//! The end of a cache.
+
+use std::time::Duration;
+
+use crate::cache::Cache;
+use crate::sync::block_on;
+
+/// What a [shutdown](Cache::shutdown) had to leave.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[non_exhaustive]
+#[must_use = "what is pending is lost if the process ends"]
+pub struct Shutdown {
+    /// Invalidations that have taken effect here, and that others will not hear of: they may serve older values until those
+    /// expire.
+    pub pending: usize,
+    /// Values and removals that were not sent to Redis. They are missing there, and nothing else.
+    pub unsent: u64,
+}
+
+impl Shutdown {
+    /// Whether nothing was left.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl Cache {
+    /// Brings to an end what was begun: stores what waits for Redis, tells others what was invalidated, and closes the
+    /// connections, within a time at most. Says what had to be left.
+    ///
+    /// Call it at the end of a process. The cache goes on as one whose Redis is away; when this returns, its thread and its
+    /// connections are gone. A cache that is dropped has half a second for its stores, and none for invalidations that nobody
+    /// waits for. With memory alone there is nothing to do.
+    ///
+    /// ```
+    /// # async fn run(cache: cache_core::Cache) {
+    /// let left = cache.shutdown(std::time::Duration::from_secs(5)).await;
+    /// if !left.is_clean() {
+    ///     eprintln!("others were not told of everything: {left:?}");
+    /// }
+    /// # }
+    /// ```
+    ///
+    /// Cancel safe: dropped, it has closed the connections or has not.
+    pub async fn shutdown(&self, within: Duration) -> Shutdown {
+        #[cfg(feature = "redis")]
+        if let Some(remote) = &self.0.remote {
+            let unsent = remote.close(within).await;
+            return Shutdown {
+                pending: remote.pending(),
+                unsent,
+            };
+        }
+        let _ = within;
+        Shutdown::default()
+    }
+
+    /// [`shutdown`](Self::shutdown) for programs without a runtime.
+    pub fn shutdown_blocking(&self, within: Duration) -> Shutdown {
+        block_on(self.shutdown(within))
+    }
+}
