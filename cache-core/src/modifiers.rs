@@ -41,7 +41,7 @@ pub(crate) enum Mode {
 #[derive(Debug)]
 pub(crate) struct Modifier {
     pub(crate) mode: Mode,
-    /// Calls whose keys are being made: the first to begin, and inside it those that its key is made with.
+    /// Calls whose keys are being made: what these are made with is not what it is around.
     preparing: AtomicU32,
     taken: AtomicBool,
     pub(crate) found: Arc<Mutex<Found>>,
@@ -100,22 +100,8 @@ impl Modifier {
         })
     }
 
-    /// A call begins, and its key is not made yet.
-    pub(crate) fn prepare(&self) {
-        self.preparing.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// A call has its key. Whether it is the first to have begun.
-    pub(crate) fn reach(&self) -> bool {
-        let one_less = |calls: u32| calls.checked_sub(1);
-        let _ = self
-            .preparing
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less);
-        self.take()
-    }
-
-    /// For the first only, and not for what its key is made with.
-    fn take(&self) -> bool {
+    /// For the first call only, and not for those that its key is made with.
+    pub(crate) fn take(&self) -> bool {
         self.preparing.load(Ordering::Relaxed) == 0 && !self.taken.swap(true, Ordering::Relaxed)
     }
 
@@ -136,6 +122,30 @@ impl Modifier {
         Scope {
             modifier: Some(Arc::clone(self)),
             ..scope::copy()
+        }
+    }
+}
+
+/// A call's key is being made, by code that may make calls of its own.
+pub struct Preparing(Option<Arc<Modifier>>);
+
+impl Preparing {
+    /// Until it is dropped.
+    #[expect(clippy::new_without_default, reason = "for generated code only")]
+    #[must_use]
+    pub fn new() -> Self {
+        let modifier = scope::current().and_then(|scope| scope.modifier.clone());
+        if let Some(modifier) = &modifier {
+            modifier.preparing.fetch_add(1, Ordering::Relaxed);
+        }
+        Self(modifier)
+    }
+}
+
+impl Drop for Preparing {
+    fn drop(&mut self) {
+        if let Some(modifier) = &self.0 {
+            modifier.preparing.fetch_sub(1, Ordering::Relaxed);
         }
     }
 }

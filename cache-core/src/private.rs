@@ -17,6 +17,7 @@ pub use inventory;
 pub use crate::address::Piece;
 pub use crate::entry::Class;
 pub use crate::invalidate::{Captured, Targets, attempt, capture};
+pub use crate::modifiers::Preparing;
 pub use crate::policy::Preset;
 pub use crate::read::{Call, IntoTtl, Keep, Miss, Run, text};
 pub use crate::shape::{

@@ -62,7 +62,6 @@ impl<M> Call<M> {
     /// A call of the function at `site`.
     #[inline(always)]
     pub fn new(site: &'static Site, _: &M) -> Self {
-        scope::prepare_call();
         Self {
             site,
             encoder: Encoder::new(),
@@ -124,7 +123,7 @@ fn find(
 fn find_with_care(encoder: &mut Encoder, callee: Callee) -> Result<Payload, Miss> {
     let scope = scope::current().unwrap_or_default();
     scope.count();
-    let modifier = scope.modifier.clone().filter(|modifier| modifier.reach());
+    let modifier = scope.modifier.clone().filter(|modifier| modifier.take());
     let mode = modifier.as_ref().map(|modifier| modifier.mode);
     let looks = matches!(mode, None | Some(Mode::Peek | Mode::Explain));
     if encoder.broken().is_some() || scope.holds_back() || !looks {

@@ -62,21 +62,6 @@ pub(crate) fn current() -> Option<Arc<Scope>> {
         .flatten()
 }
 
-/// A cached call begins whose key is not made yet: what is asked of it is not asked of those that its key is made with.
-#[inline(always)]
-pub(crate) fn prepare_call() {
-    if is_active() {
-        tell_modifier();
-    }
-}
-
-#[inline(never)]
-fn tell_modifier() {
-    if let Some(modifier) = current().and_then(|scope| scope.modifier.clone()) {
-        modifier.prepare();
-    }
-}
-
 /// The scope that surrounds this code, or an empty one, to be changed.
 pub(crate) fn copy() -> Scope {
     current()

@@ -13,8 +13,12 @@ use crate::schema::Fingerprint;
 use crate::sync::Arc;
 
 mod answers;
+mod inner;
+mod outer;
 pub mod probe;
 use answers::{Content, Sharing, Weigh};
+pub(crate) use inner::Inner;
+pub(crate) use outer::Outer;
 
 /// A value that can be kept: cheap to hand out again, from any thread, for as long as the cache likes.
 #[diagnostic::on_unimplemented(
@@ -79,136 +83,6 @@ zero_sized! {
     Alone<E>
     /// All answers about one function.
     Shape<O, I, W, C, S>
-}
-
-/// The outer shape: does the function fail?
-pub trait Outer: Copy + Send + Sync {
-    /// The declared return type.
-    type Return;
-    /// What a success holds.
-    type Value;
-    /// What a failure holds.
-    type Error;
-    /// The success, if it is one.
-    fn value(out: &Self::Return) -> Option<&Self::Value>;
-    /// Looks at the failure, if it is one; errors need not be `'static`.
-    fn with_error<X>(out: &Self::Return, look: impl FnOnce(&Self::Error) -> X) -> Option<X>;
-    /// Makes an outcome from a success.
-    fn success(value: Self::Value) -> Self::Return;
-    /// Makes an outcome from a failure.
-    fn failure(error: Self::Error) -> Self::Return;
-}
-
-impl<T, E> Outer for Fallible<T, E> {
-    type Return = Result<T, E>;
-    type Value = T;
-    type Error = E;
-    #[inline(always)]
-    fn value(out: &Result<T, E>) -> Option<&T> {
-        out.as_ref().ok()
-    }
-    #[inline(always)]
-    fn with_error<X>(out: &Result<T, E>, look: impl FnOnce(&E) -> X) -> Option<X> {
-        out.as_ref().err().map(look)
-    }
-    #[inline(always)]
-    fn success(value: T) -> Result<T, E> {
-        Ok(value)
-    }
-    #[inline(always)]
-    fn failure(error: E) -> Result<T, E> {
-        Err(error)
-    }
-}
-
-impl<R> Outer for Plain<R> {
-    type Return = R;
-    type Value = R;
-    type Error = Infallible;
-    #[inline(always)]
-    fn value(out: &R) -> Option<&R> {
-        Some(out)
-    }
-    #[inline(always)]
-    fn with_error<X>(_: &R, _: impl FnOnce(&Infallible) -> X) -> Option<X> {
-        None
-    }
-    #[inline(always)]
-    fn success(value: R) -> R {
-        value
-    }
-    #[inline(always)]
-    fn failure(error: Infallible) -> R {
-        match error {}
-    }
-}
-
-/// The inner shape: can a success be absent?
-pub trait Inner: Copy + Send + Sync {
-    /// What a success holds.
-    type Value;
-    /// What `{return.…}`, `when` and `ttl = |value| …` see.
-    type Item;
-    /// The item, if there is one.
-    fn item(value: &Self::Value) -> Option<&Self::Item>;
-    /// What is kept of a value.
-    #[inline]
-    fn pack(value: Self::Value) -> Payload
-    where
-        Self::Value: CacheValue,
-    {
-        Arc::new(value)
-    }
-    /// A copy of what was kept.
-    ///
-    /// # Errors
-    /// What is of another type.
-    #[inline]
-    fn unpack(payload: Payload) -> Result<Self::Value, Payload>
-    where
-        Self::Value: CacheValue,
-    {
-        match payload.downcast_ref::<Self::Value>() {
-            Some(value) => Ok(value.clone()),
-            None => Err(payload),
-        }
-    }
-}
-
-/// An `Arc` is kept as it is: a hit then clones no more than it, and runs no code of a user's.
-impl<T: Send + Sync + 'static> Inner for Handle<T> {
-    type Value = Arc<T>;
-    type Item = Arc<T>;
-    #[inline(always)]
-    fn item(value: &Arc<T>) -> Option<&Arc<T>> {
-        Some(value)
-    }
-    #[inline]
-    fn pack(value: Arc<T>) -> Payload {
-        value
-    }
-    #[inline]
-    fn unpack(payload: Payload) -> Result<Arc<T>, Payload> {
-        payload.downcast()
-    }
-}
-
-impl<T> Inner for Optional<T> {
-    type Value = Option<T>;
-    type Item = T;
-    #[inline(always)]
-    fn item(value: &Option<T>) -> Option<&T> {
-        value.as_ref()
-    }
-}
-
-impl<T> Inner for Whole<T> {
-    type Value = T;
-    type Item = T;
-    #[inline(always)]
-    fn item(value: &T) -> Option<&T> {
-        Some(value)
-    }
 }
 
 /// What the runtime asks about the outcome of a function.

@@ -2,7 +2,9 @@
 
 mod cached;
 mod invalidation;
+mod key;
 mod names;
+mod template;
 pub(crate) mod types;
 mod warmup;
 

@@ -13,9 +13,7 @@ use crate::entry::{Instance, Kept};
 use crate::error::{Error, ErrorKind};
 use crate::events::EventKind;
 use crate::flight::{self, Leader, Role, Status, Waiter, Waiting};
-use crate::index::Dep;
-use crate::modifiers::{Mode, Target, Trace, blocking};
-use crate::position::Position;
+use crate::modifiers::{Mode, Target, blocking};
 #[cfg(feature = "redis")]
 use crate::remote::Claim;
 use crate::scope::{self, Frame, Scope};
@@ -25,6 +23,7 @@ use crate::sync::{Arc, block_on, lock};
 use crate::tier::memory::MemoryKey;
 
 mod outcome;
+mod report;
 
 /// How often a call is given a value that is gone by then, before it computes for itself.
 const MAX_GONE: u32 = 2;
@@ -193,8 +192,8 @@ impl Driver {
         }
     }
 
-    /// Runs `f` as part of the computation, if there is one.
-    pub(super) fn inside(&self, f: impl FnOnce()) {
+    /// Runs `f` as part of the computation, if there is one. Not generic, as all functions drop their bodies here.
+    pub(super) fn inside(&self, f: &mut dyn FnMut()) {
         match &self.stage {
             Stage::Computing(computation) => {
                 scope::enter(Some(Arc::clone(&computation.scope)), f);
@@ -401,63 +400,5 @@ impl Driver {
             started: cache.started(),
             may_store,
         })
-    }
-
-    /// Tells the computations that this call is part of.
-    pub(super) fn report(&self, stamp: Position, deps: &[Dep]) {
-        let others = self.others.iter().map(Arc::as_ref);
-        for frame in self.frame().into_iter().chain(others) {
-            frame.report(&self.ticket.cache.0.index, stamp, deps);
-        }
-    }
-
-    /// Before there is a value: a call that fails, is left or gives nothing is something to depend on, too.
-    fn report_call(&self) {
-        let stamp = match self.ticket.broken {
-            None => self.ticket.cache.0.index.applied(),
-            Some(_) => Position::ZERO,
-        };
-        self.report(stamp, &self.target.own);
-    }
-
-    /// A future that is shared is begun by one computation and polled by others, each of which depends on it.
-    fn meet_poller(&mut self) {
-        let Some(frame) = scope::current().and_then(|scope| scope.frame.clone()) else {
-            return;
-        };
-        let mut known = self
-            .frame()
-            .into_iter()
-            .chain(self.others.iter().map(Arc::as_ref));
-        if !known.any(|known| std::ptr::eq(known, &*frame)) {
-            self.others.push(frame);
-            self.report_call();
-        }
-    }
-
-    /// The computation that began this call.
-    fn frame(&self) -> Option<&Frame> {
-        self.ticket.scope.as_ref()?.frame.as_deref()
-    }
-
-    pub(super) fn tell(&self, kind: EventKind) {
-        let address = || self.target.own.first().map_or("", Dep::text).into();
-        self.ticket
-            .cache
-            .0
-            .events
-            .tell(kind, || (Arc::clone(&self.ticket.seat.name), address()));
-    }
-
-    pub(super) fn trace(&self, note: impl FnOnce(&mut Trace)) {
-        let Some(modifier) = &self.ticket.modifier else {
-            return;
-        };
-        let mut found = lock(&modifier.found);
-        let trace = &mut found.trace;
-        trace.cached = true;
-        trace.miss = Some(self.ticket.why);
-        trace.address = self.target.own.first().map(|dep| dep.text().to_owned());
-        note(trace);
     }
 }

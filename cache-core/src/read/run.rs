@@ -218,6 +218,6 @@ impl<S, F, J> Drop for Run<'_, S, F, J> {
     /// Before the driver, whose end lets a successor begin: what the body holds, another may ask for.
     fn drop(&mut self) {
         let body = &mut self.body;
-        self.driver.inside(|| body.set(None));
+        self.driver.inside(&mut || body.set(None));
     }
 }

@@ -3,15 +3,17 @@
 use proc_macro2::Span;
 use quote::ToTokens as _;
 use syn::ext::IdentExt as _;
-use syn::{Expr, FnArg, Ident, LitStr, ReturnType, Type};
+use syn::{Expr, LitStr, ReturnType, Type};
 
+use super::key::{bare_name, key};
+use super::template::{check_address, check_template, omits};
 use super::{common, names, types};
-use crate::diag::{Diag, quoted};
+use crate::diag::Diag;
 use crate::input::{self, Form, Function};
-use crate::model::{self, Cached, KeyPart};
+use crate::model::{self, Cached};
 use crate::options::Options;
 use crate::preset::Macro;
-use crate::template::{Part, Path, Template};
+use crate::template::{Part, Template};
 use crate::text;
 use crate::value::{Length, Ttl};
 
@@ -120,103 +122,6 @@ fn nothing(function: &Function, diag: &mut Diag) {
     .help("return a value, or remove the attribute");
 }
 
-fn key(options: &Options, function: &Function, diag: &mut Diag) -> Vec<KeyPart> {
-    let skip = options.skip.as_deref().unwrap_or_default();
-    for ident in skip
-        .iter()
-        .filter(|ident| function.binding(&ident.unraw().to_string()).is_none())
-    {
-        names::unknown_argument(ident, function, diag);
-    }
-    if let (Some(_), Some(ident)) = (options.named("key"), options.named("skip")) {
-        diag.error(ident, "`skip` has no effect beside `key`")
-            .help("remove it");
-    }
-    if options.named("key").is_some() {
-        let exprs = options.key.clone().unwrap_or_default();
-        for ident in exprs.iter().filter_map(bare_name) {
-            if function.binding(&ident.unraw().to_string()).is_none() {
-                names::unknown_argument(ident, function, diag);
-            }
-        }
-        return exprs
-            .into_iter()
-            .map(|expr| KeyPart::Expr(Box::new(expr)))
-            .collect();
-    }
-    let skipped = |name: &str| skip.iter().any(|ident| ident.unraw() == name);
-    for input in &function.sig.inputs {
-        check_unchanged(input, &skipped, diag);
-    }
-    let kept = |at: &usize| {
-        function
-            .bindings
-            .get(*at)
-            .is_some_and(|binding| !skipped(&binding.name()))
-    };
-    (0..function.bindings.len())
-        .filter(kept)
-        .map(KeyPart::Binding)
-        .collect()
-}
-
-/// An identifier that stands alone and can only be a variable.
-fn bare_name(expr: &Expr) -> Option<&Ident> {
-    match expr {
-        Expr::Path(path) => path.path.get_ident().filter(|ident| {
-            ident
-                .to_string()
-                .starts_with(|c: char| c.is_lowercase() || c == '_')
-        }),
-        _ => None,
-    }
-}
-
-/// What the function can change is no part of a key: it would be looked up as one value and stored as another.
-fn check_unchanged(input: &FnArg, skipped: &dyn Fn(&str) -> bool, diag: &mut Diag) {
-    let (names, ty): (Vec<String>, &dyn quote::ToTokens) = match input {
-        FnArg::Receiver(receiver) => {
-            let changes = match &receiver.kind {
-                syn::ReceiverKind::Reference(_, _, mutable) => mutable.is_some(),
-                syn::ReceiverKind::Typed(_, ty) => types::mutates(ty),
-                _ => false,
-            };
-            if !changes {
-                return;
-            }
-            (vec!["self".to_owned()], receiver)
-        }
-        FnArg::Typed(typed) => {
-            if !types::mutates(&typed.ty) {
-                return;
-            }
-            (
-                input::names(&typed.pat)
-                    .iter()
-                    .map(|ident| ident.unraw().to_string())
-                    .collect(),
-                &typed.ty,
-            )
-        }
-    };
-    let names: Vec<&str> = names
-        .iter()
-        .map(String::as_str)
-        .filter(|name| !skipped(name))
-        .collect();
-    if !names.is_empty() {
-        diag.error(
-            ty,
-            format!(
-                "{} can be changed by the function, so {} cannot be part of the key",
-                quoted(names.iter().copied()),
-                if names.len() == 1 { "it" } else { "they" },
-            ),
-        )
-        .help(format!("`skip({})`", names.join(", ")));
-    }
-}
-
 fn tags(options: &mut Options, diag: &mut Diag) -> Vec<Template> {
     let mut tags = std::mem::take(&mut options.tags);
     for table in &options.tables {
@@ -231,87 +136,6 @@ fn tags(options: &mut Options, diag: &mut Diag) -> Vec<Template> {
         });
     }
     tags
-}
-
-/// The names in a template: they exist, and they are part of the key, or two keys would share one of its values.
-fn check_template(template: &Template, options: &Options, function: &Function, diag: &mut Diag) {
-    if !names::check_roots(template, function, diag) {
-        return;
-    }
-    let skip = options.skip.as_deref().unwrap_or_default();
-    for path in template.paths().filter(|path| !path.returns()) {
-        let root = &path.root;
-        match &options.key {
-            Some(key) if !key.iter().any(|expr| tells(expr, path)) => {
-                let path = written(path);
-                diag.error(&template.literal, format!("`{{{path}}}` is not part of `key`, so one entry would have many of its values"))
-                    .help(format!("add it: `key(…, {path})`"));
-            }
-            None if skip.iter().any(|ident| ident.unraw() == root.as_str()) => {
-                diag.error(
-                    &template.literal,
-                    format!("`{{{root}}}` is skipped, so one entry would have many of its values"),
-                )
-                .help(format!(
-                    "say what identifies an entry: `key(…, {})`",
-                    written(path)
-                ));
-            }
-            _ => {}
-        }
-    }
-}
-
-/// Whether a part of a key tells values of the path apart: what holds it does, and of an expression nobody knows.
-fn tells(part: &Expr, path: &Path) -> bool {
-    match Path::of(part) {
-        Some(held) => path.is_within(&held),
-        None => text::mentions(part.to_token_stream(), &path.root),
-    }
-}
-
-fn written(path: &Path) -> String {
-    std::iter::once(&path.root)
-        .chain(&path.members)
-        .map(String::as_str)
-        .collect::<Vec<_>>()
-        .join(".")
-}
-
-fn check_address(
-    by: Macro,
-    template: &Template,
-    options: &Options,
-    function: &Function,
-    diag: &mut Diag,
-) {
-    check_template(template, options, function, diag);
-    if template.returns() {
-        diag.error(
-            &template.literal,
-            "`{return}` is known after the call, and an address before it",
-        )
-        .help("use it in `tags(…)`");
-    }
-    if template.texts().any(|text| text.contains('*')) {
-        diag.error(
-            &template.literal,
-            "an address is not a pattern, and `*` is text in it",
-        )
-        .help("name an argument: `{id}`");
-    }
-    let source = template.source();
-    if let Some(rest) = by
-        .preset()
-        .prefix
-        .and_then(|prefix| source.strip_prefix(prefix)?.strip_prefix(':'))
-    {
-        diag.error(
-            &template.literal,
-            format!("`#[{}]` puts its prefix before this by itself", by.name()),
-        )
-        .help(format!("write `{rest:?}`"));
-    }
 }
 
 fn check_name(options: &Options, diag: &mut Diag) {
@@ -399,26 +223,4 @@ fn check_lengths(by: Macro, options: &Options, function: &Function, diag: &mut D
         )
         .help(help);
     }
-}
-
-fn omits(template: Option<&Template>, key: &[KeyPart], function: &Function) -> Vec<String> {
-    let Some(template) = template else {
-        return Vec::new();
-    };
-    let named = |tokens: proc_macro2::TokenStream| {
-        template
-            .paths()
-            .any(|path| text::mentions(tokens.clone(), &path.root))
-    };
-    key.iter()
-        .filter_map(|part| match part {
-            KeyPart::Binding(at) => {
-                let binding = function.bindings.get(*at)?;
-                (!named(binding.ident.to_token_stream())).then(|| binding.name())
-            }
-            KeyPart::Expr(expr) => {
-                (!named(expr.to_token_stream())).then(|| text::compact(expr.to_token_stream()))
-            }
-        })
-        .collect()
 }

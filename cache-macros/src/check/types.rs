@@ -2,8 +2,8 @@
 
 use syn::visit::{self, Visit};
 use syn::{
-    AngleBracketedGenericArguments, GenericArgument, Lifetime, ParenthesizedGenericArguments, Type,
-    TypeFnPtr, TypeImplTrait, TypeParamBound, TypeReference,
+    AngleBracketedGenericArguments, GenericArgument, Lifetime, ParenthesizedGenericArguments,
+    PathArguments, Type, TypeFnPtr, TypeImplTrait, TypeParamBound, TypeReference,
 };
 
 use crate::text::compact;
@@ -37,6 +37,31 @@ pub(crate) fn mutates(ty: &Type) -> bool {
     found.0
 }
 
+/// Whether a type is by its name one of the language's or of the standard library's, in all its parts.
+pub(crate) fn is_plain(ty: &Type) -> bool {
+    const NAMES: [&str; 20] = [
+        "bool", "char", "str", "String", "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16",
+        "i32", "i64", "i128", "isize", "f32", "f64", "Option", "Vec",
+    ];
+    match ty {
+        Type::Reference(ty) => is_plain(&ty.elem),
+        Type::Slice(ty) => is_plain(&ty.elem),
+        Type::Array(ty) => is_plain(&ty.elem),
+        Type::Tuple(ty) => ty.elems.iter().all(is_plain),
+        Type::Path(ty) if ty.qself.is_none() => ty.path.segments.last().is_some_and(|last| {
+            let arguments = match &last.arguments {
+                PathArguments::None => None,
+                PathArguments::AngleBracketed(arguments) => Some(&arguments.args),
+                _ => return false,
+            };
+            let plain = |argument: &GenericArgument| matches!(argument, GenericArgument::Type(ty) if is_plain(ty));
+            NAMES.iter().any(|name| last.ident == name)
+                && arguments.is_none_or(|arguments| arguments.iter().all(plain))
+        }),
+        _ => false,
+    }
+}
+
 /// The first part of a type that says that it borrows.
 pub(crate) fn borrows(ty: &Type) -> Option<&Type> {
     struct Borrows<'t>(Option<&'t Type>);
@@ -49,7 +74,7 @@ pub(crate) fn borrows(ty: &Type) -> Option<&Type> {
                     .segments
                     .iter()
                     .any(|segment| match &segment.arguments {
-                        syn::PathArguments::AngleBracketed(arguments) => has_short(arguments),
+                        PathArguments::AngleBracketed(arguments) => has_short(arguments),
                         _ => false,
                     }),
                 Type::TraitObject(ty) => ty.bounds.iter().any(

@@ -8,7 +8,7 @@ use super::{Runtime, anchor, at, body, spec, start};
 use crate::check::types;
 use crate::input::{Binding, Form, Kind};
 use crate::model::{Cached, KeyPart};
-use crate::template::Template;
+use crate::template::{Path, Template};
 use crate::value::Ttl;
 
 // Input:
@@ -140,15 +140,37 @@ fn miss(model: &Cached, runtime: &Runtime<'_>) -> TokenStream {
     } else {
         quote_spanned!(span=> #private::Err(mut __miss) => { #names __miss })
     };
+    let mut args: TokenStream = args.collect();
+    if !model.key.iter().all(|part| is_plain(model, part)) {
+        args = quote_spanned! {span=> {
+            let __preparing = #private::Preparing::new();
+            #args
+        }};
+    }
     let start = quote_spanned!(anchor(&model.output)=> __call.__cache_start(&__shape));
     quote_spanned! {span=> {
         let mut __call = #private::Call::new(#site, &|| ());
-        #(#args)*
+        #args
         match #start {
             #private::Ok(__hit) => return __hit,
             #missed
         }
     }}
+}
+
+/// Whether no code of a user's runs where this part is added to the key. By their names alone, as nothing but a
+/// modifier that is given away depends on it.
+fn is_plain(model: &Cached, part: &KeyPart) -> bool {
+    match part {
+        KeyPart::Binding(place) => model
+            .binding(*place)
+            .and_then(|binding| binding.ty.as_ref())
+            .is_some_and(types::is_plain),
+        KeyPart::Expr(expr) => Path::of(expr)
+            .filter(|path| path.members.is_empty())
+            .and_then(|path| model.function.binding(&path.root)?.ty.as_ref())
+            .is_some_and(types::is_plain),
+    }
 }
 
 /// `__call.__cache_arg::<i64>(&id);`, all of it at the type.

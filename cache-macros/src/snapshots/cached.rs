@@ -151,8 +151,11 @@ fn a_sync_method_with_rules() {
                         },
                         &|| (),
                     );
-                    __call.__cache_arg(&(self.id));
-                    __call.__cache_arg(&((a, b)));
+                    {
+                        let __preparing = §Preparing::new();
+                        __call.__cache_arg(&(self.id));
+                        __call.__cache_arg(&((a, b)));
+                    }
                     match __call.__cache_start(&__shape) {
                         §Ok(__hit) => return __hit,
                         §Err(__miss) => __miss,
@@ -240,11 +243,14 @@ fn every_kind_of_argument() {
                         },
                         &|| (),
                     );
-                    __call.__cache_arg::<Arc<Self>>(&self);
-                    #[cfg(x)] __call.__cache_arg::<T>(&a);
-                    __call.__cache_arg(&b);
-                    __call.__cache_arg::<&str>(&c);
-                    __call.__cache_arg(&d);
+                    {
+                        let __preparing = §Preparing::new();
+                        __call.__cache_arg::<Arc<Self>>(&self);
+                        #[cfg(x)] __call.__cache_arg::<T>(&a);
+                        __call.__cache_arg(&b);
+                        __call.__cache_arg::<&str>(&c);
+                        __call.__cache_arg(&d);
+                    }
                     match __call.__cache_start(&__shape) {
                         §Ok(__hit) => return __hit,
                         §Err(__miss) => __miss,
@@ -304,7 +310,10 @@ fn what_async_trait_leaves() {
                             },
                             &|| (),
                         );
-                        __call.__cache_arg::<Self>(self);
+                        {
+                            let __preparing = §Preparing::new();
+                            __call.__cache_arg::<Self>(self);
+                        }
                         match __call.__cache_start(&__shape) {
                             §Ok(__hit) => return __hit,
                             §Err(__miss) => __miss,

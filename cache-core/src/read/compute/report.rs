@@ -1,0 +1,69 @@
+//! What a call tells: the computations that it is part of, whoever listens, and the modifier that is around it.
+
+use super::Driver;
+use crate::events::EventKind;
+use crate::index::Dep;
+use crate::modifiers::Trace;
+use crate::position::Position;
+use crate::scope::{self, Frame};
+use crate::sync::{Arc, lock};
+
+impl Driver {
+    /// Tells the computations that this call is part of.
+    pub(in crate::read) fn report(&self, stamp: Position, deps: &[Dep]) {
+        let others = self.others.iter().map(Arc::as_ref);
+        for frame in self.frame().into_iter().chain(others) {
+            frame.report(&self.ticket.cache.0.index, stamp, deps);
+        }
+    }
+
+    /// Before there is a value: a call that fails, is left or gives nothing is something to depend on, too.
+    pub(super) fn report_call(&self) {
+        let stamp = match self.ticket.broken {
+            None => self.ticket.cache.0.index.applied(),
+            Some(_) => Position::ZERO,
+        };
+        self.report(stamp, &self.target.own);
+    }
+
+    /// A future that is shared is begun by one computation and polled by others, each of which depends on it.
+    pub(super) fn meet_poller(&mut self) {
+        let Some(frame) = scope::current().and_then(|scope| scope.frame.clone()) else {
+            return;
+        };
+        let mut known = self
+            .frame()
+            .into_iter()
+            .chain(self.others.iter().map(Arc::as_ref));
+        if !known.any(|known| std::ptr::eq(known, &*frame)) {
+            self.others.push(frame);
+            self.report_call();
+        }
+    }
+
+    /// The computation that began this call.
+    pub(super) fn frame(&self) -> Option<&Frame> {
+        self.ticket.scope.as_ref()?.frame.as_deref()
+    }
+
+    pub(in crate::read) fn tell(&self, kind: EventKind) {
+        let address = || self.target.own.first().map_or("", Dep::text).into();
+        self.ticket
+            .cache
+            .0
+            .events
+            .tell(kind, || (Arc::clone(&self.ticket.seat.name), address()));
+    }
+
+    pub(in crate::read) fn trace(&self, note: impl FnOnce(&mut Trace)) {
+        let Some(modifier) = &self.ticket.modifier else {
+            return;
+        };
+        let mut found = lock(&modifier.found);
+        let trace = &mut found.trace;
+        trace.cached = true;
+        trace.miss = Some(self.ticket.why);
+        trace.address = self.target.own.first().map(|dep| dep.text().to_owned());
+        note(trace);
+    }
+}
