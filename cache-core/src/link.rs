@@ -214,6 +214,25 @@ impl Link {
         Answer::waiting(self.shared.io.spawn(task), deadline)
     }
 
+    /// Until when what is asked now has to be answered.
+    ///
+    /// # Errors
+    /// The breaker is open.
+    pub(crate) fn deadline(&self) -> Result<Instant, LinkError> {
+        if self.shared.breaker.is_open() {
+            return Err(LinkError::BreakerOpen);
+        }
+        Ok(Instant::now() + self.shared.options.op_timeout)
+    }
+
+    /// The same as [`ask`](Self::ask) from within a future that was [spawned](Self::spawn), which saves a task.
+    pub(crate) async fn ask_inside(&self, request: Request, deadline: Instant) -> Outcome {
+        if self.shared.breaker.is_open() {
+            return Err(LinkError::BreakerOpen);
+        }
+        self.shared.ask(request, deadline).await
+    }
+
     /// Sends a request whose answer does not matter, after those sent before. Dropped and counted if too many are waiting or the
     /// breaker is open.
     pub(crate) fn send(&self, request: Request) {
