@@ -150,6 +150,12 @@ impl Remote {
         self.reads.ask(key)
     }
 
+    /// Asks for several values in one trip, or, of very many, in as few as they fit into.
+    #[expect(dead_code, reason = "for `get_many`")]
+    pub(crate) fn fetch_many(&self, keys: &[KeyDigest]) -> Vec<Read> {
+        self.reads.ask_many(keys)
+    }
+
     /// What the value's part of a trip [for a lease](Self::ask_for) gave.
     pub(crate) fn found(&self, replies: Vec<Value>) -> Result<Option<Found>, LinkError> {
         Ok(reads::found(replies, 1, &self.log)?.pop().flatten())

@@ -99,13 +99,22 @@ impl Reads {
             Ok(deadline) => deadline,
             Err(error) => return Read(State::Failed(error)),
         };
-        let (told, heard) = oneshot::channel();
-        self.queue.push(Asked {
-            key,
-            deadline,
-            told,
-        });
-        Read(State::Waiting(heard))
+        let (asked, read) = Asked::new(key, deadline);
+        self.queue.push([asked]);
+        read
+    }
+
+    /// Asks for several values, in as few trips as they fit into.
+    pub(super) fn ask_many(&self, keys: &[KeyDigest]) -> Vec<Read> {
+        let failed = |error: LinkError| Read(State::Failed(error));
+        let deadline = match self.link.deadline() {
+            Ok(deadline) => deadline,
+            Err(error) => return keys.iter().map(|_| failed(error.clone())).collect(),
+        };
+        let asked = keys.iter().map(|key| Asked::new(*key, deadline));
+        let (asked, reads): (Vec<_>, _) = asked.unzip();
+        self.queue.push(asked);
+        reads
     }
 }
 
@@ -123,13 +132,13 @@ impl Future for Read {
 }
 
 impl Queue {
-    fn push(&self, asked: Asked) {
+    fn push(&self, asked: impl IntoIterator<Item = Asked>) {
         let mut waiting = lock(&self.waiting);
         if waiting.closed {
             return;
         }
-        waiting.asked.push_back(asked);
-        let first = waiting.asked.len() == 1;
+        let first = waiting.asked.is_empty();
+        waiting.asked.extend(asked);
         drop(waiting);
         // Whoever was first has said so, and nobody has looked since.
         if first {
@@ -230,6 +239,16 @@ impl Lane {
 }
 
 impl Asked {
+    fn new(key: KeyDigest, deadline: Instant) -> (Self, Read) {
+        let (told, heard) = oneshot::channel();
+        let asked = Self {
+            key,
+            deadline,
+            told,
+        };
+        (asked, Read(State::Waiting(heard)))
+    }
+
     fn tell(self, told: Told) {
         // Whoever does not want to know has dropped it.
         let _ = self.told.send(told);

@@ -4,6 +4,7 @@ mod greeting;
 mod leases;
 mod outages;
 mod sharing;
+mod trips;
 
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::{Duration, Instant};

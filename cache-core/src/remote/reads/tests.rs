@@ -138,6 +138,34 @@ fn those_who_wait_at_the_same_time_make_few_trips() {
 }
 
 #[test]
+fn many_that_are_asked_for_together_are_one_trip() {
+    let server = start!();
+    let instance = Instance::of(&server, SOON);
+    for n in 1..100 {
+        put(&server, key(n), &[n], SOON);
+    }
+    let keys: Vec<KeyDigest> = (0..200).map(key).collect();
+    for (keys, trips) in [
+        (keys.clone(), 1),
+        (keys.repeat(10), 2_000 / BURST as u64 + 1),
+    ] {
+        let (told, calls) = server
+            .calls_during(|| block_on(join_all(instance.reads.ask_many(&keys))))
+            .unwrap();
+        assert_eq!(
+            (calls["mget"], calls["time"], calls["xrange"]),
+            (trips, trips, trips)
+        );
+        for (n, told) in told.into_iter().enumerate() {
+            let n = (n % 200) as u8;
+            let envelope = told.unwrap().map(|found| found.envelope);
+            assert!(n == 0 || envelope == (n < 100).then(|| vec![n]), "{n}");
+        }
+    }
+    assert!(instance.reads.ask_many(&[]).is_empty());
+}
+
+#[test]
 fn more_than_a_burst_are_all_answered() {
     let server = start!();
     let instance = Instance::of(&server, SOON);
