@@ -88,7 +88,7 @@ fn relay(mut from: TcpStream, mut to: TcpStream, mut see: impl FnMut(&[u8])) {
     let _ = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
 }
 
-/// What a trip is for; nothing if it is for news of the log, or to set the connection up.
+/// What a trip is for; nothing if it is for news of the log, or to get to know the server.
 fn named(asked: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(asked);
     let mut words = text.split("\r\n");
@@ -103,11 +103,9 @@ fn named(asked: &[u8]) -> Option<String> {
         commands.push(match arguments[..] {
             ["EVALSHA" | "EVAL", _, _, key, ..] if !key.ends_with(":log") => "store",
             ["EVALSHA" | "EVAL", _, _, _, _, _, _, _, _, _, ..] => "append",
-            ["EVALSHA" | "EVAL", ..]
-            | [
-                "XREAD" | "HELLO" | "CLIENT" | "AUTH" | "SELECT" | "PTTL",
-                ..,
-            ] => return None,
+            ["EVALSHA" | "EVAL", ..] | ["XREAD" | "INFO" | "CONFIG", ..] => return None,
+            ["HELLO" | "CLIENT" | "AUTH" | "SELECT" | "PTTL", ..] => return None,
+            ["TIME"] if commands.is_empty() => return None,
             [command, ..] => command,
             [] => "",
         });
