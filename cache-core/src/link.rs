@@ -239,12 +239,28 @@ impl Link {
             if !pause.is_zero() {
                 sleep(pause).await;
             }
-            let sent = Instant::now();
-            let outcome = shared.ask(request, deadline).await;
-            shared.trips.add(nanos(sent.elapsed()));
-            outcome
+            shared.ask_timed(request, deadline).await
         };
         Answer::waiting(self.shared.io.spawn(task), deadline)
+    }
+
+    /// Until when what is asked now has to be answered.
+    ///
+    /// # Errors
+    /// The breaker is open.
+    pub(crate) fn deadline(&self) -> Result<Instant, LinkError> {
+        if self.shared.breaker.is_open() {
+            return Err(LinkError::BreakerOpen);
+        }
+        Ok(Instant::now() + self.shared.options.op_timeout)
+    }
+
+    /// The same as [`ask`](Self::ask) from within a future that was [spawned](Self::spawn), which saves a task.
+    pub(crate) async fn ask_inside(&self, request: Request, deadline: Instant) -> Outcome {
+        if self.shared.breaker.is_open() {
+            return Err(LinkError::BreakerOpen);
+        }
+        self.shared.ask_timed(request, deadline).await
     }
 
     /// Sends a request whose answer does not matter, after those sent before. Dropped and counted if too many are waiting or the
@@ -389,6 +405,14 @@ impl Dedicated {
 }
 
 impl Shared {
+    /// [`ask`](Self::ask), counted as a trip that somebody waits for.
+    async fn ask_timed(self: &Arc<Self>, request: Request, deadline: Instant) -> Outcome {
+        let sent = Instant::now();
+        let outcome = self.ask(request, deadline).await;
+        self.trips.add(nanos(sent.elapsed()));
+        outcome
+    }
+
     /// One trip, with all that is counted of it.
     async fn ask(self: &Arc<Self>, request: Request, deadline: Instant) -> Outcome {
         let trip = timeout_at(deadline.into(), self.trip(request));

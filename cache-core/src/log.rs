@@ -69,7 +69,8 @@ impl Default for LogOptions {
     }
 }
 
-/// See the module. It is followed until its link is closed.
+/// See the module. It is followed until its link is closed. A clone is the same log.
+#[derive(Clone)]
 pub(crate) struct Log(Arc<Shared>);
 
 struct Shared {

@@ -10,7 +10,7 @@ use crate::error::{Error, ErrorKind};
 use crate::events::Events;
 use crate::index::Index;
 use crate::key::KeyDigest;
-use crate::link::{Answer, Link, LinkError, LinkOptions, Request, scripts};
+use crate::link::{Link, LinkError, LinkOptions, Request, scripts};
 use crate::log::{Appending, Contact, Log, LogOptions};
 use crate::matcher::Matcher;
 use crate::stats::{FetchCounters, Latencies};
@@ -22,11 +22,14 @@ mod found;
 mod greeting;
 mod lease;
 mod puts;
+mod reads;
 pub(crate) use found::{Found, Sound};
 use greeting::Greeting;
 pub(crate) use lease::{Claim, Claimed, claimed};
 use puts::Puts;
 pub(crate) use puts::Shown;
+pub(crate) use reads::Read;
+use reads::Reads;
 
 /// By how much a lifetime is shortened at most, so that what was stored together does not expire together.
 const JITTER: f64 = 0.1;
@@ -35,6 +38,7 @@ const JITTER: f64 = 0.1;
 pub(crate) struct Remote {
     link: Link,
     log: Log,
+    reads: Reads,
     values: String,
     leases: String,
     /// How long a lease lasts; zero for none.
@@ -72,10 +76,12 @@ impl Remote {
             Arc::clone(trusted_until),
             options,
         );
+        let values = format!("fc:{namespace}/v/");
         Self {
+            reads: Reads::new(&link, &log, &values),
             log,
             link,
-            values: format!("fc:{namespace}/v/"),
+            values,
             leases: format!("fc:{namespace}/l/"),
             lease,
             greeting: Arc::default(),
@@ -149,36 +155,21 @@ impl Remote {
         appending
     }
 
-    /// Asks for a value, and for what the log has to say before it can be judged, in one trip.
-    pub(crate) fn fetch(&self, key: KeyDigest) -> Answer {
-        self.link.ask(self.and_value(Request::default(), key))
+    /// Asks for a value, and for what the log has to say before it can be judged, in one trip, with others that are asked for at
+    /// the same time.
+    pub(crate) fn fetch(&self, key: KeyDigest) -> Read {
+        self.reads.ask(key)
     }
 
-    fn and_value(&self, request: Request, key: KeyDigest) -> Request {
-        let value = self.value(key);
-        let mut get = redis::cmd("GET");
-        get.arg(&value);
-        let mut left = redis::cmd("PTTL");
-        left.arg(&value);
-        request.and(get).and(left).and(self.log.range())
+    /// Asks for several values in one trip, or, of very many, in as few as they fit into.
+    #[expect(dead_code, reason = "for `get_many`")]
+    pub(crate) fn fetch_many(&self, keys: &[KeyDigest]) -> Vec<Read> {
+        self.reads.ask_many(keys)
     }
 
-    /// What a [`fetch`](Self::fetch) gave. The log's part has been applied by then; nothing can be
-    /// said of a value where a part of the log is missing.
+    /// What the value's part of a trip [for a lease](Self::ask_for) gave.
     pub(crate) fn found(&self, replies: Vec<Value>) -> Result<Option<Found>, LinkError> {
-        let Ok([value, left, records]) = <[Value; 3]>::try_from(replies) else {
-            return Err(LinkError::Unexpected("not three replies".into()));
-        };
-        if !self.log.absorb_range(scripts::records(records)?) {
-            return Ok(None);
-        }
-        Ok(match (value, left) {
-            (Value::BulkString(envelope), Value::Int(left)) if left > 0 => Some(Found {
-                envelope,
-                left: Duration::from_millis(left.cast_unsigned()),
-            }),
-            _ => None,
-        })
+        Ok(reads::found(replies, 1, &self.log)?.pop().flatten())
     }
 
     /// Stores a value, in the background, and gives its lease back.

@@ -91,37 +91,35 @@ impl KeyDigest {
     /// Its base32 text.
     #[cfg(test)] // the wire is still to come
     pub(crate) fn text(self) -> String {
-        self.letters().collect()
+        self.to_string()
     }
 
     /// Whether this is its text.
     pub(crate) fn is_written(self, text: &str) -> bool {
-        self.letters().eq(text.chars())
+        self.letters() == *text.as_bytes()
     }
 
-    fn letters(self) -> impl Iterator<Item = char> {
+    fn letters(self) -> [u8; Self::TEXT_LEN] {
         let bits = u128::from_be_bytes(self.0);
-        // 128 bits are 25 groups of five and three bits, which RFC 4648 pads with zeros on the right.
-        (0..Self::TEXT_LEN as u32).map(move |at| {
+        let mut letters = [0; Self::TEXT_LEN];
+        for (at, letter) in (0..).zip(&mut letters) {
+            // 128 bits are 25 groups of five and three bits, which RFC 4648 pads with zeros on the right.
             let group = if at < 25 {
                 bits >> (123 - 5 * at)
             } else {
                 bits << 2
             } as u8
                 & 31;
-            char::from(if group < 26 {
-                b'a' + group
-            } else {
-                b'2' + group - 26
-            })
-        })
+            *letter = group + if group < 26 { b'a' } else { b'2' - 26 };
+        }
+        letters
     }
 }
 
 impl fmt::Display for KeyDigest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.letters()
-            .try_for_each(|letter| fmt::Write::write_char(f, letter))
+        // Letters and digits they are.
+        f.write_str(str::from_utf8(&self.letters()).unwrap_or_default())
     }
 }
 

@@ -21,7 +21,7 @@ pub(crate) enum LinkError {
 }
 
 impl LinkError {
-    pub(super) fn closed() -> Self {
+    pub(crate) fn closed() -> Self {
         Self::Disconnected("the link is closed".into())
     }
 

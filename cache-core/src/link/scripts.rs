@@ -2,6 +2,8 @@
 //!
 //! The read path has none of them: a script costs the server several times a plain command.
 
+use std::time::Duration;
+
 use redis::Value;
 
 use super::error::LinkError;
@@ -182,6 +184,32 @@ pub(crate) fn store(value: &[u8], lease: &[u8], store: &Store<'_>) -> Command {
 /// Whether this is the script of [`store`].
 pub(super) fn is_store(script: &'static Script) -> bool {
     std::ptr::eq(script, &STORE)
+}
+
+/// How many digits a value ends with: when it expires, in milliseconds of the server's clock. They are enough until 2286.
+const EXPIRY: usize = 13;
+
+/// Takes off from a value when it expires, by the server's clock, which leaves the envelope. None if it does not say.
+///
+/// An `MGET` with a `TIME` thus tells of many values what a `PTTL` of each would.
+pub(crate) fn expiry(value: &mut Vec<u8>) -> Option<Duration> {
+    let at = value.len().checked_sub(EXPIRY)?;
+    let expiry = str::from_utf8(value.get(at..)?).ok()?.parse().ok()?;
+    value.truncate(at);
+    Some(Duration::from_millis(expiry))
+}
+
+/// What the server's clock says, of `TIME`.
+pub(crate) fn time(reply: Value) -> Result<Duration, LinkError> {
+    let [seconds, micros] = array(reply, "a time")?;
+    let number = |part| -> Result<u64, LinkError> {
+        let text = bytes(part)?;
+        let number = str::from_utf8(&text)
+            .ok()
+            .and_then(|text| text.parse().ok());
+        number.ok_or_else(|| LinkError::unexpected("a time that is none"))
+    };
+    Ok(Duration::from_secs(number(seconds)?) + Duration::from_micros(number(micros)?))
 }
 
 /// Asks for the lease of a value, for some milliseconds; [`leased`] tells.

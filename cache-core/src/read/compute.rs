@@ -148,15 +148,14 @@ impl Driver {
                 }
                 #[cfg(feature = "redis")]
                 Stage::Fetching(fetching) => {
-                    let Poll::Ready(outcome) = std::pin::Pin::new(&mut fetching.answer).poll(cx)
-                    else {
+                    let Poll::Ready(told) = fetching.poll(cx) else {
                         return Poll::Pending;
                     };
                     let stage = std::mem::replace(&mut self.stage, Stage::Done);
                     let Stage::Fetching(fetching) = stage else {
                         continue;
                     };
-                    match self.fetched(outcome, fetching, work) {
+                    match self.fetched(told, fetching, work) {
                         Some(stage) => self.stage = stage,
                         None => return Poll::Ready(()),
                     }

@@ -1,6 +1,8 @@
 //! The way of a miss through Redis: what others have computed, and what they are to be given.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use super::compute::{Driver, Stage};
@@ -10,8 +12,8 @@ use crate::entry::{Class, Head, Kept};
 use crate::envelope::Envelope;
 use crate::events::EventKind;
 use crate::flight::{Leader, Status};
-use crate::link::Answer;
-use crate::remote::{Claim, Found, Remote, Sound};
+use crate::link::{Answer, LinkError};
+use crate::remote::{Claim, Found, Read, Remote, Sound};
 use crate::stats::FetchMiss;
 use crate::sync::Arc;
 use crate::tier::memory::MemoryKey;
@@ -20,7 +22,7 @@ use crate::time;
 /// A value that was asked for.
 pub(super) struct Fetching {
     /// Before the bid, which is given back only when nothing more of it will be sent.
-    pub(super) answer: Answer,
+    pub(super) asked: Asked,
     /// The lease that is asked for with it.
     pub(super) bid: Option<Bid>,
     pub(super) leader: Leader<MemoryKey, Arc<Kept>>,
@@ -30,9 +32,30 @@ pub(super) struct Fetching {
 
 /// When Redis was asked: in milliseconds, and among the computations of this process.
 #[derive(Clone, Copy)]
-pub(super) struct Asked {
+pub(super) struct Moment {
     pub(super) at: u64,
     pub(super) ordinal: u64,
+}
+
+/// What is on its way.
+pub(super) enum Asked {
+    Value(Read),
+    Lease(Answer),
+}
+
+/// What came.
+pub(super) enum Told {
+    Value(Result<Option<Found>, LinkError>),
+    Lease(Result<Vec<redis::Value>, LinkError>),
+}
+
+impl Fetching {
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Told> {
+        match &mut self.asked {
+            Asked::Value(read) => Pin::new(read).poll(cx).map(Told::Value),
+            Asked::Lease(answer) => Pin::new(answer).poll(cx).map(Told::Lease),
+        }
+    }
 }
 
 impl Driver {
@@ -53,7 +76,7 @@ impl Driver {
         match self.remote().filter(|remote| !remote.is_refused()) {
             Some(remote) => Stage::Fetching(Fetching {
                 sent: self.ticket.cache.now(),
-                answer: remote.fetch(self.target.digest),
+                asked: Asked::Value(remote.fetch(self.target.digest)),
                 bid: None,
                 leader,
             }),
@@ -64,34 +87,32 @@ impl Driver {
     /// What comes after the answer; nothing if it is this call's.
     pub(super) fn fetched(
         &mut self,
-        outcome: Result<Vec<redis::Value>, crate::link::LinkError>,
+        told: Told,
         fetching: Fetching,
         work: &mut dyn Work,
     ) -> Option<Stage> {
         let Fetching {
             leader, sent, bid, ..
         } = fetching;
-        let Ok(mut replies) = outcome else {
-            self.missed(FetchMiss::Unanswered);
-            return Some(self.compute(Some(leader), true));
+        let (found, lease) = match told {
+            Told::Value(Ok(found)) => (found, None),
+            Told::Lease(Ok(mut replies)) if !replies.is_empty() => {
+                let lease = replies.remove(0);
+                let found = self.remote().and_then(|remote| remote.found(replies).ok());
+                (found.flatten(), Some(lease))
+            }
+            _ => {
+                self.missed(FetchMiss::Unanswered);
+                return Some(self.compute(Some(leader), true));
+            }
         };
-        let lease = (bid.is_some() && !replies.is_empty()).then(|| replies.remove(0));
-        let found = self
-            .remote()
-            .and_then(|remote| remote.found(replies).ok().flatten());
+        let asked = Moment {
+            at: sent,
+            ordinal: leader.flight().id,
+        };
         let entry = found
             .ok_or(FetchMiss::Absent)
-            .and_then(|found| {
-                self.promote(
-                    &found,
-                    Asked {
-                        at: sent,
-                        ordinal: leader.flight().id,
-                    },
-                    Some(&leader),
-                    work,
-                )
-            })
+            .and_then(|found| self.promote(&found, asked, Some(&leader), work))
             .inspect_err(|why| self.missed(*why));
         let Ok(entry) = entry else {
             // With the stamp of now: what was found dead was so, perhaps, by a record that has only just been applied.
@@ -119,7 +140,7 @@ impl Driver {
     pub(super) fn promote(
         &self,
         found: &Found,
-        asked: Asked,
+        asked: Moment,
         leader: Option<&Leader<MemoryKey, Arc<Kept>>>,
         work: &mut dyn Work,
     ) -> Result<Arc<Kept>, FetchMiss> {

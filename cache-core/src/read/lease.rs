@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use redis::Value;
 
 use super::compute::{Driver, Stage};
-use super::fetch::Fetching;
+use super::fetch::{Asked, Fetching};
 use crate::entry::Kept;
 use crate::flight::Leader;
 use crate::link::scripts::Lease;
@@ -105,7 +105,7 @@ impl Driver {
         let cache = &self.ticket.cache;
         let began = cache.0.index.applied();
         Stage::Fetching(Fetching {
-            answer: remote.ask_for(self.target.digest, &bid.claim, began, dead, pause),
+            asked: Asked::Lease(remote.ask_for(self.target.digest, &bid.claim, began, dead, pause)),
             // Before it is sent: a pause makes what it finds count for less long, never for longer.
             sent: cache.now(),
             leader,

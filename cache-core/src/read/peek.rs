@@ -3,27 +3,26 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use redis::Value;
-
 use super::compute::{Driver, Stage};
-use super::fetch::Asked;
+use super::fetch::Moment;
 use super::run::Work;
 use crate::flight;
-use crate::link::{Answer, LinkError};
+use crate::link::LinkError;
+use crate::remote::{Found, Read};
 
 /// A value that was asked for, and nothing else with it.
 pub(super) struct Peeking {
-    answer: Answer,
-    asked: Asked,
+    read: Read,
+    asked: Moment,
 }
 
 impl Peeking {
     pub(super) fn poll(
         &mut self,
         cx: &mut Context<'_>,
-    ) -> Poll<(Result<Vec<Value>, LinkError>, Asked)> {
+    ) -> Poll<(Result<Option<Found>, LinkError>, Moment)> {
         let asked = self.asked;
-        Pin::new(&mut self.answer)
+        Pin::new(&mut self.read)
             .poll(cx)
             .map(|outcome| (outcome, asked))
     }
@@ -34,11 +33,11 @@ impl Driver {
     pub(super) fn peek(&self) -> Stage {
         match self.remote() {
             Some(remote) => Stage::Peeking(Peeking {
-                asked: Asked {
+                asked: Moment {
                     at: self.ticket.cache.now(),
                     ordinal: flight::next_id(),
                 },
-                answer: remote.fetch(self.target.digest),
+                read: remote.fetch(self.target.digest),
             }),
             None => self.left(),
         }
@@ -47,14 +46,13 @@ impl Driver {
     /// Whether the answer is this call's.
     pub(super) fn peeked(
         &mut self,
-        (outcome, asked): (Result<Vec<Value>, LinkError>, Asked),
+        (outcome, asked): (Result<Option<Found>, LinkError>, Moment),
         work: &mut dyn Work,
     ) -> bool {
-        let found = self
-            .remote()
-            .zip(outcome.ok())
-            .and_then(|(remote, replies)| remote.found(replies).ok().flatten());
-        let entry = found.and_then(|found| self.promote(&found, asked, None, work).ok());
+        let entry = outcome
+            .ok()
+            .flatten()
+            .and_then(|found| self.promote(&found, asked, None, work).ok());
         let Some(entry) = entry else {
             return false;
         };

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use redis::Value;
 
-use super::Remote;
+use super::{Remote, reads};
 use crate::key::KeyDigest;
 use crate::link::scripts::{self, Lease, Leased};
 use crate::link::{Answer, Link, LinkError, Request};
@@ -91,8 +91,8 @@ impl Remote {
             None => scripts::lease(name, token, began, lifetime),
             Some(dead) => scripts::take(name, dead, token, began, lifetime),
         };
-        self.link
-            .ask_after(pause, self.and_value(Request::of(command), key))
-            .or_nothing()
+        let keys = std::iter::once(key);
+        let request = reads::and_values(Request::of(command), &self.values, keys, &self.log);
+        self.link.ask_after(pause, request).or_nothing()
     }
 }

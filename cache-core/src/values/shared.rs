@@ -98,8 +98,7 @@ impl Cache {
         seat: &Seat,
     ) -> Result<(T, Position), FetchMiss> {
         let sent = self.now();
-        let replies = remote.fetch(digest("values", address)).await;
-        let found = replies.and_then(|replies| remote.found(replies));
+        let found = remote.fetch(digest("values", address)).await;
         let found = found.map_err(|_| FetchMiss::Unanswered)?;
         let (whole, own) = (whole_digest("values", address), [own(address)]);
         let found = found.ok_or(FetchMiss::Absent)?;

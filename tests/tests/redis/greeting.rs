@@ -102,8 +102,9 @@ async fn what_looks_wrong_about_a_server_is_told() {
 
 #[tokio::test]
 async fn a_server_that_tells_nothing_of_itself_is_used() {
-    // Of INFO the script needs one section, to know whether it is the server that wrote the log.
-    let server = start!("user shy on >word ~* &* +@all -time -config -info +info|replication");
+    // Of INFO the script needs one section, to know whether it is the server that wrote the log. By TIME is known for how long what is
+    // read counts.
+    let server = start!("user shy on >word ~* &* +@all -config -info +info|replication");
     let url = server.url().replace("//", "//shy:word@");
     let (builder, heard) = listening(Cache::builder().redis(&url));
     let cache = builder.require_redis(SOON).build().await.unwrap();

@@ -5,6 +5,7 @@ mod leases;
 mod observing;
 mod outages;
 mod sharing;
+mod trips;
 mod values;
 
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};

@@ -1,4 +1,5 @@
--- Stores an envelope, unless a younger one is there, and gives the lease back.
+-- Stores an envelope, unless a younger one is there, and gives the lease back. Behind the envelope stands when it expires, in
+-- milliseconds of this server's clock, so that who reads many with one command knows how long each of them counts.
 --
 -- KEYS: value, lease
 -- ARGV: envelope, lifetime in milliseconds, stamp of the entry that the caller found invalid or '', token of the lease or ''
@@ -20,7 +21,9 @@ local stored = 1
 if #current == 16 and current ~= observed and older(string.sub(envelope, 5, 20), current) then
   stored = 0
 else
-  redis.call('SET', value, envelope, 'PX', lifetime)
+  local now = redis.call('TIME')
+  local expiry = string.format('%.0f', now[1] * 1000 + math.floor(now[2] / 1000) + lifetime)
+  redis.call('SET', value, envelope .. expiry, 'PXAT', expiry)
 end
 
 if token ~= '' then

@@ -21,7 +21,13 @@ fn an_older_envelope_does_not_replace_a_younger_one() {
         };
         flag(ask(&link, super::store(VALUE, LEASE, &store))).unwrap()
     };
-    let get = || bytes(ask(&link, Command::from(Cmd::get(VALUE)))).unwrap();
+    let get = || {
+        let mut value = bytes(ask(&link, Command::from(Cmd::get(VALUE)))).unwrap();
+        let expiry = expiry(&mut value).unwrap().as_millis();
+        let known = server.command([b"PEXPIRETIME".as_slice(), VALUE]).unwrap();
+        assert_eq!(known, server::Reply::Integer(expiry as i64));
+        value
+    };
     assert!(put(at(G, 10), b"x", None, None));
     assert!(!put(at(G, 9), b"y", None, None));
     assert!(
@@ -52,6 +58,24 @@ fn an_older_envelope_does_not_replace_a_younger_one() {
         panic!("no lifetime");
     };
     assert!((1..=100_000).contains(&left), "{left}");
+}
+
+#[test]
+fn what_does_not_say_when_it_expires_is_no_value() {
+    let expires = |value: &[u8]| expiry(&mut value.to_vec());
+    assert_eq!(
+        expires(b"1700000000000"),
+        Some(Duration::from_millis(1_700_000_000_000))
+    );
+    for value in [
+        &b""[..],
+        b"170000000000",
+        b"envelope",
+        b"x\xff00000000000",
+        b"x-170000000000x",
+    ] {
+        assert_eq!(expires(value), None, "{value:?}");
+    }
 }
 
 #[test]

@@ -1,0 +1,179 @@
+//! How many trips to the server a call makes, counted on the way there.
+
+#![expect(clippy::unwrap_used, reason = "what the tests share is a test, too")]
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use cache_core::{Memory, cache_resource, invalidate, invalidate_pattern, invalidate_tag};
+
+use super::*;
+
+/// A way to the server that sees what is asked, trip by trip: the names of the commands that came together.
+struct Relay {
+    port: u16,
+    trips: Arc<Mutex<Vec<String>>>,
+}
+
+impl Relay {
+    fn to(server: &Server) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let trips: Arc<Mutex<Vec<String>>> = Arc::default();
+        let there = server.url();
+        let there = there
+            .trim_start_matches("redis://")
+            .trim_end_matches('/')
+            .to_owned();
+        let seen = Arc::clone(&trips);
+        thread::spawn(move || {
+            for client in listener.incoming() {
+                let (Ok(client), Ok(server)) = (client, TcpStream::connect(&there)) else {
+                    return;
+                };
+                for stream in [&client, &server] {
+                    stream.set_nodelay(true).unwrap();
+                }
+                let (back, to) = (server.try_clone().unwrap(), client.try_clone().unwrap());
+                thread::spawn(move || relay(back, to, |_| {}));
+                let seen = Arc::clone(&seen);
+                thread::spawn(move || {
+                    relay(client, server, |asked| {
+                        seen.lock().unwrap().extend(named(asked))
+                    })
+                });
+            }
+        });
+        Self { port, trips }
+    }
+
+    /// The trips since it was last asked for them; of those of the log only what appends a record.
+    fn trips(&self) -> Vec<String> {
+        std::mem::take(&mut *self.trips.lock().unwrap())
+    }
+
+    async fn process(&self, lease: Duration, memory: Memory) -> Cache {
+        let builder = Cache::builder()
+            .namespace("test")
+            .lease(lease)
+            .memory(memory);
+        let url = format!("redis://127.0.0.1:{}/", self.port);
+        let cache = builder.redis(&url).build().await.unwrap();
+        until("contact", || cache.health().is_well());
+        self.trips();
+        cache
+    }
+
+    /// The trips of `call` and of what it leaves to the background.
+    async fn during<T>(&self, trips: usize, call: impl Future<Output = T>) -> Vec<String> {
+        self.trips();
+        call.await;
+        until("it is through", || {
+            self.trips.lock().unwrap().len() >= trips
+        });
+        self.trips()
+    }
+}
+
+fn relay(mut from: TcpStream, mut to: TcpStream, mut see: impl FnMut(&[u8])) {
+    let mut bytes = [0; 1 << 16];
+    while let Ok(length @ 1..) = from.read(&mut bytes) {
+        see(&bytes[..length]);
+        if to.write_all(&bytes[..length]).is_err() {
+            break;
+        }
+    }
+    let _ = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
+}
+
+/// What a trip is for; nothing if it is for news of the log, or to get to know the server.
+fn named(asked: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(asked);
+    let mut words = text.split("\r\n");
+    let mut commands = Vec::new();
+    while let Some(count) = words.next().and_then(|word| word.strip_prefix('*')) {
+        let arguments: Vec<&str> = words
+            .by_ref()
+            .skip(1)
+            .step_by(2)
+            .take(count.parse().unwrap())
+            .collect();
+        commands.push(match arguments[..] {
+            ["EVALSHA" | "EVAL", _, _, key, ..] if !key.ends_with(":log") => "store",
+            ["EVALSHA" | "EVAL", _, _, _, _, _, _, _, _, _, ..] => "append",
+            ["EVALSHA" | "EVAL", ..] | ["XREAD" | "INFO" | "CONFIG", ..] => return None,
+            ["HELLO" | "CLIENT" | "AUTH" | "SELECT" | "PTTL", ..] => return None,
+            ["TIME"] if commands.is_empty() => return None,
+            [command, ..] => command,
+            [] => "",
+        });
+    }
+    Some(commands.join(" "))
+}
+
+#[tokio::test]
+async fn what_is_promised() {
+    #[cache_resource("n:{n}", tags("numbers"))]
+    async fn number(n: u64) -> u64 {
+        n
+    }
+    let server = start!();
+    let relay = Relay::to(&server);
+    let cache = relay.process(Duration::from_secs(5), Memory::new()).await;
+    // The first store, and the first of each script, may have to send it.
+    relay.during(3, cache.scope(number(0))).await;
+    until("it is stored", || stored(&server) == 1);
+
+    let miss = relay.during(3, cache.scope(number(1))).await;
+    assert_eq!(miss, ["MGET TIME XRANGE", "SET MGET TIME XRANGE", "store"]);
+    let in_memory = relay.during(0, cache.scope(number(1))).await;
+    assert_eq!(in_memory, [""; 0]);
+
+    let no_memory = Memory::new().max_entry_bytes(1);
+    let other = relay.process(Duration::ZERO, no_memory).await;
+    let in_redis = relay.during(1, other.scope(number(1))).await;
+    assert_eq!(in_redis, ["MGET TIME XRANGE"]);
+    let miss = relay.during(2, other.scope(number(2))).await;
+    assert_eq!(miss, ["MGET TIME XRANGE", "store"]);
+
+    for n in 0..100 {
+        cache.scope(number(n)).await;
+    }
+    until("all are stored", || stored(&server) == 100);
+    for pattern in ["resource:n:*", "resource:n:[0-9]*", "*"] {
+        let trips = relay
+            .during(
+                1,
+                cache.scope(async { invalidate_pattern(pattern).await.unwrap() }),
+            )
+            .await;
+        assert_eq!(trips, ["append"], "{pattern}");
+    }
+    let trips = relay
+        .during(
+            1,
+            cache.scope(async { invalidate_tag("numbers").await.unwrap() }),
+        )
+        .await;
+    assert_eq!(trips, ["append"]);
+    // What is named by its key leaves Redis, too, in the background.
+    let trips = relay
+        .during(
+            2,
+            cache.scope(async { invalidate(number(1)).await.unwrap() }),
+        )
+        .await;
+    let mut trips: Vec<_> = trips.iter().map(String::as_str).collect();
+    trips.sort_unstable();
+    assert_eq!(trips, ["UNLINK", "append"]);
+    until("it is gone", || stored(&server) == 99);
+}
+
+fn stored(server: &Server) -> usize {
+    match server.command(["KEYS", "fc:test/v/*"]) {
+        Ok(tests::redis::Reply::Array(keys)) => keys.len(),
+        _ => 0,
+    }
+}
