@@ -298,6 +298,13 @@ impl Link {
             .unwrap_or_else(|_| Err(LinkError::closed()))
     }
 
+    /// Leaves a connection whose answers are not those to what was asked, for a new one.
+    pub(crate) fn leave(&self) {
+        if let State::Connected(connection) = &*self.shared.state.borrow() {
+            connection.abandon();
+        }
+    }
+
     /// How it is, and what it has done.
     pub(crate) fn health(&self) -> Health {
         let shared = &self.shared;

@@ -372,6 +372,9 @@ impl Shared {
         let request = Request::of(scripts::append(&self.log, &self.meta, &append));
         let reply = self.link.ask(request).await?.pop();
         let reply = scripts::appended(reply.unwrap_or(redis::Value::Nil))?;
+        if !reply.is_answer_to(&append) {
+            return Err(LinkError::Unexpected("the answer to something else".into()));
+        }
         let page = Page {
             first: Some(logged(reply.first)),
             tip: reply.tip,
@@ -467,6 +470,9 @@ impl Shared {
     fn fail(&self, error: &LinkError) {
         self.in_touch.store(false, Ordering::Relaxed);
         self.contact.send_modify(|contact| contact.fail(error));
+        if let LinkError::Unexpected(_) = error {
+            self.link.leave();
+        }
         for Caller { told, .. } in std::mem::take(&mut lock(&self.waiting).callers) {
             let _ = told.send(Err(error.clone()));
         }

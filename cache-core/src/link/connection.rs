@@ -42,6 +42,12 @@ impl Address {
         let connecting = self
             .client
             .get_multiplexed_async_connection_with_config(&config);
+        let connecting = async {
+            let mut wire = connecting.await?;
+            // A server that wants a password says so only when it is asked something, and hangs up on whoever goes on.
+            redis::cmd("PING").exec_async(&mut wire).await?;
+            Ok(wire)
+        };
         match timeout(self.within, connecting).await {
             Ok(Ok(wire)) => Ok(Connection {
                 wire,

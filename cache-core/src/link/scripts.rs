@@ -82,6 +82,21 @@ pub(crate) struct Appended {
     pub(crate) records: Vec<RawRecord>,
 }
 
+impl Appended {
+    /// Whether this can be the answer to an append: whole, and with the record that was appended at its end. One that was taken
+    /// for logged and is not would be forgotten.
+    pub(crate) fn is_answer_to(&self, append: &Append<'_>) -> bool {
+        if self.records.len() >= append.count {
+            return self.tip > append.applied;
+        }
+        let last = self.records.last();
+        let own = append.record.is_none_or(|own| {
+            last.is_some_and(|last| last.source == own.source && last.matchers == own.matchers)
+        });
+        own && last.map_or(append.applied, |last| last.position) == self.tip
+    }
+}
+
 /// Appends a record, or looks what is new. Opens a generation first if the server may have lost records.
 pub(crate) fn append(log: &[u8], meta: &[u8], append: &Append<'_>) -> Command {
     let applied = id(append.applied);
@@ -358,9 +373,11 @@ fn id(position: Position) -> String {
 fn position(id: &[u8]) -> Result<Position, LinkError> {
     let parse = || {
         let (generation, sequence) = str::from_utf8(id).ok()?.split_once('-')?;
+        // Greater ones are not exact in the scripts, and none of theirs.
+        let number = |text: &str| text.parse().ok().filter(|number| *number < 1 << 53);
         Some(Position {
-            generation: generation.parse().ok()?,
-            sequence: sequence.parse().ok()?,
+            generation: number(generation)?,
+            sequence: number(sequence)?,
         })
     };
     parse().ok_or_else(|| LinkError::unexpected("a position that is none"))

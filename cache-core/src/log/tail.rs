@@ -33,6 +33,7 @@ async fn read(log: &Shared, connection: &Dedicated) -> bool {
     // Never 0, which waits for ever.
     let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(500).max(1);
     let mut worked = false;
+    let mut gap = GAP;
     loop {
         let request = Request::of(scripts::tail(&log.log, log.index.applied(), PAGE, wait_ms));
         let replies = connection.ask(request, 2 * log.options.heartbeat).await;
@@ -43,12 +44,13 @@ async fn read(log: &Shared, connection: &Dedicated) -> bool {
             return worked;
         };
         worked = true;
-        let complete = log.absorb_tail(records);
-        sleep(if complete {
-            log.options.tail_min_interval
+        if log.absorb_tail(records) {
+            gap = GAP;
+            sleep(log.options.tail_min_interval).await;
         } else {
-            GAP
-        })
-        .await;
+            // It may also be that the server's word does not count, and the same comes again.
+            sleep(gap).await;
+            gap = (gap * 2).min(log.options.heartbeat);
+        }
     }
 }

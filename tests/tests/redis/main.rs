@@ -1,21 +1,26 @@
 //! Annotated functions that share a Redis: each cache is a process of the application, as far as the others can see.
 
 mod greeting;
+mod garbage;
 mod leases;
 mod observing;
 mod outages;
+mod refusals;
 mod sharing;
 mod trips;
 mod values;
 
-use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
-use cache_core::Cache;
+use cache_core::{Cache, cache_resource, invalidate_cache};
 use tests::redis::Server;
 
 /// Long enough for whatever must happen, on a machine with other things to do.
 const SOON: Duration = Duration::from_secs(20);
+
+/// The names of the values of [`process`].
+const VALUES: &str = "fc:test/v/*";
 
 /// Starts a server, or leaves the test.
 macro_rules! start {
@@ -36,6 +41,34 @@ async fn process(server: &Server) -> Cache {
     };
     until("contact", || cache.health().is_well());
     cache
+}
+
+/// Whether calls of a process give what they should, and its writes are seen by itself, whatever the server is like.
+async fn works(cache: &Cache) -> Result<(), &'static str> {
+    // Of each call its own: tests run beside each other.
+    static ROWS: [AtomicU64; 4_096] = [const { AtomicU64::new(0) }; 4_096];
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    #[cache_resource("worked:{id}")]
+    async fn worked(id: usize) -> u64 {
+        ROWS[id].load(SeqCst)
+    }
+    #[invalidate_cache("resource:worked:{id}")]
+    async fn write(id: usize) -> u64 {
+        ROWS[id].fetch_add(1, SeqCst) + 1
+    }
+    let id = NEXT.fetch_add(1, SeqCst);
+    let calls = async {
+        for value in 0..3 {
+            if worked(id).await != value || worked(id).await != value {
+                return Err("a wrong value");
+            }
+            if write(id).await != value + 1 || worked(id).await != value + 1 {
+                return Err("an old value");
+            }
+        }
+        Ok(())
+    };
+    cache.scope(calls).await
 }
 
 #[track_caller]

@@ -13,9 +13,9 @@ local function split(id)
   return tonumber(generation), tonumber(sequence)
 end
 
-local function tip()
-  local last = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
-  return last and last[1]
+-- The keys are the cache's, and anybody can write anything under them. It is for whoever did to remove it.
+local function foreign(key)
+  return redis.error_reply('WRONGTYPE ' .. key .. ' is not what the cache keeps there: remove it')
 end
 
 -- Which server this is, and which life of it. A connection outlives a promotion, so that it is asked at every call. Where it may not be
@@ -30,11 +30,18 @@ local incarnation = string.match(info, 'master_replid:(%w+)')
 if not incarnation then
   return redis.error_reply('NOPERM the user of the cache must be allowed INFO: without it a failover could not be told')
 end
-local known = redis.call('HMGET', meta, 'inc', 'gen')
-local last = tip()
+local known = redis.pcall('HMGET', meta, 'inc', 'gen')
+if known.err then return foreign(meta) end
+local newest = redis.pcall('XREVRANGE', log, '+', '-', 'COUNT', 1)
+if newest.err then return foreign(log) end
+local last = newest[1] and newest[1][1]
 local applied_generation, applied_sequence = split(applied)
 local last_generation, last_sequence = 0, 0
 if last then last_generation, last_sequence = split(last) end
+-- Greater ones are not exact here, and nothing could follow them.
+if math.max(last_generation, last_sequence) >= 2^53 then return foreign(log) end
+local known_generation = tonumber(known[2]) or 0
+if not (known_generation < 2^53) then known_generation = 0 end
 
 -- The last record that a new generation shares with the one before it; nil while none is needed.
 local ancestor
@@ -50,7 +57,7 @@ elseif known[1] ~= incarnation or not known[2] then
 end
 
 if ancestor then
-  local generation = math.max(candidate, applied_generation + 1, last_generation + 1, (tonumber(known[2]) or 0) + 1)
+  local generation = math.max(candidate, applied_generation + 1, last_generation + 1, known_generation + 1)
   last_generation = generation
   local text = string.format('%.0f', generation)
   redis.call('XADD', log, text .. '-0', 't', 'o', 'm', '', 's', '', 'o', ancestor)
@@ -64,6 +71,6 @@ end
 
 return {
   redis.call('XRANGE', log, '-', '+', 'COUNT', 1)[1],
-  tip(),
+  redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1][1],
   redis.call('XRANGE', log, '(' .. applied, '+', 'COUNT', count),
 }

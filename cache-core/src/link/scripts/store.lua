@@ -16,9 +16,12 @@ local function older(one, other)
   return false
 end
 
-local current = redis.call('GETRANGE', value, 4, 19)
+-- Anybody can write anything under these keys. What is no envelope, and what never expires, is not ours and is replaced.
+local current = redis.pcall('GETRANGE', value, 0, 19)
+local ours = type(current) == 'string' and #current == 20 and string.byte(current) == 0xFC and redis.call('PTTL', value) ~= -1
+local stamp = ours and string.sub(current, 5)
 local stored = 1
-if #current == 16 and current ~= observed and older(string.sub(envelope, 5, 20), current) then
+if ours and stamp ~= observed and older(string.sub(envelope, 5, 20), stamp) then
   stored = 0
 else
   local now = redis.call('TIME')
@@ -26,8 +29,10 @@ else
   redis.call('SET', value, envelope .. expiry, 'PXAT', expiry)
 end
 
-if token ~= '' then
-  local held = redis.call('GET', lease)
-  if held and string.sub(held, 1, #token) == token then redis.call('DEL', lease) end
+if redis.call('PTTL', lease) == -1 then
+  redis.call('DEL', lease)
+elseif token ~= '' then
+  local held = redis.pcall('GET', lease)
+  if type(held) == 'string' and string.sub(held, 1, #token) == token then redis.call('DEL', lease) end
 end
 return stored
