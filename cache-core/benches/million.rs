@@ -81,7 +81,7 @@ fn removed(client: &Client) -> Result<(Duration, usize), redis::RedisError> {
         let (next, keys): (u64, Vec<Vec<u8>>) = redis::cmd("SCAN")
             .arg(cursor)
             .arg("MATCH")
-            .arg("fc:bench/v/*")
+            .arg("fc:{bench}/v/*")
             .arg("COUNT")
             .arg(SCANNED)
             .query(&mut connection)?;

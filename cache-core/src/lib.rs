@@ -91,6 +91,8 @@ pub use events::{Event, EventKind};
 pub use global::{current, install_from_env};
 pub use health::{Health, RedisHealth};
 pub use invalidate::{clear, invalidate_pattern, invalidate_tag};
+#[cfg(feature = "redis")]
+pub use link::RedisTls;
 pub use modifiers::{
     Key, Trace, blocking, bypass, explain, invalidate, key_of, peek, refresh, uncached,
 };

@@ -11,15 +11,16 @@ mod notice;
 mod queue;
 mod request;
 pub(crate) mod scripts;
+mod target;
 #[cfg(test)]
 pub(crate) mod tests;
+mod tls;
 
 use std::fmt;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use redis::{Client, IntoConnectionInfo};
 use tokio::runtime;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
@@ -34,11 +35,13 @@ use answer::Outcome;
 use breaker::Breaker;
 use connection::{Address, Connection, State};
 use queue::Queue;
+use target::Target;
 
 pub(crate) use answer::Answer;
 pub(crate) use error::LinkError;
 pub(crate) use notice::Notice;
 pub(crate) use request::{Command, Request};
+pub use tls::RedisTls;
 
 /// How a [`Link`] behaves.
 #[derive(Clone, Debug)]
@@ -57,6 +60,10 @@ pub(crate) struct LinkOptions {
     pub(crate) queue_length: usize,
     /// And so many bytes of them.
     pub(crate) queue_bytes: usize,
+    /// A key of those that are asked for: the server is the one that has it.
+    pub(crate) key: Box<[u8]>,
+    /// Whom to trust.
+    pub(crate) tls: RedisTls,
 }
 
 impl Default for LinkOptions {
@@ -69,6 +76,8 @@ impl Default for LinkOptions {
             send_timeout: Duration::from_millis(500),
             queue_length: 1_024,
             queue_bytes: 16 << 20,
+            key: Box::default(),
+            tls: RedisTls::default(),
         }
     }
 }
@@ -156,7 +165,8 @@ impl Link {
                 format!("the thread for the connection to Redis cannot be started: {error}"),
             )
         };
-        let address = Address::new(client(url)?, options.connect_timeout);
+        let target = Target::parse(url, &options.tls)?;
+        let address = Address::new(target, options.key.clone(), options.connect_timeout);
         let runtime = runtime::Builder::new_current_thread()
             .enable_io()
             .enable_time()
@@ -283,15 +293,20 @@ impl Link {
         self.shared.io.spawn(future);
     }
 
-    /// A connection of one's own, for commands that block.
+    /// A connection of one's own with the same server, for commands that block. It ends with the link's present one.
     ///
     /// # Errors
     /// The server is not there, or refuses.
     pub(crate) async fn dedicated(&self) -> Result<Dedicated, LinkError> {
         let shared = Arc::clone(&self.shared);
         let connecting = self.shared.io.spawn(async move {
-            let connection = shared.address.connect().await?;
-            Ok(Dedicated { connection, shared })
+            let main = shared.connection().await?;
+            let connection = shared.address.beside(&main).await?;
+            Ok(Dedicated {
+                connection,
+                main,
+                shared,
+            })
         });
         connecting
             .await
@@ -392,12 +407,21 @@ impl fmt::Debug for Link {
 /// A connection for commands that block. Closed when it is dropped; whoever has it makes another one when it breaks.
 pub(crate) struct Dedicated {
     connection: Connection,
+    /// The link's connection that it was made beside: when there is another, the server may be another one, too.
+    main: Connection,
     shared: Arc<Shared>,
 }
 
 impl Dedicated {
     /// Sends a request, whatever the breaker says.
     pub(crate) fn ask(&self, request: Request, within: Duration) -> Answer {
+        let current = match &*self.shared.state.borrow() {
+            State::Connected(connection) => connection.is(&self.main),
+            _ => false,
+        };
+        if !current {
+            return Answer::failed(LinkError::Disconnected("the link has another".into()));
+        }
         let deadline = Instant::now() + within;
         let (connection, shared) = (self.connection.clone(), Arc::clone(&self.shared));
         let task = async move {
@@ -448,14 +472,18 @@ impl Shared {
         outcome?
     }
 
-    /// One trip. Waits for an attempt to connect, but not for the next one.
+    /// One trip.
     async fn trip(&self, request: Request) -> Result<Outcome, LinkError> {
+        let connection = self.connection().await?;
+        connection.exchange(request, &self.address.secrets).await
+    }
+
+    /// Waits for an attempt to connect, but not for the next one.
+    async fn connection(&self) -> Result<Connection, LinkError> {
         let mut state = self.state.subscribe();
         let settled = |state: &State| !matches!(state, State::Connecting);
         match state.wait_for(settled).await.map(|state| state.clone()) {
-            Ok(State::Connected(connection)) => {
-                connection.exchange(request, &self.address.secrets).await
-            }
+            Ok(State::Connected(connection)) => Ok(connection),
             Ok(State::Down(error)) => Err(error),
             Ok(State::Connecting) | Err(_) => Err(LinkError::closed()),
         }
@@ -513,21 +541,4 @@ fn nanos(time: Duration) -> u64 {
 
 fn bump(counter: &AtomicU64) {
     counter.fetch_add(1, Ordering::Relaxed);
-}
-
-/// Reads an URL. What the `redis` crate says about a bad one may quote it, and is not shown.
-fn client(url: &str) -> Result<Client, Error> {
-    let wrong = |text: &str| Error::new(ErrorKind::Config, text);
-    if url.starts_with("rediss:") || url.starts_with("valkeys:") {
-        return Err(wrong(
-            "the URL of the Redis server asks for TLS, which this build cannot do",
-        ));
-    }
-    url.into_connection_info().and_then(Client::open).map_err(|_| {
-        wrong(
-            "the URL of the Redis server is not understood (it is not repeated here, as it may hold a password): write \
-             redis://[user:password@]host[:port][/database] or redis+unix:///path/to/socket, with special characters of the \
-             password percent-encoded",
-        )
-    })
 }

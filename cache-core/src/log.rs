@@ -153,7 +153,7 @@ impl Log {
             index,
             clock,
             options,
-            log: format!("fc:{{{namespace}}}:log").into_bytes(),
+            log: Self::name(namespace).into_bytes(),
             meta: format!("fc:{{{namespace}}}:meta").into_bytes(),
             source: random().to_be_bytes(),
             trusted_until,
@@ -168,6 +168,11 @@ impl Log {
         link.spawn(async move { keep(&end.0).await });
         link.spawn(tail::follow(Arc::clone(&shared)));
         Self(shared)
+    }
+
+    /// The key of a namespace's log.
+    pub(crate) fn name(namespace: &str) -> String {
+        format!("fc:{{{namespace}}}:log")
     }
 
     /// Invalidates at once here, and appends to the log.
@@ -185,7 +190,7 @@ impl Log {
         Appending { ordinal, heard }
     }
 
-    /// The key of the log, to be read together with values.
+    /// Reads the log, together with values.
     pub(crate) fn range(&self) -> crate::link::Command {
         scripts::range(&self.0.log, self.0.index.applied(), PAGE)
     }

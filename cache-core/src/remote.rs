@@ -54,7 +54,12 @@ impl Remote {
     ///
     /// # Errors
     /// An URL that is none.
-    pub(crate) fn link(url: &str, options: LinkOptions) -> Result<Link, Error> {
+    pub(crate) fn link(
+        url: &str,
+        namespace: &str,
+        mut options: LinkOptions,
+    ) -> Result<Link, Error> {
+        options.key = Log::name(namespace).into_bytes().into();
         Link::open(url, options)
     }
 
@@ -76,13 +81,14 @@ impl Remote {
             Arc::clone(trusted_until),
             options,
         );
-        let values = format!("fc:{namespace}/v/");
+        // In the same slot of a cluster as the log.
+        let values = format!("fc:{{{namespace}}}/v/");
         Self {
             reads: Reads::new(&link, &log, &values),
             log,
             link,
             values,
-            leases: format!("fc:{namespace}/l/"),
+            leases: format!("fc:{{{namespace}}}/l/"),
             lease,
             greeting: Arc::default(),
             puts: Arc::default(),
@@ -225,11 +231,10 @@ impl Remote {
     }
 
     fn value(&self, key: KeyDigest) -> String {
-        format!("{}{{{key}}}", self.values)
+        format!("{}{key}", self.values)
     }
 
-    /// In the same slot of a cluster as the value.
     fn lease_name(&self, key: KeyDigest) -> String {
-        format!("{}{{{key}}}", self.leases)
+        format!("{}{key}", self.leases)
     }
 }

@@ -58,7 +58,7 @@ impl Server {
         let mut attempts = 5;
         loop {
             attempts -= 1;
-            let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
+            let port = free_port()?;
             let mut server = Self {
                 child: launch(&folder, port, &config).inspect_err(|_| {
                     let _ = fs::remove_dir_all(&folder);
@@ -117,6 +117,11 @@ impl Server {
     /// It does not answer.
     pub fn promote(&self) -> io::Result<()> {
         self.command(["REPLICAOF", "NO", "ONE"]).map(drop)
+    }
+
+    /// Where it listens, at 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// Its URL, without credentials.
@@ -305,6 +310,19 @@ impl Drop for Server {
     }
 }
 
+/// A port that nobody listens at, just now.
+///
+/// # Errors
+/// There is none.
+pub fn free_port() -> io::Result<u16> {
+    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+}
+
+/// The server that is tested: `CACHE_TEST_REDIS_SERVER`, `valkey-server` say, or `redis-server`.
+fn binary() -> String {
+    env::var("CACHE_TEST_REDIS_SERVER").unwrap_or_else(|_| "redis-server".to_owned())
+}
+
 fn launch(folder: &std::path::Path, port: u16, config: &[String]) -> io::Result<Child> {
     let mut lines = vec![
         format!("port {port}"),
@@ -316,12 +334,20 @@ fn launch(folder: &std::path::Path, port: u16, config: &[String]) -> io::Result<
         "appendonly no".to_owned(),
         "repl-diskless-sync-delay 0".to_owned(),
     ];
+    if config.iter().any(|line| line.starts_with("sentinel ")) {
+        lines.retain(|line| {
+            !line.starts_with("save") && !line.starts_with("append") && !line.starts_with("repl")
+        });
+    }
     lines.extend_from_slice(config);
     fs::create_dir_all(folder)?;
     let file = folder.join("redis.conf");
     fs::write(&file, lines.join("\n"))?;
-    Command::new("redis-server")
+    // The file of a sentinel is all its own.
+    let sentinel = config.iter().any(|line| line.starts_with("sentinel "));
+    Command::new(binary())
         .arg(&file)
+        .args(sentinel.then_some("--sentinel"))
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -330,7 +356,8 @@ fn launch(folder: &std::path::Path, port: u16, config: &[String]) -> io::Result<
             io::Error::new(
                 error.kind(),
                 format!(
-                    "redis-server cannot be run ({error}); install it, or set CACHE_TEST_SKIP_SERVICES=1"
+                    "{} cannot be run ({error}); install it, or set CACHE_TEST_SKIP_SERVICES=1",
+                    binary()
                 ),
             )
         })

@@ -52,7 +52,7 @@ fn open(server: &Server) -> Cache {
 }
 
 fn stored(server: &Server) -> usize {
-    match server.command(["KEYS", "fc:test/v/*"]).unwrap() {
+    match server.command(["KEYS", "fc:{test}/v/*"]).unwrap() {
         Reply::Array(keys) => keys.len(),
         _ => 0,
     }

@@ -84,7 +84,7 @@ impl Cache {
         let Some(url) = config.redis.clone() else {
             return Ok(Self::in_memory(config));
         };
-        let link = Remote::link(&url.0, config.link.clone())?;
+        let link = Remote::link(&url.0, &config.namespace, config.link.clone())?;
         let told = config.events.clone();
         link.observe(move |notice| {
             let kind = match notice {

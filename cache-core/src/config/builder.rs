@@ -165,7 +165,10 @@ impl Builder {
     }
 
     /// Shares values and invalidations with every process that uses the same Redis (7 or later) or Valkey and the same
-    /// [`namespace`](Self::namespace): `redis://[user:password@]host[:port][/database]`, or `unix:` and a path.
+    /// [`namespace`](Self::namespace): `redis://[user:password@]host[:port][,host[:port]...][/database]`, with several hosts for
+    /// the nodes of a cluster; `rediss:` for TLS (the cargo feature `redis-tls`);
+    /// `redis+sentinel://[user:password@]host[:port][,host[:port]...]/service[/database]`; or `unix:` and a path. See
+    /// [`guide::redis`](crate::guide::redis).
     ///
     /// Nothing waits for the connection, and no cached call fails for want of it: without Redis the cache is one in memory,
     /// and what it holds counts for [`max_staleness`](Self::max_staleness).
@@ -204,6 +207,14 @@ impl Builder {
     #[cfg(feature = "redis")]
     pub fn require_redis(mut self, within: Duration) -> Self {
         self.config.require_redis = Some(within);
+        self
+    }
+
+    /// Certificates for a server of [`redis`](Self::redis) whose URL begins with `rediss` (the cargo feature `redis-tls`), where
+    /// those that the system trusts are not enough.
+    #[cfg(feature = "redis")]
+    pub fn redis_tls(mut self, tls: crate::RedisTls) -> Self {
+        self.config.link.tls = tls;
         self
     }
 

@@ -5,57 +5,161 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, ErrorKind, Value};
+use redis::{
+    AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ConnectionInfo, ErrorKind, RedisError,
+    RedisResult, Value,
+};
 use tokio::sync::{Notify, watch};
 use tokio::time::{sleep, timeout};
 
 use super::error::{LinkError, Secrets};
 use super::request::Request;
+use super::target::Target;
+use crate::sync::atomic::{AtomicUsize, Ordering};
 
 /// How many requests may wait for the socket; more wait one by one.
 const SOCKET_QUEUE: usize = 1_024;
 
+/// So many nodes of a cluster may send from one to the other.
+const HOPS: usize = 5;
+
 /// Where the server is, and how long to try.
 pub(super) struct Address {
-    client: Client,
+    target: Target,
+    /// A key: of a cluster, the server is the node that has it.
+    key: Box<[u8]>,
+    /// How long each step may take.
     within: Duration,
+    /// Who is asked first the next time: the one before may know it no better.
+    next: AtomicUsize,
     pub(super) secrets: Secrets,
 }
 
 impl Address {
-    pub(super) fn new(client: Client, within: Duration) -> Self {
-        let settings = client.get_connection_info().redis_settings();
-        let secrets = Secrets::new(settings.password().into_iter().chain(settings.username()));
+    pub(super) fn new(target: Target, key: Box<[u8]>, within: Duration) -> Self {
         Self {
-            client,
+            secrets: target.secrets(),
+            target,
+            key,
             within,
-            secrets,
+            next: AtomicUsize::new(0),
         }
     }
 
-    /// A new connection. Only on the link's thread, where its task runs from then on.
-    pub(super) async fn connect(&self) -> Result<Connection, LinkError> {
+    /// A new connection with the server, wherever it is by now. Only on the link's thread, where its task runs from then on.
+    async fn find(&self) -> Result<Connection, LinkError> {
+        let doors = &self.target.doors;
+        let first = self.next.fetch_add(1, Ordering::Relaxed);
+        let mut error = LinkError::closed();
+        for door in 0..doors.len() {
+            let door = &doors[(first + door) % doors.len()];
+            let found = match &self.target.service {
+                None => self.follow(door.clone()).await,
+                Some(service) => match self.ask_sentinel(door, service).await {
+                    Ok(named) => self.follow(named).await,
+                    Err(error) => Err(error),
+                },
+            };
+            match found {
+                Ok(connection) => return Ok(connection),
+                Err(why) => error = why,
+            }
+        }
+        Err(error)
+    }
+
+    /// Where the server is, as a sentinel knows it.
+    async fn ask_sentinel(
+        &self,
+        sentinel: &ConnectionInfo,
+        service: &str,
+    ) -> Result<ConnectionInfo, LinkError> {
+        let mut ask = redis::cmd("SENTINEL");
+        ask.arg("GET-MASTER-ADDR-BY-NAME").arg(service);
+        let named = self.open(sentinel, &ask).await.map(|(_, reply)| reply);
+        let named = named.map_err(|error| self.error(&error))?;
+        match redis::from_redis_value::<Option<(String, u16)>>(named) {
+            Ok(Some((host, port))) => Ok(self.target.server(&host, port)),
+            _ => Err(LinkError::unexpected(format!(
+                "the sentinel knows of no service `{service}`"
+            ))),
+        }
+    }
+
+    /// Connects, and goes where the nodes of a cluster send.
+    async fn follow(&self, mut at: ConnectionInfo) -> Result<Connection, LinkError> {
+        // A server that wants a password says so only when it is asked something, and hangs up on whoever goes on.
+        let mut ask = redis::cmd("PTTL");
+        ask.arg(&*self.key);
+        for _ in 0..HOPS {
+            match self.open(&at, &ask).await {
+                Ok((wire, _)) => {
+                    return Ok(Connection {
+                        wire,
+                        at: Arc::new(at),
+                        broken: Arc::new(Notify::new()),
+                    });
+                }
+                Err(error) => match moved(&error) {
+                    Some(("", port)) => at = self.target.server(&host(&at), port),
+                    Some((host, port)) => at = self.target.server(host, port),
+                    None => return Err(self.error(&error)),
+                },
+            }
+        }
+        Err(LinkError::unexpected(
+            "the nodes of the cluster send from one to the other",
+        ))
+    }
+
+    /// One more connection with the same server.
+    pub(super) async fn beside(&self, connection: &Connection) -> Result<Connection, LinkError> {
+        self.follow(ConnectionInfo::clone(&connection.at)).await
+    }
+
+    /// A connection, and the answer to the first question.
+    async fn open(
+        &self,
+        at: &ConnectionInfo,
+        ask: &Cmd,
+    ) -> RedisResult<(MultiplexedConnection, Value)> {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(None)
             .set_response_timeout(None)
             .set_pipeline_buffer_size(SOCKET_QUEUE);
-        let connecting = self
-            .client
-            .get_multiplexed_async_connection_with_config(&config);
         let connecting = async {
-            let mut wire = connecting.await?;
-            // A server that wants a password says so only when it is asked something, and hangs up on whoever goes on.
-            redis::cmd("PING").exec_async(&mut wire).await?;
-            Ok(wire)
+            let client = Client::open(at.clone())?;
+            let mut wire = client
+                .get_multiplexed_async_connection_with_config(&config)
+                .await?;
+            let answer = ask.query_async(&mut wire).await?;
+            Ok((wire, answer))
         };
         match timeout(self.within, connecting).await {
-            Ok(Ok(wire)) => Ok(Connection {
-                wire,
-                broken: Arc::new(Notify::new()),
-            }),
-            Ok(Err(error)) => Err(LinkError::of(&error, &self.secrets)),
-            Err(_) => Err(LinkError::TimedOut),
+            Ok(opened) => opened,
+            Err(_) => Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()),
         }
+    }
+
+    fn error(&self, error: &RedisError) -> LinkError {
+        LinkError::of(error, &self.secrets)
+    }
+}
+
+/// Where a node of a cluster sends; without a host, to another port of its own.
+fn moved(error: &RedisError) -> Option<(&str, u16)> {
+    if error.code() != Some("MOVED") {
+        return None;
+    }
+    let (host, port) = error.redirect_node()?.0.rsplit_once(':')?;
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    Some((host, port.parse().ok()?))
+}
+
+fn host(at: &ConnectionInfo) -> String {
+    match at.addr() {
+        ConnectionAddr::Tcp(host, _) | ConnectionAddr::TcpTls { host, .. } => host.clone(),
+        _ => String::new(),
     }
 }
 
@@ -63,6 +167,7 @@ impl Address {
 #[derive(Clone)]
 pub(super) struct Connection {
     wire: MultiplexedConnection,
+    at: Arc<ConnectionInfo>,
     broken: Arc<Notify>,
 }
 
@@ -96,6 +201,11 @@ impl Connection {
         Ok(refusal.map_or(Ok(values), Err))
     }
 
+    /// Whether this is another handle of the same connection.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.broken, &other.broken)
+    }
+
     /// Says that this connection is of no use any more. Does not touch the one that has replaced it.
     pub(super) fn abandon(&self) {
         self.broken.notify_one();
@@ -117,7 +227,7 @@ pub(super) async fn keep(address: &Address, state: &watch::Sender<State>, connec
     let mut backoff = Backoff::new();
     loop {
         state.send_replace(State::Connecting);
-        let error = match address.connect().await {
+        let error = match address.find().await {
             Ok(connection) => {
                 let since = Instant::now();
                 let broken = Arc::clone(&connection.broken);

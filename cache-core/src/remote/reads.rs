@@ -257,15 +257,14 @@ pub(super) fn and_values(
     keys: impl ExactSizeIterator<Item = KeyDigest>,
     log: &Log,
 ) -> Request {
-    // A digest, and the braces of a cluster.
-    let longest = prefix.len() + KeyDigest::TEXT_LEN + 2;
+    let longest = prefix.len() + KeyDigest::TEXT_LEN;
     let mut get = Cmd::with_capacity(keys.len() + 1, keys.len() * longest + 4);
     get.arg("MGET");
     let mut name = String::with_capacity(longest);
     for key in keys {
         name.clear();
         name.push_str(prefix);
-        let _ = write!(name, "{{{key}}}");
+        let _ = write!(name, "{key}");
         get.arg(&name);
     }
     request.and(get).and(redis::cmd("TIME")).and(log.range())

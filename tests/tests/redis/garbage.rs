@@ -80,8 +80,9 @@ async fn what_stands_in_the_place_of_a_value_is_a_miss_and_is_replaced() {
         (vec![0xff; 200], false),
         (vec![0; 200], true),
         (foreign, true),
-        // Without an end it is not ours, whatever it says.
-        (good.clone(), false),
+        // When it expires is behind it, in 13 digits: long ago, and never removed.
+        ([&good[..good.len() - 13], b"1000000000000"].concat(), false),
+        ([&good[..good.len() - 13], b"+000000000000"].concat(), true),
         ([&good[..], b"x"].concat(), true),
     ];
     for length in [1, 4, 19, 20, 40, good.len() - 1] {

@@ -39,7 +39,7 @@ async fn patient(server: &Server) -> Cache {
 
 /// The leases at the server.
 fn leases(server: &Server) -> Vec<Vec<u8>> {
-    let Reply::Array(keys) = server.command(["KEYS", "fc:test/l/*"]).unwrap() else {
+    let Reply::Array(keys) = server.command(["KEYS", "fc:{test}/l/*"]).unwrap() else {
         panic!("no list of keys");
     };
     let bytes = |key| match key {
@@ -234,7 +234,7 @@ async fn a_leader_that_is_gone_without_a_word_delays_others_for_a_while_only() {
         "it has waited"
     );
     until("it is stored", || {
-        server.command(["KEYS", "fc:test/v/*"]).unwrap() != Reply::Array(Vec::new())
+        server.command(["KEYS", "fc:{test}/v/*"]).unwrap() != Reply::Array(Vec::new())
     });
 
     server.command(["FLUSHALL"]).unwrap();

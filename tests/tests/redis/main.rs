@@ -1,11 +1,14 @@
 //! Annotated functions that share a Redis: each cache is a process of the application, as far as the others can see.
 
-mod greeting;
+mod clusters;
+mod connections;
 mod garbage;
+mod greeting;
 mod leases;
 mod observing;
 mod outages;
 mod refusals;
+mod sentinels;
 mod sharing;
 mod trips;
 mod values;
@@ -20,7 +23,7 @@ use tests::redis::Server;
 const SOON: Duration = Duration::from_secs(20);
 
 /// The names of the values of [`process`].
-const VALUES: &str = "fc:test/v/*";
+const VALUES: &str = "fc:{test}/v/*";
 
 /// Starts a server, or leaves the test.
 macro_rules! start {
@@ -35,7 +38,11 @@ pub(crate) use start;
 
 /// One process of the application.
 async fn process(server: &Server) -> Cache {
-    let builder = Cache::builder().namespace("test").redis(&server.url());
+    process_at(&server.url()).await
+}
+
+async fn process_at(url: &str) -> Cache {
+    let builder = Cache::builder().namespace("test").redis(url);
     let Ok(cache) = builder.build().await else {
         unreachable!("nothing about it can fail");
     };
@@ -69,6 +76,59 @@ async fn works(cache: &Cache) -> Result<(), &'static str> {
         Ok(())
     };
     cache.scope(calls).await
+}
+
+/// Whether two processes share what they compute, and what they invalidate.
+async fn share(a: &Cache, b: &Cache) -> Result<(), &'static str> {
+    static ROWS: [Row; 4_096] = [const { Row::new() }; 4_096];
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    #[cache_resource("shared:{id}")]
+    async fn shared(id: usize) -> u64 {
+        ROWS[id].read()
+    }
+    let (began, fetched) = (Instant::now(), b.stats().total.fetched);
+    let mut id;
+    loop {
+        id = NEXT.fetch_add(1, SeqCst);
+        a.scope(shared(id)).await;
+        // It is stored behind the call.
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        b.scope(shared(id)).await;
+        if b.stats().total.fetched > fetched {
+            break;
+        }
+        if began.elapsed() > SOON {
+            return Err("nothing is found");
+        }
+    }
+    let value = ROWS[id].write();
+    let told = a.invalidate_pattern("resource:shared:*").await;
+    if told.is_err() {
+        return Err("not logged");
+    }
+    if a.scope(shared(id)).await != value {
+        return Err("an old value of its own");
+    }
+    while b.scope(shared(id)).await != value {
+        if began.elapsed() > 2 * SOON {
+            return Err("an old value of another's");
+        }
+    }
+    Ok(())
+}
+
+/// Waits until a cache says why it has no Redis.
+#[track_caller]
+fn says(cache: &Cache, why: &str) {
+    let began = Instant::now();
+    loop {
+        let last = cache.health().redis.and_then(|redis| redis.last_error);
+        if last.as_ref().is_some_and(|last| last.contains(why)) {
+            break;
+        }
+        assert!(began.elapsed() < SOON, "it says {last:?}, and not {why:?}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
 }
 
 #[track_caller]

@@ -143,7 +143,7 @@ async fn what_cannot_be_taken_is_counted_by_reason() {
 
 fn keys(server: &Server) -> Vec<String> {
     use tests::redis::Reply;
-    match server.command(["KEYS", "fc:test/v/*"]) {
+    match server.command(["KEYS", "fc:{test}/v/*"]) {
         Ok(Reply::Array(keys)) => keys
             .into_iter()
             .filter_map(|key| match key {

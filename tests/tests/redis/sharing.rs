@@ -45,7 +45,7 @@ fn keys(server: &Server) -> Vec<String> {
         Reply::Bytes(key) => String::from_utf8(key).ok(),
         _ => None,
     };
-    match server.command(["KEYS", "fc:test/v/*"]) {
+    match server.command(["KEYS", "fc:{test}/v/*"]) {
         Ok(Reply::Array(keys)) => keys.into_iter().filter_map(text).collect(),
         _ => Vec::new(),
     }

@@ -172,7 +172,7 @@ async fn what_is_promised() {
 }
 
 fn stored(server: &Server) -> usize {
-    match server.command(["KEYS", "fc:test/v/*"]) {
+    match server.command(["KEYS", "fc:{test}/v/*"]) {
         Ok(tests::redis::Reply::Array(keys)) => keys.len(),
         _ => 0,
     }

@@ -253,7 +253,7 @@ async fn what_redis_has_of_another_type_or_of_nobody_is_a_counted_miss() {
     assert_eq!(got(&b, "n").await, 7, "it is there");
     let error = b.get::<String>("n").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Type, "in memory it is an error");
-    let Reply::Array(keys) = server.command(["KEYS", "fc:test/v/*"]).unwrap() else {
+    let Reply::Array(keys) = server.command(["KEYS", "fc:{test}/v/*"]).unwrap() else {
         unreachable!()
     };
     let [Reply::Bytes(key)] = &keys[..] else {
@@ -292,7 +292,7 @@ async fn a_value_lives_as_long_in_redis_as_here() {
         (Duration::MAX, 30 * 24 * 3_600_000),
     ] {
         a.set("n", 1_u64, ttl).await.unwrap();
-        let Reply::Array(keys) = server.command(["KEYS", "fc:test/v/*"]).unwrap() else {
+        let Reply::Array(keys) = server.command(["KEYS", "fc:{test}/v/*"]).unwrap() else {
             unreachable!()
         };
         let [Reply::Bytes(key)] = &keys[..] else {

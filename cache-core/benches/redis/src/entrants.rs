@@ -91,7 +91,7 @@ impl Entrants {
         }
         // They are stored in the background.
         let stored = async |mut plain| -> Result<usize, redis::RedisError> {
-            let keys = redis::cmd("KEYS").arg("fc:bench/v/*").clone();
+            let keys = redis::cmd("KEYS").arg("fc:{bench}/v/*").clone();
             Ok(keys.query_async::<Vec<String>>(&mut plain).await?.len())
         };
         while stored(plain.clone()).await? < KEYS as usize {

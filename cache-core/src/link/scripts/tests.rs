@@ -15,8 +15,8 @@ use super::*;
 
 const LOG: &[u8] = b"fc:{t}:log";
 const META: &[u8] = b"fc:{t}:meta";
-const VALUE: &[u8] = b"fc:t/v/{k}";
-const LEASE: &[u8] = b"fc:t/l/{k}";
+const VALUE: &[u8] = b"fc:{t}/v/k";
+const LEASE: &[u8] = b"fc:{t}/l/k";
 
 /// One command, one reply.
 fn ask(link: &Link, command: Command) -> Value {
