@@ -119,11 +119,6 @@ impl Server {
         self.command(["REPLICAOF", "NO", "ONE"]).map(drop)
     }
 
-    /// Where it listens, at 127.0.0.1.
-    pub fn port(&self) -> u16 {
-        self.port
-    }
-
     /// Its URL, without credentials.
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}/", self.port)

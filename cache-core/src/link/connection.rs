@@ -76,7 +76,7 @@ impl Address {
     ) -> Result<ConnectionInfo, LinkError> {
         let mut ask = redis::cmd("SENTINEL");
         ask.arg("GET-MASTER-ADDR-BY-NAME").arg(service);
-        let named = self.open(sentinel, &ask).await.map(|(_, reply)| reply);
+        let named = self.open(sentinel, &ask).await.and_then(|(_, named)| named);
         let named = named.map_err(|error| self.error(&error))?;
         match redis::from_redis_value::<Option<(String, u16)>>(named) {
             Ok(Some((host, port))) => Ok(self.target.server(&host, port)),
@@ -88,23 +88,29 @@ impl Address {
 
     /// Connects, and goes where the nodes of a cluster send.
     async fn follow(&self, mut at: ConnectionInfo) -> Result<Connection, LinkError> {
-        // A server that wants a password says so only when it is asked something, and hangs up on whoever goes on.
+        // A server that wants a password says so only when it is asked something, and hangs up on whoever asks for more.
         let mut ask = redis::cmd("PTTL");
         ask.arg(&*self.key);
         for _ in 0..HOPS {
-            match self.open(&at, &ask).await {
-                Ok((wire, _)) => {
-                    return Ok(Connection {
-                        wire,
-                        at: Arc::new(at),
-                        broken: Arc::new(Notify::new()),
-                    });
+            let opened = self.open(&at, &ask).await;
+            let (wire, answer) = opened.map_err(|error| self.error(&error))?;
+            let refusal = answer.err();
+            match refusal.as_ref().and_then(moved) {
+                Some(("", port)) => at = self.target.server(&host(&at), port),
+                Some((host, port)) => at = self.target.server(host, port),
+                None => {
+                    return match refusal {
+                        Some(error) if error.code() == Some("NOAUTH") || !is_said(&error) => {
+                            Err(self.error(&error))
+                        }
+                        // What else it refuses, whoever asks for it is told.
+                        _ => Ok(Connection {
+                            wire,
+                            at: Arc::new(at),
+                            broken: Arc::new(Notify::new()),
+                        }),
+                    };
                 }
-                Err(error) => match moved(&error) {
-                    Some(("", port)) => at = self.target.server(&host(&at), port),
-                    Some((host, port)) => at = self.target.server(host, port),
-                    None => return Err(self.error(&error)),
-                },
             }
         }
         Err(LinkError::unexpected(
@@ -122,7 +128,7 @@ impl Address {
         &self,
         at: &ConnectionInfo,
         ask: &Cmd,
-    ) -> RedisResult<(MultiplexedConnection, Value)> {
+    ) -> RedisResult<(MultiplexedConnection, RedisResult<Value>)> {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(None)
             .set_response_timeout(None)
@@ -132,7 +138,7 @@ impl Address {
             let mut wire = client
                 .get_multiplexed_async_connection_with_config(&config)
                 .await?;
-            let answer = ask.query_async(&mut wire).await?;
+            let answer = ask.query_async(&mut wire).await;
             Ok((wire, answer))
         };
         match timeout(self.within, connecting).await {
@@ -154,6 +160,11 @@ fn moved(error: &RedisError) -> Option<(&str, u16)> {
     let (host, port) = error.redirect_node()?.0.rsplit_once(':')?;
     let host = host.trim_start_matches('[').trim_end_matches(']');
     Some((host, port.parse().ok()?))
+}
+
+/// Whether the server has said so, and there is a connection still.
+fn is_said(error: &RedisError) -> bool {
+    matches!(error.kind(), ErrorKind::Server(_) | ErrorKind::Extension)
 }
 
 fn host(at: &ConnectionInfo) -> String {
@@ -271,6 +282,29 @@ impl Backoff {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_node_of_a_cluster_says_where_to_go() {
+        let refusal = |text: &str| {
+            let reply = redis::parse_redis_value(format!("-{text}\r\n").as_bytes());
+            reply.and_then(Value::extract_error).unwrap_err()
+        };
+        for (text, place) in [
+            ("MOVED 1 10.0.0.7:6381", Some(("10.0.0.7", 6381))),
+            ("MOVED 1 name.example:1", Some(("name.example", 1))),
+            ("MOVED 1 ::1:7000", Some(("::1", 7000))),
+            ("MOVED 1 [::1]:7000", Some(("::1", 7000))),
+            ("MOVED 1 :6381", Some(("", 6381))),
+            ("MOVED 1 host:65536", None),
+            ("MOVED 1 host", None),
+            ("MOVED x host:1", None),
+            ("MOVED", None),
+            ("ASK 1 host:1", None),
+            ("ERR MOVED 1 host:1", None),
+        ] {
+            assert_eq!(moved(&refusal(text)), place, "{text}");
+        }
+    }
 
     #[test]
     fn pauses_double_up_to_a_second() {

@@ -24,7 +24,8 @@ const BEGIN: &[u8] = b"-----BEGIN CERTIFICATE-----";
 #[must_use]
 pub struct RedisTls {
     ca: Option<Arc<[u8]>>,
-    own: Option<(Arc<[u8]>, Arc<[u8]>)>,
+    /// A certificate and its key.
+    own: Option<[Arc<[u8]>; 2]>,
 }
 
 impl RedisTls {
@@ -45,7 +46,7 @@ impl RedisTls {
         pem: impl Into<Vec<u8>>,
         key_pem: impl Into<Vec<u8>>,
     ) -> Self {
-        self.own = Some((pem.into().into(), key_pem.into().into()));
+        self.own = Some([pem.into().into(), key_pem.into().into()]);
         self
     }
 
@@ -56,7 +57,7 @@ impl RedisTls {
     /// Whether there are certificates in what was given.
     pub(super) fn is_whole(&self) -> bool {
         let some = |pem: &Arc<[u8]>| pem.windows(BEGIN.len()).any(|text| text == BEGIN);
-        self.ca.as_ref().is_none_or(some) && self.own.as_ref().is_none_or(|(pem, _)| some(pem))
+        self.ca.as_ref().is_none_or(some) && self.own.as_ref().is_none_or(|[pem, _]| some(pem))
     }
 
     /// Adds them to where a server is.
@@ -70,7 +71,7 @@ impl RedisTls {
         if self.is_empty() {
             return Ok(at);
         }
-        let own = |(pem, key): &(Arc<[u8]>, Arc<[u8]>)| redis::ClientTlsConfig {
+        let own = |[pem, key]: &[Arc<[u8]>; 2]| redis::ClientTlsConfig {
             client_cert: pem.to_vec(),
             client_key: key.to_vec(),
         };

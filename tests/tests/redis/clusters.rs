@@ -53,15 +53,7 @@ impl Cluster {
         }
         for node in 1..NODES {
             let bus = cluster.bus(node);
-            cluster.ask(
-                0,
-                &[
-                    "MEET",
-                    "127.0.0.1",
-                    &cluster.nodes[node].port().to_string(),
-                    &bus,
-                ],
-            );
+            cluster.ask(0, &["MEET", "127.0.0.1", &port(&cluster.nodes[node]), &bus]);
         }
         for node in 0..NODES {
             until("the nodes know of each other", || {
@@ -100,7 +92,7 @@ impl Cluster {
     fn url(&self, first: usize) -> String {
         let nodes = (first..).take(NODES).map(|node| &self.nodes[node % NODES]);
         let hosts: Vec<_> = nodes
-            .map(|node| format!("127.0.0.1:{}", node.port()))
+            .map(|node| format!("127.0.0.1:{}", port(node)))
             .collect();
         format!("redis://{}/", hosts.join(","))
     }
@@ -124,7 +116,7 @@ impl Cluster {
     }
 
     fn move_key(&self, to: usize, key: &[u8]) {
-        let port = self.nodes[to].port().to_string();
+        let port = port(&self.nodes[to]);
         let words = [
             b"MIGRATE",
             b"127.0.0.1" as &[u8],

@@ -140,6 +140,14 @@ fn until(what: &str, mut so: impl FnMut() -> bool) {
     }
 }
 
+/// Where a server listens, at 127.0.0.1.
+fn port(server: &Server) -> String {
+    server
+        .url()
+        .replace("redis://127.0.0.1:", "")
+        .replace('/', "")
+}
+
 /// A table row, and how often it was read.
 #[derive(Default)]
 struct Row {

@@ -20,7 +20,7 @@ impl Watched {
         let replica = primary.replica().unwrap();
         let sentinels = (0..3).map(|_| {
             let sentinel = Server::start(&[
-                &format!("sentinel monitor main 127.0.0.1 {} 2", primary.port()),
+                &format!("sentinel monitor main 127.0.0.1 {} 2", port(&primary)),
                 "sentinel down-after-milliseconds main 500",
                 "sentinel failover-timeout main 3000",
                 "sentinel parallel-syncs main 1",
@@ -45,14 +45,14 @@ impl Watched {
         let hosts: Vec<_> = self
             .sentinels
             .iter()
-            .map(|s| format!("127.0.0.1:{}", s.port()))
+            .map(|s| format!("127.0.0.1:{}", port(s)))
             .collect();
         format!("redis+sentinel://{}/main/2", hosts.join(","))
     }
 
     /// Whether all sentinels name this server.
     fn named(&self, server: &Server) -> bool {
-        let port = Reply::Bytes(server.port().to_string().into_bytes());
+        let port = Reply::Bytes(port(server).into_bytes());
         self.sentinels.iter().all(|sentinel| {
             let ask = ["SENTINEL", "GET-MASTER-ADDR-BY-NAME", "main"];
             matches!(sentinel.command(ask), Ok(Reply::Array(named)) if named.get(1) == Some(&port))

@@ -127,6 +127,24 @@ fn a_dedicated_connection_blocks_nobody_else() {
 }
 
 #[test]
+fn a_dedicated_connection_ends_with_the_links() {
+    let server = start!();
+    let link = patient(&server.url());
+    let runtime = runtime::Builder::new_current_thread().build().unwrap();
+    let dedicated = runtime.block_on(link.dedicated()).unwrap();
+    assert_eq!(dedicated.ask(ping(), SOON).wait(), pong());
+    link.leave();
+    until("there is another", || link.health().connections > 1);
+    // By its name the server may be another one now.
+    assert!(matches!(
+        dedicated.ask(ping(), SOON).wait(),
+        Err(LinkError::Disconnected(_))
+    ));
+    let dedicated = runtime.block_on(link.dedicated()).unwrap();
+    assert_eq!(dedicated.ask(ping(), SOON).wait(), pong());
+}
+
+#[test]
 fn nothing_of_a_closed_link_is_left() {
     let server = start!();
     let connections = || server.info("clients").unwrap()["connected_clients"].clone();

@@ -181,6 +181,8 @@ fn garbage_is_an_error() {
         b"",
         b"+OK\r\n+OK\r\n+OK\r\n+OK\r\n+OK\r\n$1\r\nx",
         b"*1\r\n*1\r\n*1\r\n",
+        b"-MOVED 1 :1\r\n",
+        b"-MOVED\r\n",
     ] {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let url = format!("redis://{}/", listener.local_addr().unwrap());
@@ -233,4 +235,31 @@ fn a_blocked_thread_of_the_link_holds_up_no_waiting_thread() {
     assert!(took < link.shared.options.op_timeout + SLACK, "{took:?}");
     drop(sender);
     until("it answers", || answers(&link));
+}
+
+#[test]
+fn nodes_that_send_from_one_to_the_other_are_not_followed_for_ever() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            thread::spawn(move || {
+                let mut asked = [0; 512];
+                while let Ok(length @ 1..) = stream.read(&mut asked) {
+                    // Each command is an array, and ends with a line of its own.
+                    let commands = asked[..length].iter().filter(|&&byte| byte == b'*').count();
+                    for _ in 0..commands {
+                        let _ = write!(stream, "-MOVED 1 :{port}\r\n");
+                    }
+                }
+            });
+        }
+    });
+    let link = patient(&format!("redis://127.0.0.1:{port}/"));
+    let Err(LinkError::Unexpected(why)) = timed(&link).0 else {
+        panic!("{:?}", link.health());
+    };
+    assert!(why.contains("cluster"), "{why}");
+    assert_eq!(link.health().connections, 0);
 }
