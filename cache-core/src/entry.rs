@@ -5,6 +5,7 @@ use std::any::{Any, TypeId};
 pub use crate::class::Class;
 use crate::index::{Dep, Deps, Index};
 use crate::position::Position;
+use crate::rule::{Rule, holds};
 use crate::stats::SiteCounters;
 use crate::sync::Arc;
 use crate::sync::atomic::{AtomicU64, Ordering};
@@ -151,7 +152,7 @@ impl Kept {
             .check(self.stamp(), self.more.ordinal, &self.more.deps);
         if verdict.valid {
             // Only within one generation: a stamp must not jump over records that another generation lost.
-            if verdict.applied.generation == self.more.generation {
+            if verdict.applied.generation == self.more.generation || !holds(Rule::Raise) {
                 self.more
                     .sequence
                     .fetch_max(verdict.applied.sequence, Ordering::Relaxed);

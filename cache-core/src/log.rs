@@ -125,20 +125,8 @@ impl Log {
         trusted_until: Arc<AtomicU64>,
         options: LogOptions,
     ) -> Self {
-        let shared = Arc::new(Shared {
-            // What runs on the link must not keep it open.
-            link: link.weak(),
-            index,
-            clock,
-            options,
-            log: format!("fc:{{{namespace}}}:log").into_bytes(),
-            meta: format!("fc:{{{namespace}}}:meta").into_bytes(),
-            source: random().to_be_bytes(),
-            trusted_until,
-            in_touch: AtomicBool::new(false),
-            waiting: Mutex::default(),
-            wake: Notify::new(),
-        });
+        let shared = Shared::new(link, namespace, index, clock, trusted_until, options);
+        let shared = Arc::new(shared);
         link.spawn(keep(Arc::clone(&shared)));
         link.spawn(tail::follow(Arc::clone(&shared)));
         Self(shared)
@@ -202,6 +190,30 @@ async fn keep(log: Arc<Shared>) {
 }
 
 impl Shared {
+    fn new(
+        link: &Link,
+        namespace: &str,
+        index: Arc<Index>,
+        clock: Clock,
+        trusted_until: Arc<AtomicU64>,
+        options: LogOptions,
+    ) -> Self {
+        Self {
+            // What runs on the link must not keep it open.
+            link: link.weak(),
+            index,
+            clock,
+            options,
+            log: format!("fc:{{{namespace}}}:log").into_bytes(),
+            meta: format!("fc:{{{namespace}}}:meta").into_bytes(),
+            source: random().to_be_bytes(),
+            trusted_until,
+            in_touch: AtomicBool::new(false),
+            waiting: Mutex::default(),
+            wake: Notify::new(),
+        }
+    }
+
     /// Appends all that is pending.
     async fn flush(&self, pending: Vec<Pending>) -> Result<(), LinkError> {
         let (lost, own): (Vec<_>, Vec<_>) = pending

@@ -6,6 +6,7 @@
 use super::records::Record;
 use super::{Index, Matcher, Records, State, of_ordinal, raise};
 use crate::position::Position;
+use crate::rule::{Rule, holds};
 use crate::sync::{read, write};
 
 /// One record of the log as it is written there.
@@ -67,7 +68,7 @@ impl Index {
         let mut state = write(&self.state);
         let before = (state.applied, state.floor);
         state.mind_the_gap(&page, &mut ordinals);
-        if cfg!(cache_fault = "catch-up") && page.records.len() > 1 {
+        if page.records.len() > 1 && !holds(Rule::CatchUp) {
             state.applied = state.applied.max(page.tip);
         }
         for record in page.records {
@@ -161,7 +162,9 @@ impl State {
             // A generation may have begun unseen, and this may be the only witness of what it lost.
             self.pend(ordinals(), None, Box::new([Matcher::All]));
         }
-        raise(&mut self.floor, before_first);
+        if holds(Rule::Floor) {
+            raise(&mut self.floor, before_first);
+        }
         self.applied = before_first;
     }
 
@@ -179,7 +182,9 @@ impl State {
                 });
             }
             Said::Opened { ancestor } => {
-                self.lose(ancestor, position, ordinals);
+                if holds(Rule::Witness) {
+                    self.lose(ancestor, position, ordinals);
+                }
                 if on_fork == OnFork::Flush || ancestor.is_none() {
                     raise(&mut self.floor, position);
                 }

@@ -1,5 +1,7 @@
 //! Instances that follow the log of real servers.
 
+mod traces;
+
 use std::thread;
 
 use super::*;

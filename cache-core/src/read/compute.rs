@@ -18,6 +18,7 @@ use crate::modifiers::{Mode, Target, Trace, blocking};
 use crate::position::Position;
 #[cfg(feature = "redis")]
 use crate::remote::Claim;
+use crate::rule::{Rule, holds};
 use crate::scope::{self, Frame, Scope};
 use crate::shape::Split;
 use crate::stats::MissReason;
@@ -25,6 +26,9 @@ use crate::sync::{Arc, block_on, lock};
 use crate::tier::memory::MemoryKey;
 
 mod outcome;
+#[cfg(test)]
+#[cfg(not(loom))]
+mod tests;
 
 /// How often a call is given a value that is gone by then, before it computes for itself.
 const MAX_GONE: u32 = 2;
@@ -250,7 +254,10 @@ impl Driver {
             ticket.key.hash(),
             ticket.cache.patience(&ticket.seat),
             // What began before an invalidation is not for those who come after it, nor anybody's for a refresh.
-            |flight| !refresh && parts.index.check(flight.stamp, flight.id, own).valid,
+            |flight| {
+                let valid = parts.index.check(flight.stamp, flight.id, own).valid;
+                !refresh && (valid || !holds(Rule::Join))
+            },
             || parts.index.applied(),
         );
         match role {

@@ -1,4 +1,4 @@
-//! A log that lives elsewhere. `X…` are the traces of the protocol's model that a rule forbids: each test fails without it.
+//! A log that lives elsewhere. `X…` are traces of the protocol's model; `log/tests/traces.rs` has all of them, with real servers.
 
 use super::super::replica::{Logged, OnFork, Page, Said};
 use super::*;
