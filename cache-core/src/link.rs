@@ -15,8 +15,8 @@ pub(crate) mod tests;
 
 use std::fmt;
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{process, thread};
 
 use redis::{Client, IntoConnectionInfo};
 use tokio::runtime;
@@ -116,6 +116,8 @@ impl Drop for Open {
 
 struct Shared {
     options: LinkOptions,
+    /// The process that the thread runs in. A fork has this memory, and no thread.
+    process: u32,
     address: Address,
     /// The link's own thread.
     io: runtime::Handle,
@@ -158,6 +160,7 @@ impl Link {
             io: runtime.handle().clone(),
             closing: Arc::clone(&closing),
             state: watch::Sender::new(State::Connecting),
+            process: process::id(),
             breaker: Breaker::new(options.failures),
             options,
             queue: Queue::default(),
@@ -193,6 +196,14 @@ impl Link {
         }
     }
 
+    /// Why nothing is tried at the moment, if so.
+    pub(crate) fn refusal(&self) -> Option<LinkError> {
+        if self.shared.breaker.is_open() {
+            return Some(LinkError::BreakerOpen);
+        }
+        (self.shared.process != process::id()).then(LinkError::forked)
+    }
+
     /// Sends a request, unless the breaker is open.
     pub(crate) fn ask(&self, request: Request) -> Answer {
         self.ask_after(Duration::ZERO, request)
@@ -200,8 +211,8 @@ impl Link {
 
     /// The same after a pause.
     pub(crate) fn ask_after(&self, pause: Duration, request: Request) -> Answer {
-        if self.shared.breaker.is_open() {
-            return Answer::failed(LinkError::BreakerOpen);
+        if let Some(refusal) = self.refusal() {
+            return Answer::failed(refusal);
         }
         let deadline = Instant::now() + pause + self.shared.options.op_timeout;
         let shared = Arc::clone(&self.shared);
@@ -218,7 +229,7 @@ impl Link {
     /// breaker is open.
     pub(crate) fn send(&self, request: Request) {
         let shared = &self.shared;
-        if shared.breaker.is_open() {
+        if self.refusal().is_some() {
             shared.queue.drop(1);
             return;
         }

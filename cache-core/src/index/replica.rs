@@ -84,7 +84,7 @@ impl Index {
     }
 
     /// Invalidates at once, here, what is on its way to the log: every value whose computation began before this. Its
-    /// number, to [settle](Self::settle) it by.
+    /// number, to [settle](Self::settle_up_to) it by.
     pub(crate) fn pend(&self, ordinals: impl FnOnce() -> u64, matchers: Vec<Matcher>) -> u64 {
         let mut state = write(&self.state);
         // Drawn under the lock: they are kept in order.
@@ -94,15 +94,9 @@ impl Index {
         ordinal
     }
 
-    /// Forgets what was pending, as the log has it now.
-    pub(crate) fn settle(&self, ordinals: &[u64]) {
-        let settled = |record: &Record| ordinals.contains(&record.position.sequence);
-        // No change of what was found valid: that is so with less pending, too.
-        write(&self.state).drop_pending(settled);
-    }
-
     /// Forgets what was pending here up to this ordinal, as the log has it now; not what another server's log has lost.
     pub(crate) fn settle_up_to(&self, ordinal: u64) {
+        // No change of what was found valid: that is so with less pending, too.
         let settled =
             |record: &Record| record.position.sequence <= ordinal && record.origin.is_none();
         write(&self.state).drop_pending(settled);

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::{LONGEST_PAUSE, PAGE, SHORTEST_PAUSE, Shared};
+use super::{LONGEST_PAUSE, SHORTEST_PAUSE, Shared};
 use crate::link::{Dedicated, Request, scripts};
 use crate::sync::Arc;
+use crate::sync::atomic::Ordering;
 
 /// How long the keeper is given to find out what is missing.
 const GAP: Duration = Duration::from_millis(20);
@@ -34,7 +35,8 @@ async fn read(log: &Shared, connection: &Dedicated) -> bool {
     let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(500).max(1);
     let mut worked = false;
     loop {
-        let request = Request::of(scripts::tail(&log.log, log.index.applied(), PAGE, wait_ms));
+        let most = log.page.load(Ordering::Relaxed);
+        let request = Request::of(scripts::tail(&log.log, log.index.applied(), most, wait_ms));
         let replies = connection.ask(request, 2 * log.options.heartbeat).await;
         let records = replies
             .and_then(|mut replies| scripts::tailed(replies.pop().unwrap_or(redis::Value::Nil)));
@@ -43,7 +45,7 @@ async fn read(log: &Shared, connection: &Dedicated) -> bool {
             return worked;
         };
         worked = true;
-        let complete = log.absorb_tail(records);
+        let complete = log.absorb_tail(records, most);
         sleep(if complete {
             log.options.tail_min_interval
         } else {

@@ -1,5 +1,6 @@
 //! Instances that follow the log of real servers.
 
+mod appending;
 mod traces;
 
 use std::thread;

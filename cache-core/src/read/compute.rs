@@ -47,6 +47,10 @@ pub(super) struct Driver {
     pub(super) content: Content,
     pub(super) target: Target,
     pub(super) stage: Stage,
+    /// When it began, in milliseconds of the cache's clock.
+    asked: u64,
+    /// Whether it has joined others when nothing had been heard of the log for long: what they give may be too old for it.
+    doubts: bool,
     /// Since when it has waited for others.
     since: Option<Instant>,
     /// Values that were gone.
@@ -107,6 +111,8 @@ impl Driver {
     fn of(mut ticket: Ticket, instance: Arc<Instance>, content: Content) -> Box<Self> {
         let target = ticket.target(content.schema.map_or(0, |schema| schema.hash));
         Box::new(Self {
+            asked: ticket.cache.now(),
+            doubts: false,
             ticket,
             instance,
             #[cfg(feature = "redis")]
@@ -283,6 +289,7 @@ impl Driver {
                         None => return Some(self.compute(None, false)),
                     },
                 };
+                self.doubts |= !ticket.cache.is_trusted_at(self.asked);
                 self.since.get_or_insert_with(Instant::now);
                 Some(Stage::Waiting {
                     waiter,
@@ -312,7 +319,9 @@ impl Driver {
                 // What the function depends on by itself was checked when we joined, and what came later may be
                 // missing in our value. What it turned out to depend on was not.
                 let inherited = entry.deps().len() > self.target.own.len();
-                if inherited && !entry.is_valid() || !work.accept(entry.payload()) {
+                let sound = (!inherited && !self.doubts || entry.is_valid())
+                    && (!self.doubts || self.ticket.cache.counts(&entry, self.asked));
+                if !sound || !work.accept(entry.payload()) {
                     self.gone += 1;
                     return Some(if self.gone > MAX_GONE {
                         self.compute(None, false)

@@ -308,7 +308,7 @@ fn what_is_pending_is_later_than_what_had_begun() {
     );
     // The log has it: its place there decides.
     instance.sync(&Log(vec![opened(5, None), invalid(pos(5, 1), "a")]));
-    instance.index.settle(&[ordinal]);
+    instance.index.settle_up_to(ordinal);
     assert!(instance.pending().is_empty());
     assert!(!instance.serves(before, "a") && !instance.serves(after, "a"));
 }

@@ -36,16 +36,16 @@ fn shows(rules: &'static [Rule], stale: impl Fn() -> Option<bool>) {
 }
 
 /// One process of the application, that hears of the log when it is told to.
-struct Process {
-    shared: Shared,
-    link: Link,
-    index: Arc<Index>,
-    runtime: tokio::runtime::Runtime,
+pub(super) struct Process {
+    pub(super) shared: Shared,
+    pub(super) link: Link,
+    pub(super) index: Arc<Index>,
+    pub(super) runtime: tokio::runtime::Runtime,
     on_fork: OnFork,
 }
 
 impl Process {
-    fn of(server: &Server) -> Self {
+    pub(super) fn of(server: &Server) -> Self {
         Self::with(server, 1_000, OnFork::Repair)
     }
 
@@ -71,7 +71,7 @@ impl Process {
     }
 
     /// Its name for the server means another one now.
-    fn move_to(&mut self, server: &Server) {
+    pub(super) fn move_to(&mut self, server: &Server) {
         (self.link, self.shared) = connect(server, &self.index, self.on_fork);
         self.sync();
     }
@@ -81,7 +81,7 @@ impl Process {
     }
 
     /// Everything that it owes the log.
-    fn settle(&self) {
+    pub(super) fn settle(&self) {
         while self.index.pending_count() > 0 {
             // No pause: nobody else says it.
             self.shared.wake.notify_one();
@@ -91,19 +91,19 @@ impl Process {
     }
 
     /// An invalidation that returns `Ok`.
-    fn invalidate(&self, tag: &str) {
+    pub(super) fn invalidate(&self, tag: &str) {
         let matchers = vec![Matcher::Tag(tag.into())];
         self.index.pend(flight::next_id, matchers);
         self.settle();
     }
 
     /// A computation that begins now.
-    fn begin(&self) -> Value {
+    pub(super) fn begin(&self) -> Value {
         (self.index.applied(), flight::next_id())
     }
 
     /// Whether it takes from Redis what another process has computed.
-    fn takes(&self, (stamp, _): Value, tag: &str) -> bool {
+    pub(super) fn takes(&self, (stamp, _): Value, tag: &str) -> bool {
         self.index.check(stamp, 0, &[Dep::tag(tag)]).valid
     }
 
@@ -147,7 +147,7 @@ fn connect(server: &Server, index: &Arc<Index>, on_fork: OnFork) -> (Link, Share
     (link, shared)
 }
 
-fn server() -> Option<Server> {
+pub(super) fn server() -> Option<Server> {
     Server::start(&[]).unwrap()
 }
 
@@ -159,7 +159,7 @@ fn pair() -> Option<(Server, Server)> {
 }
 
 /// The replica takes over with what it has by now.
-fn part(primary: &Server, replica: &Server) {
+pub(super) fn part(primary: &Server, replica: &Server) {
     replica.catch_up(primary).unwrap();
     replica.promote().unwrap();
 }

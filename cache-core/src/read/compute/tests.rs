@@ -14,6 +14,8 @@ use crate::{Cache, cache};
 
 thread_local! {
     static ROW: Cell<u64> = const { Cell::new(0) };
+    /// How often it was read.
+    static READ: Cell<u64> = const { Cell::new(0) };
     static INNER: RefCell<Option<Shared<LocalBoxFuture<'static, u64>>>> = const { RefCell::new(None) };
 }
 
@@ -30,6 +32,7 @@ async fn pause() {
 #[cache(ttl = 60, tags("row"))]
 async fn row() -> u64 {
     let version = ROW.get();
+    READ.set(READ.get() + 1);
     pause().await;
     version
 }
@@ -158,5 +161,34 @@ fn x11_and_x12_are_exceptions() {
         assert_eq!(run(row()), 0, "X12");
         write();
         assert_eq!(run(row()), 3);
+    });
+}
+
+/// Nothing is heard of the log: what was computed counts for `max_staleness`, also for those who wait for it.
+#[cfg(feature = "redis")]
+#[test]
+fn who_comes_late_in_an_outage_is_not_given_what_began_long_before() {
+    use std::time::Duration;
+    let hand = crate::ManualClock::new();
+    let cache = Cache::builder()
+        .redis("redis://127.0.0.1:1/")
+        .clock(crate::Clock::Manual(hand.clone()))
+        .max_staleness(Duration::from_secs(10))
+        .build_blocking()
+        .unwrap();
+    cache.enter(|| {
+        ROW.set(0);
+        let mut early = pin!(row());
+        // Until it has read.
+        while once(early.as_mut()).is_pending() && READ.get() == 0 {}
+        hand.advance(Duration::from_secs(9));
+        let mut soon = pin!(row());
+        assert!(once(soon.as_mut()).is_pending());
+        hand.advance(Duration::from_secs(2));
+        // Another process writes, and nothing is heard of it.
+        ROW.set(1);
+        let mut late = pin!(row());
+        assert!(once(late.as_mut()).is_pending());
+        assert_eq!((run(early), run(soon), run(late)), (0, 0, 1));
     });
 }
