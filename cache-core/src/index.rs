@@ -11,6 +11,7 @@
 
 use crate::matcher::Matcher;
 use crate::position::Position;
+use crate::rule::{Rule, holds};
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{RwLock, StaticU64, read, write};
 
@@ -136,14 +137,14 @@ impl Index {
         let forgotten = stamp < state.floor;
         let ordinal = of_ordinal(ordinal);
         // Seldom anything: only while a log elsewhere has not answered.
-        let pending = state.pending.matchers() > 0;
-        let valid = stamp != Position::ZERO
+        let pending = state.pending.matchers() > 0 && holds(Rule::Pending);
+        let sound = stamp != Position::ZERO
             && !forgotten
             && stamp <= state.applied
             && !state.logged.any_since(stamp, deps)
             && !(pending && state.pending.any_since(ordinal, deps));
         Verdict {
-            valid,
+            valid: sound || !holds(Rule::Check),
             forgotten,
             version: self.version.load(Ordering::Relaxed),
             applied: state.applied,
@@ -169,7 +170,9 @@ impl State {
     /// Forgets the oldest records beyond so many matchers. What a later record says again needs no floor.
     fn fit(&mut self, max_matchers: usize) {
         while self.logged.matchers() > max_matchers {
-            if let Some(at) = self.logged.forget() {
+            if let Some(at) = self.logged.forget()
+                && holds(Rule::Floor)
+            {
                 raise(&mut self.floor, at);
             }
         }

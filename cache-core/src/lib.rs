@@ -24,6 +24,10 @@ pub mod guide {
     pub mod testing {}
 }
 
+// The attributes' code in tests of this crate names it.
+#[cfg(test)]
+extern crate self as cache_core;
+
 #[doc(hidden)]
 pub mod __private {
     pub use crate::private::*;
@@ -62,6 +66,7 @@ mod private;
 mod read;
 #[cfg(feature = "redis")]
 mod remote;
+mod rule;
 mod schema;
 mod scope;
 mod shape;

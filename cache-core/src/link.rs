@@ -18,8 +18,8 @@ mod tls;
 
 use std::fmt;
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{process, thread};
 
 use tokio::runtime;
 use tokio::sync::{Notify, watch};
@@ -131,6 +131,8 @@ impl Drop for Open {
 
 struct Shared {
     options: LinkOptions,
+    /// The process that the thread runs in. A fork has this memory, and no thread.
+    process: u32,
     address: Address,
     /// The link's own thread.
     io: runtime::Handle,
@@ -181,6 +183,7 @@ impl Link {
             closing: Arc::clone(&closing),
             ended: watch::Sender::new(false),
             state: watch::Sender::new(State::Connecting),
+            process: process::id(),
             breaker: Breaker::new(options.failures),
             options,
             queue: Queue::default(),
@@ -233,6 +236,14 @@ impl Link {
         }
     }
 
+    /// Why nothing is tried at the moment, if so.
+    pub(crate) fn refusal(&self) -> Option<LinkError> {
+        if self.shared.breaker.is_open() {
+            return Some(LinkError::BreakerOpen);
+        }
+        (self.shared.process != process::id()).then(LinkError::forked)
+    }
+
     /// Sends a request, unless the breaker is open.
     pub(crate) fn ask(&self, request: Request) -> Answer {
         self.ask_after(Duration::ZERO, request)
@@ -240,8 +251,8 @@ impl Link {
 
     /// The same after a pause.
     pub(crate) fn ask_after(&self, pause: Duration, request: Request) -> Answer {
-        if self.shared.breaker.is_open() {
-            return Answer::failed(LinkError::BreakerOpen);
+        if let Some(refusal) = self.refusal() {
+            return Answer::failed(refusal);
         }
         let deadline = Instant::now() + pause + self.shared.options.op_timeout;
         let shared = Arc::clone(&self.shared);
@@ -277,7 +288,7 @@ impl Link {
     /// breaker is open.
     pub(crate) fn send(&self, request: Request) {
         let shared = &self.shared;
-        if shared.breaker.is_open() {
+        if self.refusal().is_some() {
             shared.queue.drop(1);
             return;
         }

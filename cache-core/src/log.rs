@@ -9,18 +9,18 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot, watch};
-use tokio::time::{Instant, timeout_at};
 
 use crate::flight;
-use crate::index::{Index, Logged, OnFork, Page, Pending, Said};
+use crate::index::{Index, Logged, OnFork, Page, Said};
 use crate::link::{Link, LinkError, Notice, Request, scripts};
 use crate::matcher::{self, Matcher};
 use crate::position::Position;
-use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Arc, Mutex, lock};
 use crate::time::Clock;
 
 mod contact;
+mod keeper;
 mod tail;
 #[cfg(test)]
 mod tests;
@@ -30,10 +30,7 @@ pub(crate) use contact::Contact;
 /// How many records one answer of the server has at most.
 const PAGE: usize = 512;
 
-/// The longest wait for others to say again what a server has lost.
-const SAY_AGAIN: Duration = Duration::from_millis(200);
-
-/// How many lost records are said again at a time.
+/// How many come with a value: there are few as long as the tail is read, and one that is full is no help.
 const FEW: usize = 64;
 
 /// The first pause before something that failed is tried again; each is twice as long as the one before.
@@ -92,6 +89,8 @@ struct Shared {
     /// How many generations have begun since the first that was heard of.
     generations: AtomicU64,
     waiting: Mutex<Waiting>,
+    /// How many records are asked for at a time: fewer once they were too much for the time that an answer may take.
+    page: AtomicUsize,
     /// Something is pending, or the tail has lost its place.
     wake: Notify,
     /// Less is pending than before.
@@ -147,25 +146,10 @@ impl Log {
         trusted_until: Arc<AtomicU64>,
         options: LogOptions,
     ) -> Self {
-        let shared = Arc::new(Shared {
-            // What runs on the link must not keep it open.
-            link: link.weak(),
-            index,
-            clock,
-            options,
-            log: Self::name(namespace).into_bytes(),
-            meta: format!("fc:{{{namespace}}}:meta").into_bytes(),
-            source: random().to_be_bytes(),
-            trusted_until,
-            in_touch: AtomicBool::new(false),
-            contact: watch::Sender::new(Contact::None),
-            generations: AtomicU64::new(0),
-            waiting: Mutex::default(),
-            wake: Notify::new(),
-            settled: Notify::new(),
-        });
+        let shared = Shared::new(link, namespace, index, clock, trusted_until, options);
+        let shared = Arc::new(shared);
         let end = End(Arc::clone(&shared));
-        link.spawn(async move { keep(&end.0).await });
+        link.spawn(async move { keeper::keep(&end.0).await });
         link.spawn(tail::follow(Arc::clone(&shared)));
         Self(shared)
     }
@@ -179,10 +163,14 @@ impl Log {
     pub(crate) fn append(&self, matchers: Vec<Matcher>) -> Appending {
         let (told, heard) = oneshot::channel();
         let mut waiting = lock(&self.0.waiting);
-        let closed = waiting.closed;
         // Under the lock, so that the keeper finds the caller of every ordinal that it sees.
         let ordinal = self.0.index.pend(flight::next_id, matchers);
-        if !closed {
+        if let Some(refusal) = self.0.link.refusal() {
+            // It stays pending. The keeper tries again by itself.
+            let _ = told.send(Err(refusal));
+            return Appending { ordinal, heard };
+        }
+        if !waiting.closed {
             waiting.callers.push(Caller { ordinal, told });
         }
         drop(waiting);
@@ -192,13 +180,13 @@ impl Log {
 
     /// Reads the log, together with values.
     pub(crate) fn range(&self) -> crate::link::Command {
-        scripts::range(&self.0.log, self.0.index.applied(), PAGE)
+        scripts::range(&self.0.log, self.0.index.applied(), FEW)
     }
 
     /// Takes what a [`range`](Self::range) gave. False if records are missing, or whoever gave them may not know: what was read
     /// with them cannot be judged.
     pub(crate) fn absorb_range(&self, records: Vec<scripts::RawRecord>) -> bool {
-        self.0.absorb_tail(records)
+        self.0.absorb_tail(records, FEW)
     }
 
     /// How it is with the log, told at every heartbeat.
@@ -252,100 +240,33 @@ impl Drop for End {
     }
 }
 
-/// Appends what is pending, and asks for news at every heartbeat, until the link is closed.
-async fn keep(log: &Shared) {
-    let mut pause = SHORTEST_PAUSE;
-    loop {
-        let pending = log.index.pending();
-        let outcome = if pending.is_empty() {
-            log.sync().await
-        } else {
-            log.flush(pending).await
-        };
-        match outcome {
-            Ok(()) => {
-                pause = SHORTEST_PAUSE;
-                let next = Instant::now() + log.options.heartbeat;
-                // Whether it was woken or not: there is something to do.
-                let _ = timeout_at(next, log.wake.notified()).await;
-            }
-            Err(error) => {
-                log.fail(&error);
-                let longer = pause.mul_f64(0.5 + 0.5 * crate::time::fraction());
-                pause = (pause * 2).min(LONGEST_PAUSE);
-                // Callers are to be told soon that the log is away, not to be made to wait for it.
-                let _ = timeout_at(Instant::now() + longer, log.wake.notified()).await;
-            }
-        }
-    }
-}
-
 impl Shared {
-    /// Appends all that is pending.
-    async fn flush(&self, pending: Vec<Pending>) -> Result<(), LinkError> {
-        let (lost, own): (Vec<_>, Vec<_>) = pending
-            .into_iter()
-            .partition(|pending| pending.origin.is_some());
-        if let Some(last) = own.last().map(|pending| pending.ordinal) {
-            let matchers: Vec<Matcher> = own
-                .into_iter()
-                .flat_map(|pending| pending.matchers)
-                .collect();
-            let position = self.append(&matchers, None).await?;
-            self.logged(last, position);
+    fn new(
+        link: &Link,
+        namespace: &str,
+        index: Arc<Index>,
+        clock: Clock,
+        trusted_until: Arc<AtomicU64>,
+        options: LogOptions,
+    ) -> Self {
+        Self {
+            // What runs on the link must not keep it open.
+            link: link.weak(),
+            index,
+            clock,
+            options,
+            log: Log::name(namespace).into_bytes(),
+            meta: format!("fc:{{{namespace}}}:meta").into_bytes(),
+            source: random().to_be_bytes(),
+            trusted_until,
+            in_touch: AtomicBool::new(false),
+            contact: watch::Sender::new(Contact::None),
+            generations: AtomicU64::new(0),
+            waiting: Mutex::default(),
+            page: AtomicUsize::new(PAGE),
+            wake: Notify::new(),
+            settled: Notify::new(),
         }
-        self.say_again(lost).await?;
-        self.sync().await
-    }
-
-    /// Appends what another server's log has lost, a few records at a time, so that nobody has to wait for all of them.
-    async fn say_again(&self, lost: Vec<Pending>) -> Result<(), LinkError> {
-        if lost.is_empty() {
-            return Ok(());
-        }
-        // Another instance may be quicker with some of them; the index knows by then.
-        let pause = SAY_AGAIN.mul_f64(crate::time::fraction());
-        let _ = timeout_at(Instant::now() + pause, self.wake.notified()).await;
-        let mut said = Vec::new();
-        let still: Vec<u64> = self.index.pending().iter().map(|p| p.ordinal).collect();
-        for pending in lost.into_iter().take(FEW) {
-            if still.contains(&pending.ordinal) {
-                self.append(&pending.matchers, pending.origin).await?;
-                said.push(pending.ordinal);
-            }
-        }
-        self.index.settle(&said);
-        self.settled.notify_waiters();
-        // There may be more of them, or somebody who waits.
-        self.wake.notify_one();
-        Ok(())
-    }
-
-    /// Appends one record; its place in the log, which has been applied by then.
-    async fn append(
-        &self,
-        matchers: &[Matcher],
-        origin: Option<Position>,
-    ) -> Result<Position, LinkError> {
-        let packed = matcher::pack(matchers);
-        let record = scripts::Record {
-            kind: b'i',
-            matchers: &packed,
-            source: self.source,
-            origin,
-        };
-        let (own, more) = self.exchange(Some(record)).await?;
-        if more {
-            self.sync().await?;
-        }
-        // The answer may have been overtaken by the news of another server, which does not have the record: then it was not
-        // applied here either, and nobody would know that it was lost.
-        if self.index.applied().generation != own.generation {
-            return Err(LinkError::Unexpected(
-                "another server has taken over meanwhile".into(),
-            ));
-        }
-        Ok(own)
     }
 
     /// Applies all that the log has.
@@ -367,9 +288,23 @@ impl Shared {
         &self,
         record: Option<scripts::Record<'_>>,
     ) -> Result<(Position, bool), LinkError> {
+        let asked = self.ask(record).await;
+        let page = self.page.load(Ordering::Relaxed);
+        let page = match &asked {
+            Err(LinkError::TimedOut) => page / 2,
+            _ => (page * 2).min(PAGE),
+        };
+        self.page.store(page.max(1), Ordering::Relaxed);
+        Ok(self.take(asked?))
+    }
+
+    async fn ask(
+        &self,
+        record: Option<scripts::Record<'_>>,
+    ) -> Result<scripts::Appended, LinkError> {
         let append = scripts::Append {
             applied: self.index.applied(),
-            count: PAGE,
+            count: self.page.load(Ordering::Relaxed),
             candidate: candidate(),
             length: self.options.length,
             record,
@@ -380,6 +315,11 @@ impl Shared {
         if !reply.is_answer_to(&append) {
             return Err(LinkError::Unexpected("the answer to something else".into()));
         }
+        Ok(reply)
+    }
+
+    /// Applies what came.
+    fn take(&self, reply: scripts::Appended) -> (Position, bool) {
         let page = Page {
             first: Some(logged(reply.first)),
             tip: reply.tip,
@@ -387,16 +327,17 @@ impl Shared {
         };
         let more = self.absorb(page);
         self.settle();
-        Ok((reply.tip, more))
+        (reply.tip, more)
     }
 
-    /// Takes records that came without the beginning of the log. False if some before them are missing.
-    fn absorb_tail(&self, records: Vec<scripts::RawRecord>) -> bool {
+    /// Takes records that came without the beginning of the log, at most so many. False if some before them are missing, or
+    /// behind them.
+    fn absorb_tail(&self, records: Vec<scripts::RawRecord>, most: usize) -> bool {
         if !self.in_touch.load(Ordering::Relaxed) {
             // Perhaps of a replica, or of a server that is none any more.
             return false;
         }
-        let full = records.len() >= PAGE;
+        let full = records.len() >= most;
         let records: Vec<Logged> = records.into_iter().map(logged).collect();
         let Some(tip) = records.last().map(|record| record.position) else {
             return true;
@@ -427,6 +368,8 @@ impl Shared {
             self.generations.fetch_add(1, Ordering::Relaxed);
             self.link.tell(Notice::Generation);
         }
+        // What was said again, and has come back.
+        self.settled.notify_waiters();
         more
     }
 
@@ -456,12 +399,14 @@ impl Shared {
     fn settle(&self) {
         let applied = self.index.applied();
         let mut waiting = lock(&self.waiting);
+        // What another generation has lost is not settled: it is still pending, and said again.
+        waiting
+            .logged
+            .retain(|(_, position)| position.generation >= applied.generation);
         let done = waiting
             .logged
             .iter()
-            .filter(|(_, position)| {
-                position.generation == applied.generation && *position <= applied
-            })
+            .filter(|(_, position)| *position <= applied)
             .map(|(ordinal, _)| *ordinal)
             .max();
         let Some(done) = done else { return };
@@ -471,16 +416,25 @@ impl Shared {
         self.settled.notify_waiters();
     }
 
-    /// Nobody can be told when the log will be there again: those who wait are told that it is not. What they said stays pending.
-    fn fail(&self, error: &LinkError) {
+    /// Nobody can be told when the log will be there again: those who wait are told that it is not, if it was tried to say what they
+    /// have. That stays pending. Whether others wait.
+    fn fail(&self, tried: u64, error: &LinkError) -> bool {
         self.in_touch.store(false, Ordering::Relaxed);
         self.contact.send_modify(|contact| contact.fail(error));
         if let LinkError::Unexpected(_) = error {
             self.link.leave();
         }
-        for Caller { told, .. } in std::mem::take(&mut lock(&self.waiting).callers) {
+        let mut waiting = lock(&self.waiting);
+        let (told, still): (Vec<Caller>, _) = std::mem::take(&mut waiting.callers)
+            .into_iter()
+            .partition(|caller| caller.ordinal <= tried);
+        waiting.callers = still;
+        let others = !waiting.callers.is_empty();
+        drop(waiting);
+        for Caller { told, .. } in told {
             let _ = told.send(Err(error.clone()));
         }
+        others
     }
 }
 

@@ -30,6 +30,19 @@ pub(crate) enum Matcher {
 }
 
 impl Matcher {
+    /// About how many bytes it has in a record.
+    #[cfg(feature = "redis")]
+    pub(crate) fn size(&self) -> usize {
+        let text = match self {
+            Self::Key(_, text) | Self::Address(text) | Self::Tag(text) | Self::Prefix(text) => {
+                text.len()
+            }
+            Self::Glob(pattern) => pattern.as_str().len(),
+            Self::All => 0,
+        };
+        size_of::<KeyDigest>() + 3 + text
+    }
+
     /// What is invalidated, for people.
     pub(crate) fn text(&self) -> Arc<str> {
         match self {

@@ -9,6 +9,7 @@ use crate::cache::Cache;
 use crate::index::{Dep, DepSet, Index};
 use crate::modifiers::Modifier;
 use crate::position::Position;
+use crate::rule::{Rule, holds};
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Arc, Mutex, lock};
 use crate::transaction::Queue;
@@ -152,7 +153,12 @@ impl Frame {
     pub(crate) fn report(&self, index: &Index, stamp: Position, deps: &[Dep]) {
         let mut used = lock(&self.used);
         used.stamp = if index.number() == self.index {
-            used.stamp.min(stamp)
+            let oldest = used.stamp.min(stamp);
+            if holds(Rule::Oldest) {
+                oldest
+            } else {
+                used.stamp
+            }
         } else {
             // A value of another cache: what invalidates it is in that one's log, and would never be seen in this one's.
             Position::ZERO

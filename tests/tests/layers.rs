@@ -31,6 +31,7 @@ const fn together(modules: &'static [&'static str]) -> Layer {
 const LAYERS: &[Layer] = &[
     // Words.
     apart(&["sync"]),
+    apart(&["rule"]),
     apart(&["error", "time", "stats"]),
     // Identity.
     together(&[

@@ -14,7 +14,7 @@ impl Cache {
     pub(crate) fn serve(&self, lookup: &Lookup<'_>, now: u64) -> Result<Payload, MissReason> {
         let found = self.0.memory.view(lookup, |seen| {
             // After what was invalidated before this call began, or at the same time.
-            if (seen.face.is_checked(self.0.index.version()) || cfg!(cache_fault = "check"))
+            if seen.face.is_checked(self.0.index.version())
                 && seen.expires > now
                 && self.0.trusted_until.load(Ordering::Relaxed) >= now
             {
@@ -53,12 +53,20 @@ impl Cache {
         if entry.expires <= now {
             return Err(MissReason::Expired);
         }
-        if self.0.trusted_until.load(Ordering::Relaxed) < now
-            && crate::time::deadline(entry.began(), self.0.config.max_staleness) < now
-        {
+        if !self.is_trusted_at(now) && !self.counts(entry, now) {
             return Err(MissReason::Unconfirmed);
         }
         Ok(())
+    }
+
+    /// Whether an entry is young enough for a call that began at `now`, whatever has been heard of the log.
+    pub(crate) fn counts(&self, entry: &Kept, now: u64) -> bool {
+        crate::time::deadline(entry.began(), self.0.config.max_staleness) >= now
+    }
+
+    /// Whether the log had been heard of, not too long before `now`.
+    pub(crate) fn is_trusted_at(&self, now: u64) -> bool {
+        self.0.trusted_until.load(Ordering::Relaxed) >= now
     }
 
     /// When the log was last heard of; now, if it is in this process.
@@ -72,6 +80,6 @@ impl Cache {
     /// Whether the log has been heard of, not too long ago.
     #[cfg(feature = "redis")]
     pub(crate) fn is_trusted(&self) -> bool {
-        self.0.trusted_until.load(Ordering::Relaxed) >= self.now()
+        self.is_trusted_at(self.now())
     }
 }

@@ -6,6 +6,7 @@
 use super::records::Record;
 use super::{Index, Matcher, Records, State, of_ordinal, raise};
 use crate::position::Position;
+use crate::rule::{Rule, holds};
 use crate::sync::{read, write};
 
 /// One record of the log as it is written there.
@@ -67,7 +68,7 @@ impl Index {
         let mut state = write(&self.state);
         let before = (state.applied, state.floor);
         state.mind_the_gap(&page, &mut ordinals);
-        if cfg!(cache_fault = "catch-up") && page.records.len() > 1 {
+        if page.records.len() > 1 && !holds(Rule::CatchUp) {
             state.applied = state.applied.max(page.tip);
         }
         for record in page.records {
@@ -83,7 +84,7 @@ impl Index {
     }
 
     /// Invalidates at once, here, what is on its way to the log: every value whose computation began before this. Its
-    /// number, to [settle](Self::settle) it by.
+    /// number, to [settle](Self::settle_up_to) it by.
     pub(crate) fn pend(&self, ordinals: impl FnOnce() -> u64, matchers: Vec<Matcher>) -> u64 {
         let mut state = write(&self.state);
         // Drawn under the lock: they are kept in order.
@@ -93,15 +94,9 @@ impl Index {
         ordinal
     }
 
-    /// Forgets what was pending, as the log has it now.
-    pub(crate) fn settle(&self, ordinals: &[u64]) {
-        let settled = |record: &Record| ordinals.contains(&record.position.sequence);
-        // No change of what was found valid: that is so with less pending, too.
-        write(&self.state).drop_pending(settled);
-    }
-
     /// Forgets what was pending here up to this ordinal, as the log has it now; not what another server's log has lost.
     pub(crate) fn settle_up_to(&self, ordinal: u64) {
+        // No change of what was found valid: that is so with less pending, too.
         let settled =
             |record: &Record| record.position.sequence <= ordinal && record.origin.is_none();
         write(&self.state).drop_pending(settled);
@@ -161,7 +156,9 @@ impl State {
             // A generation may have begun unseen, and this may be the only witness of what it lost.
             self.pend(ordinals(), None, Box::new([Matcher::All]));
         }
-        raise(&mut self.floor, before_first);
+        if holds(Rule::Floor) {
+            raise(&mut self.floor, before_first);
+        }
         self.applied = before_first;
     }
 
@@ -179,7 +176,9 @@ impl State {
                 });
             }
             Said::Opened { ancestor } => {
-                self.lose(ancestor, position, ordinals);
+                if holds(Rule::Witness) {
+                    self.lose(ancestor, position, ordinals);
+                }
                 if on_fork == OnFork::Flush || ancestor.is_none() {
                     raise(&mut self.floor, position);
                 }

@@ -25,6 +25,13 @@ impl LinkError {
         Self::Disconnected("the link is closed".into())
     }
 
+    pub(super) fn forked() -> Self {
+        Self::Disconnected(
+            "this process was forked from the one that opened the cache, and has none of its connections; open a cache of its own"
+                .into(),
+        )
+    }
+
     pub(super) fn unexpected(what: impl Into<Arc<str>>) -> Self {
         Self::Unexpected(what.into())
     }

@@ -22,6 +22,12 @@ impl Script {
         }
     }
 
+    /// Its text.
+    #[cfg(any(test, cache_fault))]
+    pub(super) fn source(&self) -> &'static str {
+        self.source
+    }
+
     /// A call of it.
     pub(crate) fn call(&'static self, keys: &[&[u8]], arguments: &[&[u8]]) -> Command {
         let hash = self

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::{LONGEST_PAUSE, PAGE, SHORTEST_PAUSE, Shared};
+use super::{LONGEST_PAUSE, SHORTEST_PAUSE, Shared};
 use crate::link::{Dedicated, Request, scripts};
 use crate::sync::Arc;
+use crate::sync::atomic::Ordering;
 
 /// How long the keeper is given to find out what is missing.
 const GAP: Duration = Duration::from_millis(20);
@@ -35,7 +36,8 @@ async fn read(log: &Shared, connection: &Dedicated) -> bool {
     let mut worked = false;
     let mut gap = GAP;
     loop {
-        let request = Request::of(scripts::tail(&log.log, log.index.applied(), PAGE, wait_ms));
+        let most = log.page.load(Ordering::Relaxed);
+        let request = Request::of(scripts::tail(&log.log, log.index.applied(), most, wait_ms));
         let replies = connection.ask(request, 2 * log.options.heartbeat).await;
         let records = replies
             .and_then(|mut replies| scripts::tailed(replies.pop().unwrap_or(redis::Value::Nil)));
@@ -44,7 +46,7 @@ async fn read(log: &Shared, connection: &Dedicated) -> bool {
             return worked;
         };
         worked = true;
-        if log.absorb_tail(records) {
+        if log.absorb_tail(records, most) {
             gap = GAP;
             sleep(log.options.tail_min_interval).await;
         } else {

@@ -1,5 +1,8 @@
 //! Instances that follow the log of real servers.
 
+mod appending;
+mod traces;
+
 use std::thread;
 
 use super::*;

@@ -16,6 +16,7 @@ use crate::flight::{self, Leader, Role, Status, Waiter, Waiting};
 use crate::modifiers::{Mode, Target, blocking};
 #[cfg(feature = "redis")]
 use crate::remote::Claim;
+use crate::rule::{Rule, holds};
 use crate::scope::{self, Frame, Scope};
 use crate::shape::Split;
 use crate::stats::MissReason;
@@ -24,6 +25,9 @@ use crate::tier::memory::MemoryKey;
 
 mod outcome;
 mod report;
+#[cfg(test)]
+#[cfg(not(loom))]
+mod tests;
 
 /// How often a call is given a value that is gone by then, before it computes for itself.
 const MAX_GONE: u32 = 2;
@@ -42,6 +46,10 @@ pub(super) struct Driver {
     pub(super) content: Content,
     pub(super) target: Target,
     pub(super) stage: Stage,
+    /// When it began, in milliseconds of the cache's clock.
+    asked: u64,
+    /// Whether it has joined others when nothing had been heard of the log for long: what they give may be too old for it.
+    doubts: bool,
     /// Since when it has waited for others.
     since: Option<Instant>,
     /// Values that were gone.
@@ -105,6 +113,8 @@ impl Driver {
     fn of(mut ticket: Ticket, instance: Arc<Instance>, content: Content) -> Box<Self> {
         let target = ticket.target(content.schema.map_or(0, |schema| schema.hash));
         Box::new(Self {
+            asked: ticket.cache.now(),
+            doubts: false,
             ticket,
             instance,
             #[cfg(feature = "redis")]
@@ -255,7 +265,10 @@ impl Driver {
             ticket.key.hash(),
             ticket.cache.patience(&ticket.seat),
             // What began before an invalidation is not for those who come after it, nor anybody's for a refresh.
-            |flight| !refresh && parts.index.check(flight.stamp, flight.id, own).valid,
+            |flight| {
+                let valid = parts.index.check(flight.stamp, flight.id, own).valid;
+                !refresh && (valid || !holds(Rule::Join))
+            },
             || parts.index.applied(),
         );
         match role {
@@ -281,6 +294,7 @@ impl Driver {
                         None => return Some(self.compute(None, false)),
                     },
                 };
+                self.doubts |= !ticket.cache.is_trusted_at(self.asked);
                 self.since.get_or_insert_with(Instant::now);
                 Some(Stage::Waiting {
                     waiter,
@@ -323,7 +337,9 @@ impl Driver {
                 // What the function depends on by itself was checked when we joined, and what came later may be
                 // missing in our value. What it turned out to depend on was not.
                 let inherited = entry.deps().len() > self.target.own.len();
-                if inherited && !entry.is_valid() || !work.accept(entry.payload()) {
+                let sound = (!inherited && !self.doubts || entry.is_valid())
+                    && (!self.doubts || self.ticket.cache.counts(&entry, self.asked));
+                if !sound || !work.accept(entry.payload()) {
                     self.gone += 1;
                     return Some(if self.gone > MAX_GONE {
                         self.compute(None, false)

@@ -154,6 +154,11 @@ impl History {
         }
     }
 
+    /// How many faults there were.
+    pub(crate) fn faults(&self) -> usize {
+        self.faults.len()
+    }
+
     /// A fault, for the trace.
     pub(crate) fn fault(&mut self, tick: Tick, what: String) {
         self.faults.push_back((tick, what));

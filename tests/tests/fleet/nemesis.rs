@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::io;
 use std::process::{Child, Command};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use tests::redis::Server;
+use tests::redis::{Reply, Server};
 
 use super::chance::Chance;
 use super::source::Source;
@@ -20,15 +20,23 @@ const REPAIRED: Duration = Duration::from_secs(4);
 /// The processes, their ways to Redis, and the Redis at the moment.
 pub(crate) struct Fleet {
     pub(crate) source: Source,
-    pub(crate) address: String,
-    pub(crate) seed: u64,
-    server: Server,
+    plan: Plan,
+    pub(super) server: Server,
     /// The primary before, which is alive and believes that it still is one.
     demoted: Option<Server>,
     members: Vec<Member>,
     lives: u64,
-    chance: Chance,
+    pub(super) chance: Chance,
     pub(crate) faults: BTreeMap<&'static str, u64>,
+}
+
+/// What its processes are told.
+pub(crate) struct Plan {
+    /// Where the source is.
+    pub(crate) address: String,
+    pub(crate) seed: u64,
+    /// A rule of the protocol that they do not keep.
+    pub(crate) without: Option<&'static str>,
 }
 
 struct Member {
@@ -37,7 +45,7 @@ struct Member {
     process: u64,
 }
 
-fn millis(millis: u64) -> Duration {
+pub(super) fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
@@ -46,23 +54,42 @@ fn signal(child: &Child, name: &str) -> io::Result<()> {
     Command::new("sh").args(["-c", &line]).status().map(drop)
 }
 
+/// The place of the last record in a log.
+fn tip(server: &Server) -> io::Result<Option<(u64, u64)>> {
+    let last = server.command(["XREVRANGE", "fc:{fleet}:log", "+", "-", "COUNT", "1"])?;
+    let first = |reply| match reply {
+        Reply::Array(all) => all.into_iter().next(),
+        other => Some(other),
+    };
+    let Some(Reply::Bytes(id)) = first(last).and_then(first) else {
+        return Ok(None);
+    };
+    let id = String::from_utf8_lossy(&id).into_owned();
+    let place = id.split_once('-');
+    Ok(place
+        .and_then(|(generation, number)| Some((generation.parse().ok()?, number.parse().ok()?))))
+}
+
+fn port(url: &str) -> u16 {
+    let port = url.trim_end_matches('/').rsplit(':').next();
+    port.unwrap().parse().unwrap()
+}
+
 impl Fleet {
     pub(crate) fn start(
         server: Server,
         source: Source,
-        address: String,
-        seed: u64,
+        plan: Plan,
         size: usize,
     ) -> io::Result<Self> {
         let mut fleet = Self {
             source,
-            address,
-            seed,
+            chance: Chance::new(plan.seed),
+            plan,
             server,
             demoted: None,
             members: Vec::new(),
             lives: 0,
-            chance: Chance::new(seed),
             faults: BTreeMap::new(),
         };
         for _ in 0..size {
@@ -78,20 +105,22 @@ impl Fleet {
     }
 
     fn port(&self) -> u16 {
-        let url = self.server.url();
-        let port = url.trim_end_matches('/').rsplit(':').next();
-        port.unwrap().parse().unwrap()
+        port(&self.server.url())
     }
 
     fn spawn(&mut self, wire: &Wire) -> io::Result<(Child, u64)> {
         self.lives += 1;
         let orders = Orders {
-            source: self.address.clone(),
+            source: self.plan.address.clone(),
             redis: wire.port,
             process: self.lives,
-            seed: self.seed,
+            seed: self.plan.seed,
         };
-        let child = Command::new(std::env::current_exe()?)
+        let mut command = Command::new(std::env::current_exe()?);
+        if let Some(rule) = self.plan.without {
+            command.env("CACHE_FAULT", rule);
+        }
+        let child = command
             .args(["--exact", super::TEST, "--nocapture", "--quiet"])
             .env("FLEET_MEMBER", orders.write())
             .stdout(std::process::Stdio::null())
@@ -99,7 +128,7 @@ impl Fleet {
         Ok((child, self.lives))
     }
 
-    fn note(&mut self, what: &'static str) {
+    pub(super) fn note(&mut self, what: &'static str) {
         *self.faults.entry(what).or_default() += 1;
         self.source.fault(what);
     }
@@ -110,7 +139,7 @@ impl Fleet {
         // Now and then longer than values count without word from the log.
         let long = if self.chance.one_in(3) { 3_500 } else { 400 };
         let pause = millis(20 + self.chance.below(long));
-        match self.chance.below(14) {
+        match self.chance.below(18) {
             0 => {
                 self.note("all connections killed");
                 self.server
@@ -180,7 +209,9 @@ impl Fleet {
                 self.note("the lineage deleted");
                 self.server.command(["DEL", "fc:{fleet}:meta"])?;
             }
-            _ => self.fail_over()?,
+            13 | 14 => self.fill(pause)?,
+            15 => self.fail_over()?,
+            _ => self.leave_behind()?,
         }
         thread::sleep(millis(50 + self.chance.below(2_000)));
         Ok(())
@@ -208,6 +239,48 @@ impl Fleet {
             }
             Ok(())
         })
+    }
+
+    /// A replica takes over while one process alone goes on with the old primary. It hears of that only when the others have been at
+    /// the new one for long enough to write more than it has lost.
+    pub(crate) fn leave_behind(&mut self) -> io::Result<()> {
+        self.note("a process left behind with the old primary");
+        let at = self.chance.below(self.members.len() as u64) as usize;
+        let replica = self.follower()?;
+        let alone = millis(200 + self.chance.below(300));
+        self.lossy(|fleet| {
+            let (behind, others): (Vec<_>, Vec<_>) = fleet
+                .members
+                .iter()
+                .map(|member| &member.wire)
+                .enumerate()
+                .partition(|(number, _)| *number == at);
+            let hold = |wires: &[(usize, &Wire)], held| {
+                wires.iter().for_each(|(_, wire)| wire.hold(held));
+            };
+            hold(&others, true);
+            replica.catch_up(&fleet.server)?;
+            replica.command(["REPLICAOF", "127.0.0.1", "1"])?;
+            thread::sleep(alone);
+            let lost = tip(&fleet.server)?;
+            hold(&behind, true);
+            replica.promote()?;
+            for (_, wire) in behind.iter().chain(&others) {
+                wire.lead(port(&replica.url()));
+                wire.cut();
+            }
+            hold(&others, false);
+            let since = Instant::now();
+            while tip(&replica)? <= lost && since.elapsed() < REPAIRED {
+                thread::sleep(millis(20));
+            }
+            hold(&behind, false);
+            fleet.demoted = Some(std::mem::replace(&mut fleet.server, replica));
+            Ok(())
+        })?;
+        // What is missing now is missed before something else makes everything a miss.
+        thread::sleep(millis(3_000));
+        Ok(())
     }
 
     /// A replica, until it is told otherwise: not by its configuration, which a restart would go back to.

@@ -19,6 +19,7 @@ enum Question {
     Write,
     Begin,
     End,
+    Meet,
 }
 
 /// In place of a tick: it is over, call nothing any more.
@@ -36,6 +37,10 @@ struct State {
     rows: BTreeMap<u64, u64>,
     history: History,
     over: bool,
+    /// How many processes there are.
+    members: usize,
+    /// How many of them have come to each meeting.
+    come: BTreeMap<u64, usize>,
 }
 
 impl State {
@@ -49,6 +54,7 @@ impl State {
         const READ: u64 = Question::Read as u64;
         const WRITE: u64 = Question::Write as u64;
         const BEGIN: u64 = Question::Begin as u64;
+        const MEET: u64 = Question::Meet as u64;
         match question {
             READ => self.rows.get(&a).copied().unwrap_or(0),
             WRITE => {
@@ -58,6 +64,11 @@ impl State {
             }
             BEGIN if self.over && a == 0 => OVER,
             BEGIN => self.tick(),
+            MEET => {
+                let come = self.come.entry(a).or_default();
+                *come += b as usize;
+                (*come >= self.members).into()
+            }
             _ => {
                 let ended = self.tick();
                 self.history.add(Call {
@@ -76,13 +87,15 @@ impl State {
 }
 
 impl Source {
-    pub(crate) fn start(bound: Duration) -> io::Result<(Self, SocketAddr)> {
+    pub(crate) fn start(bound: Duration, members: usize) -> io::Result<(Self, SocketAddr)> {
         let source = Self(Arc::new(Mutex::new(State {
             origin: Instant::now(),
             last: 0,
             rows: BTreeMap::new(),
             history: History::new(bound.as_nanos() as u64),
             over: false,
+            members,
+            come: BTreeMap::new(),
         })));
         let listener = TcpListener::bind(("127.0.0.1", 0))?;
         let address = listener.local_addr()?;
@@ -169,6 +182,15 @@ impl Session {
 
     pub(crate) fn write(&mut self, row: u64) -> u64 {
         self.ask(Question::Write, [row, 0, 0, 0, 0])
+    }
+
+    /// Waits until every process has come as far.
+    pub(crate) fn meet(&mut self, meeting: u64) {
+        let mut new = 1;
+        while self.ask(Question::Meet, [meeting, new, 0, 0, 0]) == 0 {
+            new = 0;
+            thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// The tick before a call; nothing if it is all over, and this is none of the `last` calls.

@@ -1,4 +1,4 @@
-//! A log that lives elsewhere. `X…` are the traces of the protocol's model that a rule forbids: each test fails without it.
+//! A log that lives elsewhere. `X…` are traces of the protocol's model; `log/tests/traces.rs` has all of them, with real servers.
 
 use super::super::replica::{Logged, OnFork, Page, Said};
 use super::*;
@@ -308,7 +308,7 @@ fn what_is_pending_is_later_than_what_had_begun() {
     );
     // The log has it: its place there decides.
     instance.sync(&Log(vec![opened(5, None), invalid(pos(5, 1), "a")]));
-    instance.index.settle(&[ordinal]);
+    instance.index.settle_up_to(ordinal);
     assert!(instance.pending().is_empty());
     assert!(!instance.serves(before, "a") && !instance.serves(after, "a"));
 }

@@ -12,6 +12,7 @@ use crate::modifiers::Mode;
 use crate::position::Position;
 use crate::read::Keep;
 use crate::read::run::Work;
+use crate::rule::{Rule, holds};
 use crate::stats::RefusalReason;
 use crate::sync::Arc;
 use crate::tier::memory::{MemoryKey, Resident};
@@ -50,7 +51,11 @@ impl Driver {
         }
         let mut own = self.target.own.clone();
         own.extend(keep.tags.iter().map(|tag| Dep::tag(tag)));
-        let deps: Deps = used.deps.behind(&own);
+        let deps: Deps = if holds(Rule::Union) {
+            used.deps.behind(&own)
+        } else {
+            own.clone().into()
+        };
         let nested = deps.len() > own.len();
         if nested {
             self.ticket.seat.derives();
@@ -58,11 +63,10 @@ impl Driver {
         let stamp = if keep.unnamed || self.ticket.broken.is_some() {
             // What has no name could not be invalidated, and neither could what is computed from it.
             Position::ZERO
-        } else if cfg!(cache_fault = "stamp") {
-            // The mistake that the fleet's checker is to notice.
-            cache.0.index.applied()
-        } else {
+        } else if holds(Rule::Stamp) {
             used.stamp
+        } else {
+            cache.0.index.applied()
         };
         self.report(stamp, &own[self.target.own.len()..]);
 

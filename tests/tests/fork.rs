@@ -1,0 +1,64 @@
+//! A process that forks, and goes on as both.
+
+#![expect(unsafe_code, reason = "a fork is made by hand")]
+#![expect(clippy::unwrap_used, reason = "all of it is a test")]
+
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::time::{Duration, Instant};
+
+use cache_core::{Cache, ErrorKind, blocking, cache};
+use tests::redis::Server;
+
+static READS: AtomicU64 = AtomicU64::new(0);
+
+#[cache(ttl = 60)]
+fn row(id: u64) -> u64 {
+    READS.fetch_add(1, SeqCst);
+    id
+}
+
+/// What the child does; whether it is right.
+fn child() -> bool {
+    let began = Instant::now();
+    let reads = || READS.load(SeqCst);
+    // From memory, and then computed, without a server.
+    let hit = row(1) == 1 && reads() == 1;
+    let miss = row(2) == 2 && reads() == 2 && row(2) == 2 && reads() == 2;
+    let told = blocking::invalidate(|| row(1));
+    let refused = told.is_err_and(|error| error.kind() == ErrorKind::NotLogged);
+    let gone = row(1) == 1 && reads() == 3;
+    hit && miss && refused && gone && began.elapsed() < Duration::from_secs(5)
+}
+
+#[test]
+fn a_fork_has_the_memory_and_not_the_server() {
+    let Some(server) = Server::start(&[]).unwrap() else {
+        return;
+    };
+    let cache = Cache::builder()
+        .namespace("fork")
+        .redis(&server.url())
+        .install_blocking()
+        .unwrap();
+    while !cache.health().is_well() {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    assert_eq!(row(1), 1);
+    // SAFETY: the child calls the cache, whose locks no other thread of this process holds now, and ends.
+    let pid = unsafe { libc::fork() };
+    if pid == 0 {
+        // SAFETY: whatever hangs is killed by the alarm; nothing of the parent's is run at the end.
+        unsafe {
+            libc::alarm(20);
+            libc::_exit(i32::from(!child()));
+        }
+    }
+    let mut status = 0;
+    // SAFETY: it is our child, and `status` outlives the call.
+    assert_eq!(unsafe { libc::waitpid(pid, &raw mut status, 0) }, pid);
+    assert!(libc::WIFEXITED(status), "it hung: {status}");
+    assert_eq!(libc::WEXITSTATUS(status), 0);
+    // The parent knows of nothing.
+    assert_eq!((row(1), READS.load(SeqCst)), (1, 1));
+    assert!(cache.health().is_well());
+}
