@@ -21,7 +21,7 @@ pub(super) fn append(source: &str) -> Option<&'static Script> {
     }
     if !holds(Rule::Generation) {
         // There is one generation, whatever was lost.
-        let number = "math.max(candidate, applied_generation + 1, last_generation + 1, (tonumber(known[2]) or 0) + 1)";
+        let number = "math.max(candidate, applied_generation + 1, last_generation + 1, known_generation + 1)";
         return script(
             &GENERATION,
             &[("if ancestor then", "if not last then"), (number, "1")],

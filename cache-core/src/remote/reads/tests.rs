@@ -74,7 +74,7 @@ fn until(what: &str, mut so: impl FnMut() -> bool) {
 }
 
 fn name(key: KeyDigest) -> Vec<u8> {
-    format!("v/{{{key}}}").into_bytes()
+    format!("v/{key}").into_bytes()
 }
 
 /// Stores what expires so much later.
@@ -197,7 +197,15 @@ fn what_is_no_value_is_none_and_keeps_nobody_else_from_his() {
         .collect();
     assert_eq!(
         told,
-        [Some(vec![b'0']), Some(vec![1]), None, None, None, None]
+        [
+            Some(vec![b'0']),
+            Some(vec![1]),
+            None,
+            None,
+            // Something is there: whoever parses it says what is wrong with it.
+            Some(b"no expiry".to_vec()),
+            None
+        ]
     );
 }
 
