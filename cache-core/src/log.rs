@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot, watch};
+use tokio::task::unconstrained;
 
 use crate::flight;
 use crate::index::{Index, Logged, OnFork, Page, Said};
@@ -130,9 +131,12 @@ impl Future for Appending {
     type Output = Result<Position, LinkError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.heard).poll(cx).map(|told| {
-            told.unwrap_or_else(|_| Err(LinkError::Disconnected("the cache is closed".into())))
-        })
+        // As an `Answer` is polled, whoever blocks on it.
+        Pin::new(&mut unconstrained(&mut self.heard))
+            .poll(cx)
+            .map(|told| {
+                told.unwrap_or_else(|_| Err(LinkError::Disconnected("the cache is closed".into())))
+            })
     }
 }
 

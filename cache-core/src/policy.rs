@@ -121,6 +121,8 @@ pub struct Policy {
     pub when: bool,
     /// Whether values stay in memory whatever tiers there are.
     pub memory_only: bool,
+    /// Whether values are kept in Redis, and not in memory.
+    pub redis_only: bool,
 }
 
 impl Policy {
@@ -134,6 +136,7 @@ impl Policy {
             min_cost: Duration::ZERO,
             when: false,
             memory_only: false,
+            redis_only: false,
         }
     }
 }

@@ -21,7 +21,8 @@ pub use crate::modifiers::Preparing;
 pub use crate::policy::Preset;
 pub use crate::read::{Call, IntoTtl, Keep, Miss, Run, text};
 pub use crate::shape::{
-    Returns, Shape, Split, must_be_option, must_be_result, must_keep_errors, probe, returns,
+    Returns, Shape, Split, must_be_option, must_be_portable, must_be_result, must_keep_errors,
+    probe, returns,
 };
 pub use crate::site::{Site, SiteRef, Spec, TargetKind, TargetRef};
 pub use crate::sync::block_on;

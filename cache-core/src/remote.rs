@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use redis::Value;
 use tokio::sync::oneshot;
+use tokio::task::unconstrained;
 use tokio::time::timeout;
 
 use crate::error::{Error, ErrorKind};
@@ -130,7 +131,7 @@ impl Remote {
                 Err(contact.borrow().why())
             });
         });
-        let why = match heard.await {
+        let why = match unconstrained(heard).await {
             Ok(Ok(())) => return Ok(()),
             Ok(Err(why)) => self.greeting().unusable.unwrap_or(why),
             Err(_) => "the cache is closed".to_owned(),

@@ -8,6 +8,9 @@
 use std::convert::Infallible;
 use std::marker::PhantomData;
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
 use crate::entry::{Class, Head, Kept, Payload};
 use crate::schema::Fingerprint;
 use crate::sync::Arc;
@@ -259,6 +262,16 @@ impl<T, E> MustBeResult for Fallible<T, E> {}
 pub trait MustBeOption {}
 impl<T> MustBeOption for Optional<T> {}
 
+/// A value that can leave the process and come back.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be kept in Redis",
+    label = "this value would have to be `serde::Serialize` and `serde::de::DeserializeOwned`",
+    note = "derive `Serialize` and `Deserialize` for it, or write `tiers(memory)`"
+)]
+pub trait MustBePortable {}
+#[diagnostic::do_not_recommend]
+impl<T: Serialize + DeserializeOwned> MustBePortable for T {}
+
 /// An error that can be kept.
 #[diagnostic::on_unimplemented(
     message = "this function's error cannot be cached",
@@ -281,6 +294,9 @@ pub fn must_be_result<O: MustBeResult>(_: O) {}
 /// Compiles for an `Option` only.
 #[inline(always)]
 pub fn must_be_option<I: MustBeOption>(_: I) {}
+/// Compiles for values only that Redis can keep.
+#[inline(always)]
+pub fn must_be_portable<T: MustBePortable>(_: Holds<T>) {}
 /// Compiles for errors that can be kept only.
 #[inline(always)]
 pub fn must_keep_errors<E: MustKeepErrors>(_: E) {}

@@ -216,6 +216,13 @@ impl Spec {
         self
     }
 
+    /// `tiers(redis)`
+    #[must_use]
+    pub const fn redis_only(mut self) -> Self {
+        self.policy.redis_only = true;
+        self
+    }
+
     /// `when = …`
     #[must_use]
     pub const fn when(mut self) -> Self {

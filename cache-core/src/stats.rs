@@ -96,6 +96,8 @@ pub enum RefusalReason {
     Untracked,
     /// Its `Clone`, its `Serialize` or its `CacheWeight` panicked: it could not be copied, or not be weighed.
     Panicked,
+    /// Its function keeps values in Redis alone (`tiers(redis)`), and there is none, or it cannot be used.
+    NoTier,
 }
 
 impl RefusalReason {
@@ -113,6 +115,7 @@ impl RefusalReason {
         Self::Forgotten,
         Self::Untracked,
         Self::Panicked,
+        Self::NoTier,
     ];
 
     /// How many there are.
@@ -134,6 +137,7 @@ impl RefusalReason {
             Self::Forgotten => "forgotten",
             Self::Untracked => "untracked",
             Self::Panicked => "panicked",
+            Self::NoTier => "no tier",
         }
     }
 }

@@ -32,7 +32,7 @@ use proc_macro::TokenStream;
 /// * `name = "users.load"`: a stable identity, whatever becomes of the function's name and module
 /// * `version = 2`: bump it to orphan the entries of older code
 /// * `capacity = 1000`: at most this many entries of this function in memory
-/// * `tiers(memory)`: where values may be kept
+/// * `tiers(memory)`: where values may be kept: `memory`, `redis`, or both, as by default
 /// * `jitter = "10%"`: spreads expiry
 /// * `none_ttl = 10`: keep `None` for this long
 /// * `err_ttl = 10`: keep an `Err` for this long

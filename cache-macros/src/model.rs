@@ -3,7 +3,7 @@
 use syn::{Expr, Ident, Path, Type};
 
 use crate::input::{Binding, Function};
-use crate::options::Target;
+use crate::options::{Target, Tiers};
 use crate::preset::Preset;
 use crate::template::Template;
 use crate::value::{Length, Ttl};
@@ -32,7 +32,7 @@ pub(crate) struct Cached {
     pub(crate) when: Option<Expr>,
     /// A hash of the body.
     pub(crate) fingerprint: Option<u64>,
-    pub(crate) memory_only: bool,
+    pub(crate) tiers: Option<Tiers>,
 }
 
 /// One part of a key.
@@ -43,6 +43,16 @@ pub(crate) enum KeyPart {
 }
 
 impl Cached {
+    /// Whether no value leaves the process.
+    pub(crate) fn memory_only(&self) -> bool {
+        self.tiers.is_some_and(|tiers| !tiers.redis)
+    }
+
+    /// Whether no value stays in memory.
+    pub(crate) fn redis_only(&self) -> bool {
+        self.tiers.is_some_and(|tiers| !tiers.memory)
+    }
+
     /// The bindings that are part of the key; none where `key(…)` says what is.
     pub(crate) fn binding(&self, at: usize) -> Option<&Binding> {
         self.function.bindings.get(at)

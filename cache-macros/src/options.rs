@@ -67,7 +67,7 @@ pub(crate) const TABLE: &[Row] = &[
     row("name", CACHES, "name = \"users.load\"", "a stable identity, whatever becomes of the function's name and module", Value(|e, o, d| o.name = value::string(e, d))),
     row("version", CACHES, "version = 2", "bump it to orphan the entries of older code", Value(|e, o, d| o.version = value::integer(e, d))),
     row("capacity", CACHES, "capacity = 1000", "at most this many entries of this function in memory", Value(|e, o, d| o.capacity = capacity(e, d))),
-    row("tiers", CACHES, "tiers(memory)", "where values may be kept", List(tiers)),
+    row("tiers", CACHES, "tiers(memory)", "where values may be kept: `memory`, `redis`, or both, as by default", List(tiers)),
     row("jitter", CACHES, "jitter = \"10%\"", "spreads expiry", Value(|e, o, d| o.jitter = value::permille(e, d))),
     row("none_ttl", CACHES, "none_ttl = 10", "keep `None` for this long", Value(|e, o, d| o.none_ttl = value::length(e, d))),
     row("err_ttl", CACHES, "err_ttl = 10", "keep an `Err` for this long", Value(|e, o, d| o.err_ttl = value::length(e, d))),
@@ -103,7 +103,7 @@ pub(crate) struct Options {
     pub(crate) name: Option<LitStr>,
     pub(crate) version: Option<u32>,
     pub(crate) capacity: Option<usize>,
-    pub(crate) memory_only: bool,
+    pub(crate) tiers: Option<Tiers>,
     pub(crate) jitter: Option<u16>,
     pub(crate) none_ttl: Option<Length>,
     pub(crate) err_ttl: Option<Length>,
@@ -113,6 +113,13 @@ pub(crate) struct Options {
     pub(crate) always: bool,
     pub(crate) before: bool,
     pub(crate) krate: Option<Path>,
+}
+
+/// Where values may be kept.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Tiers {
+    pub(crate) memory: bool,
+    pub(crate) redis: bool,
 }
 
 impl Options {
@@ -325,24 +332,28 @@ fn templates(list: Vec<Expr>, diag: &mut Diag) -> Vec<Template> {
 }
 
 fn tiers(list: Vec<Expr>, options: &mut Options, diag: &mut Diag) {
+    let mut tiers = Tiers::default();
     for tier in idents(list, "a tier", "tiers(memory)", diag) {
         match tier.to_string().as_str() {
-            "memory" => options.memory_only = true,
-            name @ ("redis" | "postgres") => {
-                diag.error(
+            "memory" => tiers.memory = true,
+            "redis" if cfg!(feature = "redis") => tiers.redis = true,
+            "redis" => diag
+                .error(
                     &tier,
-                    format!("the tier `{name}` is not in this version yet"),
+                    "the tier `redis` needs the feature `redis` of `cache-core`",
                 )
-                .help("write `tiers(memory)`");
-            }
-            name => {
-                diag.error(&tier, format!("unknown tier `{name}`"))
-                    .did_you_mean(name, ["memory"], str::to_owned, || {
-                        "write `tiers(memory)`".to_owned()
-                    });
-            }
+                .help("enable it in `Cargo.toml`, or write `tiers(memory)`"),
+            "postgres" => diag
+                .error(&tier, "the tier `postgres` is not in this version yet")
+                .help("write `tiers(memory)`"),
+            name => diag
+                .error(&tier, format!("unknown tier `{name}`"))
+                .did_you_mean(name, ["memory", "redis"], str::to_owned, || {
+                    "write `tiers(memory)`".to_owned()
+                }),
         }
     }
+    options.tiers = Some(tiers);
 }
 
 fn capacity(expr: Expr, diag: &mut Diag) -> Option<usize> {

@@ -7,7 +7,7 @@ use std::thread::{self, Thread};
 use std::time::Instant;
 
 use redis::Value;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, unconstrained};
 
 use super::error::LinkError;
 
@@ -102,13 +102,18 @@ impl Future for Answer {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome> {
         match &mut self.0 {
             State::Failed(error) => Poll::Ready(Err(error.clone())),
-            State::Waiting { task, .. } => Pin::new(task).poll(cx).map(|ended| match ended {
-                Ok(outcome) => outcome,
-                Err(error) if error.is_panic() => {
-                    Err(LinkError::unexpected("a task of the cache panicked"))
-                }
-                Err(_) => Err(LinkError::closed()),
-            }),
+            // Whoever polls this may be a thread that is blocked in a task of the caller's runtime, which has no next turn to wait for.
+            State::Waiting { task, .. } => {
+                Pin::new(&mut unconstrained(task))
+                    .poll(cx)
+                    .map(|ended| match ended {
+                        Ok(outcome) => outcome,
+                        Err(error) if error.is_panic() => {
+                            Err(LinkError::unexpected("a task of the cache panicked"))
+                        }
+                        Err(_) => Err(LinkError::closed()),
+                    })
+            }
         }
     }
 }

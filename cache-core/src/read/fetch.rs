@@ -131,6 +131,9 @@ impl Driver {
             trace.tier = Some("redis");
             trace.stamp = Some(entry.stamp());
         });
+        if let Some(scope) = &self.ticket.scope {
+            scope.count_kept();
+        }
         leader.finish(Status::Done(entry));
         self.stage = Stage::Done;
         None

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use redis::{Cmd, Value};
 use tokio::sync::{Notify, oneshot};
+use tokio::task::unconstrained;
 use tokio::time::timeout_at;
 
 use super::Found;
@@ -119,7 +120,8 @@ impl Future for Read {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Told> {
         match &mut self.0 {
             State::Failed(error) => Poll::Ready(Err(error.clone())),
-            State::Waiting(heard) => Pin::new(heard)
+            // As an `Answer` is polled, whoever blocks on it.
+            State::Waiting(heard) => Pin::new(&mut unconstrained(heard))
                 .poll(cx)
                 .map(|told| told.unwrap_or_else(|_| Err(LinkError::closed()))),
         }

@@ -43,6 +43,7 @@ pub(crate) fn cached(
     }
     check_name(&options, diag);
     check_lengths(by, &options, &function, diag);
+    check_tiers(&options, &function, diag);
     if preset.fingerprint
         && options.fingerprint
         && let Some(ident) = options.named("fingerprint")
@@ -72,7 +73,7 @@ pub(crate) fn cached(
         min_cost: options.min_cost,
         when: options.when,
         fingerprint: fingerprint.then(|| text::fingerprint(function.body.stream())),
-        memory_only: options.memory_only,
+        tiers: options.tiers,
         function,
     }
 }
@@ -222,5 +223,39 @@ fn check_lengths(by: Macro, options: &Options, function: &Function, diag: &mut D
             ),
         )
         .help(help);
+    }
+}
+
+/// What has no effect in the tiers that are named.
+fn check_tiers(options: &Options, function: &Function, diag: &mut Diag) {
+    let Some(tiers) = options.tiers.filter(|tiers| tiers.redis) else {
+        return;
+    };
+    if let Some(ty) = function
+        .output
+        .as_ref()
+        .filter(|ty| types::holds_static(ty))
+    {
+        diag.error(ty, "what borrows for ever does not come back from Redis")
+            .help("return what owns its text (`String`, `Arc<str>`), or write `tiers(memory)`");
+    }
+    if let (Some(Ttl::Never), Some(at)) = (&options.ttl, options.valued("ttl")) {
+        diag.error_at(at, "in Redis everything expires")
+            .help(if tiers.memory {
+                "write a length of time, or `tiers(memory)`"
+            } else {
+                "write a length of time"
+            });
+    }
+    if tiers.memory {
+        return;
+    }
+    if let Some(ident) = options.named("capacity") {
+        diag.error(ident, "`capacity` is of the memory, where nothing is kept")
+            .help("remove it, or write `tiers(memory, redis)`");
+    }
+    if let Some(ident) = options.named("err_ttl") {
+        diag.error(ident, "an `Err` is kept in memory alone")
+            .help("remove it, or write `tiers(memory, redis)`");
     }
 }

@@ -83,7 +83,7 @@ fn shape(model: &Cached, runtime: &Runtime<'_>) -> TokenStream {
     let span = anchor(output);
     let private = runtime.at(span);
     // What borrows for ever is `Deserialize` for input that lives for ever only, and the compiler would insist on such.
-    let portable = !model.memory_only && !types::holds_static(output);
+    let portable = !model.memory_only() && !types::holds_static(output);
     let content = portable.then(|| quote_spanned!(span=> ContentSerde as _,));
     let fallible = model.preset.result || model.err_ttl.is_some();
     let must_be_result = fallible.then(|| quote_spanned!(span=> #private::must_be_result(__r);));
@@ -95,6 +95,10 @@ fn shape(model: &Cached, runtime: &Runtime<'_>) -> TokenStream {
         .none_ttl
         .is_some()
         .then(|| quote_spanned!(span=> #private::must_be_option(__v.__cache_inner());));
+    let must_be_portable = model
+        .tiers
+        .is_some_and(|tiers| tiers.redis)
+        .then(|| quote_spanned!(span=> #private::must_be_portable(__v);));
     quote_spanned! {span=> {
         use #private::probe::{
             #content ContentLocal as _, Return as _, ShareClone as _, ShareNone as _, Value as _, WeighHook as _,
@@ -105,6 +109,7 @@ fn shape(model: &Cached, runtime: &Runtime<'_>) -> TokenStream {
         #must_be_result
         #must_keep_errors
         #must_be_option
+        #must_be_portable
         __r.__cache_shape(__v.__cache_inner(), (&&&__v).__cache_weigh(), (&&__v).__cache_content(), (&&__r.__cache_error()).__cache_share())
     }}
 }

@@ -96,7 +96,8 @@ fn options(model: &Cached, runtime: &Runtime<'_>) -> Vec<TokenStream> {
             model.none_ttl.as_ref().is_some_and(Length::is_zero),
         ),
         ("when", model.when.is_some()),
-        ("memory_only", model.memory_only),
+        ("memory_only", model.memory_only()),
+        ("redis_only", model.redis_only()),
         ("blocking", matches!(model.function.form, Form::Sync)),
     ];
     for (name, _) in flags.into_iter().filter(|(_, is_on)| *is_on) {

@@ -84,6 +84,22 @@ fn the_contract_s_table_of_errors() {
 }
 
 #[test]
+fn a_tier_is_one_that_the_runtime_has() {
+    const CALL: &str = "fn f(id: u8) -> u8 { 1 }";
+    if cfg!(feature = "redis") {
+        for tiers in ["tiers(redis)", "tiers(memory, redis)"] {
+            assert_eq!(errors(Cache, tiers, CALL), [""; 0], "{tiers}");
+        }
+        let never = "in Redis everything expires\nhelp: write a length of time @ \"never\"";
+        refused(Cache, "tiers(redis), ttl = \"never\"", CALL, &[never]);
+    } else {
+        let message = "the tier `redis` needs the feature `redis` of `cache-core`\nhelp: enable it in `Cargo.toml`, or write \
+                       `tiers(memory)` @ redis";
+        refused(Cache, "tiers(redis)", CALL, &[message]);
+    }
+}
+
+#[test]
 fn options_as_they_are_written() {
     #[rustfmt::skip]
     let cases: &[(Macro, &str, &str)] = &[
@@ -97,7 +113,7 @@ fn options_as_they_are_written() {
         (Cache, "fingerprint = true", "`fingerprint` takes no value\nhelp: write `fingerprint`: new code, new entries: a hash of the body is part of the key @ fingerprint"),
         (Cache, "timeout = 5", "`timeout` is not in this version yet\nhelp: remove it; it will do this: longest wait for the function when an expired value may be served @ timeout"),
         (Query, "each = ids", "`each` is not in this version yet\nhelp: remove it; it will do this: caches the elements of a batch one by one @ each"),
-        (Cache, "tiers(memory, redis)", "the tier `redis` is not in this version yet\nhelp: write `tiers(memory)` @ redis"),
+        (Cache, "tiers(memory, postgres)", "the tier `postgres` is not in this version yet\nhelp: write `tiers(memory)` @ postgres"),
         (Cache, "tiers(memry)", "unknown tier `memry`\nhelp: did you mean `memory`? @ memry"),
         (Cache, "tables(users)", "`tables` is not an option of `#[cache]`\nhelp: it is one of `#[cache_query]` @ tables"),
         (Cache, "300", "not an option of `#[cache]`\nhelp: write `ttl = 300` @ 300"),

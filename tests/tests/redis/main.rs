@@ -10,6 +10,7 @@ mod outages;
 mod refusals;
 mod sentinels;
 mod sharing;
+mod tiers;
 mod trips;
 mod values;
 

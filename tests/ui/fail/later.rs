@@ -30,8 +30,8 @@ async fn batch(ids: Vec<u64>) -> Vec<u64> {
     ids
 }
 
-// case: a remote tier
-#[cache(tiers(memory, redis))]
+// case: another remote tier
+#[cache(tiers(memory, postgres))]
 fn remote(id: u64) -> u64 {
     id
 }

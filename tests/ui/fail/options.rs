@@ -246,4 +246,40 @@ fn bare_tag(id: u64) -> Result<u64, String> {
     Ok(id)
 }
 
+// case: an unknown tier beside a known one
+#[cache(tiers(redi, memory))]
+fn unknown_remote_tier(id: u64) -> u64 {
+    id
+}
+
+// case: a bound of the memory where nothing is kept there
+#[cache(tiers(redis), capacity = 100)]
+fn capacity_of_nothing(id: u64) -> u64 {
+    id
+}
+
+// case: errors in Redis
+#[cache(tiers(redis), err_ttl = 5)]
+fn remote_errors(id: u64) -> Result<u64, String> {
+    Ok(id)
+}
+
+// case: for ever in Redis alone
+#[cache(tiers(redis), ttl = "never")]
+fn remote_for_ever(id: u64) -> u64 {
+    id
+}
+
+// case: for ever in Redis, too
+#[cache(tiers(memory, redis), ttl = "never")]
+fn both_for_ever(id: u64) -> u64 {
+    id
+}
+
+// case: what borrows for ever in Redis
+#[cache(tiers(redis))]
+fn borrowed_for_ever(id: u64) -> Option<&'static str> {
+    (id == 0).then_some("zero")
+}
+
 fn main() {}

@@ -108,4 +108,19 @@ async fn no_none_async(id: u64) -> u64 {
     id
 }
 
+#[derive(Clone)]
+pub struct Local(u64);
+
+// case: a value that cannot leave the process
+#[cache(tiers(redis))]
+fn not_serde(id: u64) -> Local {
+    Local(id)
+}
+
+// case: the same beside the memory, in a `Result` of an `Option`
+#[cache_query(tiers(memory, redis))]
+async fn not_serde_inside(id: u64) -> Result<Option<Local>, String> {
+    Ok(Some(Local(id)))
+}
+
 fn main() {}

@@ -60,6 +60,16 @@ fn analysis(text: &str) -> usize {
     text.len()
 }
 
+#[cache(tiers(redis), jitter = "5%", none_ttl = 5)]
+async fn remote(id: u64) -> Option<User> {
+    Some(User { id, tenant: 7, lifetime: 60 })
+}
+
+#[cache_query(tiers(memory, redis), capacity = 5, err_ttl = 5)]
+fn both<T: serde::Serialize + serde::de::DeserializeOwned + Clone + Send + Sync + 'static>(value: T) -> Result<T, String> {
+    Ok(value)
+}
+
 #[warmup_cache(text = "one")]
 #[warmup_cache(text = "two", crate = ::cache_core)]
 #[cache(fingerprint, ttl = 5, when = is_long)]
@@ -100,6 +110,8 @@ fn main() {
     assert_eq!(block_on(result(1)), Ok(Some(1)));
     assert_eq!(block_on(rename(&Pool, 1, "x")).map(|user| user.id), Ok(1));
     assert_eq!(analysis("four"), 4);
+    assert_eq!(block_on(remote(1)).map(|user| user.id), Some(1));
+    assert_eq!(both(1_u8), Ok(1));
     assert_eq!(block_on(text("text")), "text");
     forget(1);
 }

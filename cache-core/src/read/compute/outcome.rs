@@ -225,6 +225,13 @@ impl Driver {
         if self.is_superseded(leader, entry.ordinal()) {
             return Err(RefusalReason::Superseded);
         }
+        if self.ticket.seat.site.spec.policy.redis_only {
+            return if self.has_tier() {
+                Ok(())
+            } else {
+                Err(RefusalReason::NoTier)
+            };
+        }
         cache.insert(entry, limit)?;
         // A refresh that is not stored leaves nothing in the tier that would refuse what is older.
         if self.is_superseded(leader, entry.ordinal()) {
@@ -249,6 +256,14 @@ impl Driver {
         }
         self.trace(|trace| trace.stored = true);
         Ok(())
+    }
+
+    /// Whether there is a tier beside the memory for this value.
+    fn has_tier(&self) -> bool {
+        #[cfg(feature = "redis")]
+        return self.remote().is_some_and(|remote| !remote.is_refused());
+        #[cfg(not(feature = "redis"))]
+        false
     }
 
     fn refuse(&self, reason: RefusalReason) {
