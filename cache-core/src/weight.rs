@@ -6,7 +6,7 @@ use serde::{Serialize, ser};
 ///
 /// Needed only for types without `serde::Serialize`; those that have it are measured by it. Without either, a value
 /// counts as its `size_of`, which for a `Vec` is 24 bytes whatever it holds: [`Cache::audit`](crate::Cache::audit)
-/// names the functions that return such values. Errors that `err_ttl` keeps are weighed in the same way.
+/// names the functions that return such values. An `Arc`, `Box`, `Option` or `Vec` of what has it, has it, too. Errors that `err_ttl` keeps are weighed in the same way.
 ///
 /// ```
 /// # #[derive(Clone)]
@@ -22,6 +22,42 @@ use serde::{Serialize, ser};
 pub trait CacheWeight {
     /// Bytes, heap included.
     fn cache_weight(&self) -> usize;
+}
+
+/// What it points to, counted by each that does.
+impl<T: CacheWeight + ?Sized> CacheWeight for std::sync::Arc<T> {
+    fn cache_weight(&self) -> usize {
+        size_of::<Self>().saturating_add((**self).cache_weight())
+    }
+}
+
+impl<T: CacheWeight + ?Sized> CacheWeight for Box<T> {
+    fn cache_weight(&self) -> usize {
+        size_of::<Self>().saturating_add((**self).cache_weight())
+    }
+}
+
+impl<T: CacheWeight> CacheWeight for Option<T> {
+    fn cache_weight(&self) -> usize {
+        let inside = self.as_ref().map_or(0, T::cache_weight);
+        inside.max(size_of::<Self>())
+    }
+}
+
+impl<T: CacheWeight> CacheWeight for [T] {
+    fn cache_weight(&self) -> usize {
+        let weights = self.iter().map(T::cache_weight);
+        weights.fold(0, usize::saturating_add)
+    }
+}
+
+impl<T: CacheWeight> CacheWeight for Vec<T> {
+    fn cache_weight(&self) -> usize {
+        let spare = (self.capacity() - self.len()).saturating_mul(size_of::<T>());
+        size_of::<Self>()
+            .saturating_add(spare)
+            .saturating_add(self.as_slice().cache_weight())
+    }
 }
 
 /// Bytes that `value` holds on to, by driving its `Serialize`: scalars count their size, strings and collections

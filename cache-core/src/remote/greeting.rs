@@ -1,7 +1,7 @@
 //! What the server is, as far as it says so, and what looks wrong about it.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use redis::Value;
 use tokio::sync::watch;
@@ -101,10 +101,8 @@ impl Info {
             .ask(Request::of(redis::cmd("TIME")), WITHIN)
             .await;
         let theirs = reply.ok().and_then(|mut replies| millis(replies.pop()?));
-        let ours = SystemTime::now().duration_since(UNIX_EPOCH);
-        info.ahead = theirs
-            .zip(ours.ok())
-            .map(|(theirs, ours)| i128::from(theirs) - ours.as_millis().cast_signed());
+        let ours = i128::from(crate::time::unix_millis());
+        info.ahead = theirs.map(|theirs| i128::from(theirs) - ours);
         info
     }
 

@@ -66,6 +66,36 @@ fn weighs_less(length: usize) -> Shared {
     }
 }
 
+#[cache]
+fn shared_weighs_itself(length: usize) -> Arc<Bitmap> {
+    Arc::new(Bitmap(vec![1; length]))
+}
+
+#[cache]
+fn many_weigh_themselves(length: usize) -> Result<Option<Vec<Bitmap>>, String> {
+    Ok(Some(vec![Bitmap(vec![1; length]); 2]))
+}
+
+/// What is around a type that weighs itself hides it from nobody.
+#[test]
+fn a_weight_of_its_own_counts_inside_of_what_holds_it() {
+    let test = start();
+    test.enter(|| {
+        shared_weighs_itself(10_000);
+        many_weigh_themselves(10_000).unwrap();
+    });
+    for (function, least) in [
+        ("shared_weighs_itself", 10_000),
+        ("many_weigh_themselves", 20_000),
+    ] {
+        let bytes = bytes(&test, function);
+        assert!(
+            (least..least + 1_000).contains(&bytes),
+            "{function}: {bytes}"
+        );
+    }
+}
+
 #[test]
 fn a_value_counts_what_it_holds_on_to() {
     let test = start();

@@ -16,7 +16,7 @@ async fn opened(url: &str) -> Cache {
 /// Whether calls go on, an invalidation has effect here, and `why` is said of the rest.
 async fn refused(cache: &Cache, why: &str) {
     works(cache).await.unwrap();
-    says(&cache, why);
+    says(cache, why);
     let error = cache.invalidate_tag("a tag").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotLogged);
     let health = cache.health();
