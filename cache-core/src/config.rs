@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+#[cfg(feature = "redis")]
+use crate::cipher::Cipher;
 use crate::events::Events;
 use crate::pattern::Pattern;
 use crate::sync::Arc;
@@ -58,6 +60,19 @@ pub(crate) struct Config {
     pub(crate) lease: Duration,
     #[cfg(feature = "redis")]
     pub(crate) redis: Option<Url>,
+    #[cfg(feature = "redis")]
+    pub(crate) cipher: Cipher,
+    pub(crate) key_secret: Option<Secret>,
+}
+
+/// What digests are keyed with. Shows nothing.
+#[derive(Clone)]
+pub(crate) struct Secret(pub(crate) Arc<[u8; 32]>);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret")
+    }
 }
 
 /// Where a server is. It may hold a password, and shows nothing.
@@ -88,6 +103,9 @@ impl Default for Config {
             lease: Duration::from_secs(5),
             #[cfg(feature = "redis")]
             redis: None,
+            #[cfg(feature = "redis")]
+            cipher: Cipher::default(),
+            key_secret: None,
         }
     }
 }

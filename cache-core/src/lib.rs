@@ -30,6 +30,8 @@ pub mod __private {
 mod address;
 mod audit;
 mod cache;
+#[cfg(feature = "redis")]
+mod cipher;
 mod class;
 #[cfg(feature = "redis")]
 mod codec;

@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, timeout_at};
 
+use crate::cipher::Cipher;
 use crate::flight;
 use crate::index::{Index, Logged, OnFork, Page, Pending, Said};
 use crate::link::{Link, LinkError, Notice, Request, scripts};
@@ -39,8 +40,17 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
 /// The longest such pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
+/// What a record names begins with this where it is encrypted, and with the kind of a matcher where it is not.
+const SEALED: u8 = 0xFE;
+
+/// What is sealed in a record is none of an envelope.
+const RECORD: &[u8] = b"record";
+
+/// The kind of a record that nobody can read.
+const UNKNOWN: u8 = b'?';
+
 /// How a log is kept.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct LogOptions {
     /// How often the server is asked for news although none came.
     pub(crate) heartbeat: Duration,
@@ -52,6 +62,8 @@ pub(crate) struct LogOptions {
     pub(crate) length: usize,
     /// When a server has lost records.
     pub(crate) on_fork: OnFork,
+    /// What records name is encrypted with it.
+    pub(crate) cipher: Cipher,
 }
 
 impl Default for LogOptions {
@@ -62,6 +74,7 @@ impl Default for LogOptions {
             max_staleness: Duration::from_secs(10),
             length: 100_000,
             on_fork: OnFork::Repair,
+            cipher: Cipher::default(),
         }
     }
 }
@@ -305,7 +318,7 @@ impl Shared {
         matchers: &[Matcher],
         origin: Option<Position>,
     ) -> Result<Position, LinkError> {
-        let packed = matcher::pack(matchers);
+        let packed = self.sealed(matcher::pack(matchers))?;
         let record = scripts::Record {
             kind: b'i',
             matchers: &packed,
@@ -324,6 +337,34 @@ impl Shared {
             ));
         }
         Ok(own)
+    }
+
+    /// What a record names, as it stands there.
+    fn sealed(&self, packed: Vec<u8>) -> Result<Vec<u8>, LinkError> {
+        if !self.options.cipher.is_on() {
+            return Ok(packed);
+        }
+        let sealed = self.options.cipher.seal(RECORD, &packed);
+        let sealed = sealed.ok_or(LinkError::Unexpected(
+            "no randomness to encrypt with".into(),
+        ))?;
+        Ok([&[SEALED][..], &sealed].concat())
+    }
+
+    /// A record as the index takes it, decrypted.
+    fn read(&self, mut raw: scripts::RawRecord) -> Logged {
+        // What is not encrypted may be of anybody, and costs hits at most.
+        if let Some((&SEALED, sealed)) = raw.matchers.split_first() {
+            match self.options.cipher.open(RECORD, sealed) {
+                Some(packed) => raw.matchers = packed,
+                None => raw.kind = UNKNOWN,
+            }
+        }
+        logged(raw)
+    }
+
+    fn read_all(&self, records: Vec<scripts::RawRecord>) -> Vec<Logged> {
+        records.into_iter().map(|raw| self.read(raw)).collect()
     }
 
     /// Applies all that the log has.
@@ -355,9 +396,9 @@ impl Shared {
         let reply = self.link.ask(request).await?.pop();
         let reply = scripts::appended(reply.unwrap_or(redis::Value::Nil))?;
         let page = Page {
-            first: Some(logged(reply.first)),
+            first: Some(self.read(reply.first)),
             tip: reply.tip,
-            records: reply.records.into_iter().map(logged).collect(),
+            records: self.read_all(reply.records),
         };
         let more = self.absorb(page);
         self.settle();
@@ -371,7 +412,7 @@ impl Shared {
             return false;
         }
         let full = records.len() >= PAGE;
-        let records: Vec<Logged> = records.into_iter().map(logged).collect();
+        let records: Vec<Logged> = self.read_all(records);
         let Some(tip) = records.last().map(|record| record.position) else {
             return true;
         };
@@ -455,7 +496,7 @@ impl Shared {
 }
 
 /// A record as the index takes it. One that is not understood invalidates everything.
-fn logged(raw: scripts::RawRecord) -> Logged {
+pub(crate) fn logged(raw: scripts::RawRecord) -> Logged {
     let said = match raw.kind {
         b'o' => Said::Opened {
             ancestor: raw.origin,

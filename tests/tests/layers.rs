@@ -37,7 +37,7 @@ const LAYERS: &[Layer] = &[
         "key", "address", "pattern", "tag", "policy", "position", "matcher", "deps",
     ]),
     // Content.
-    together(&["class", "codec", "schema", "weight", "envelope"]),
+    together(&["cipher", "class", "codec", "schema", "weight", "envelope"]),
     // The way to a server.
     apart(&["link"]),
     // Mechanisms, none of which knows another.

@@ -112,7 +112,13 @@ impl Driver {
             deps,
             version,
             ordinal,
-        } = found.judge(target.whole, self.schema(), &target.own, index)?;
+        } = found.judge(
+            &cache.0.config.cipher,
+            target.whole,
+            self.schema(),
+            &target.own,
+            index,
+        )?;
         // A `Deserialize` that panics is a user's: the body can still give the value.
         let decode = || work.decode(&envelope.payload, envelope.class);
         let payload = catch_unwind(AssertUnwindSafe(decode)).ok().flatten();
@@ -175,7 +181,14 @@ impl Driver {
             payload: payload.into(),
         };
         let mut bytes = Vec::new();
-        if envelope.write(COMPRESS_FROM, &mut bytes).is_ok() {
+        if envelope
+            .write(
+                COMPRESS_FROM,
+                &self.ticket.cache.0.config.cipher,
+                &mut bytes,
+            )
+            .is_ok()
+        {
             remote.store(self.target.digest, &bytes, left, claim);
         }
     }
