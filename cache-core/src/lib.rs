@@ -43,6 +43,8 @@ mod envelope;
 mod error;
 mod events;
 mod flight;
+#[cfg(all(test, feature = "redis", not(loom)))]
+mod fuzz;
 mod global;
 mod health;
 mod index;

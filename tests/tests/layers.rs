@@ -66,7 +66,7 @@ const LAYERS: &[Layer] = &[
         "values",
     ]),
     // Doors.
-    together(&["testing", "private"]),
+    together(&["testing", "private", "fuzz"]),
 ];
 
 /// The layer of a module, and whether its neighbours are open to it.
