@@ -78,7 +78,9 @@ fn what_waits_is_stored_before_the_end() {
     assert!(left.is_clean(), "{left:?}");
     assert_eq!(stored(&server), 500);
     drop(told);
-    until("nothing is left", || (threads(), clients(&server)) == (0, 0));
+    until("nothing is left", || {
+        (threads(), clients(&server)) == (0, 0)
+    });
     // And again, which does nothing.
     assert!(cache.shutdown_blocking(SOON).is_clean());
 }
