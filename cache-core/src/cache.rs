@@ -110,6 +110,11 @@ impl Cache {
         self.0.config.clock.now()
     }
 
+    /// What digests are keyed with.
+    pub(crate) fn key_secret(&self) -> Option<&[u8; 32]> {
+        self.0.config.key_secret.as_ref().map(|secret| &*secret.0)
+    }
+
     /// The most that an entry may weigh: there is no need to weigh a value any further.
     pub(crate) fn max_weight(&self) -> usize {
         usize::try_from(self.0.memory.max_entry_bytes()).unwrap_or(usize::MAX)

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 #[cfg(feature = "redis")]
+use crate::cipher::Cipher;
+#[cfg(feature = "redis")]
 use crate::envelope::COMPRESS_FROM;
 use crate::events::Events;
 #[cfg(feature = "redis")]
@@ -74,6 +76,19 @@ pub(crate) struct Config {
     pub(crate) require_redis: Option<Duration>,
     #[cfg(feature = "redis")]
     pub(crate) redis: Option<Url>,
+    #[cfg(feature = "redis")]
+    pub(crate) cipher: Cipher,
+    pub(crate) key_secret: Option<Secret>,
+}
+
+/// What digests are keyed with. Shows nothing.
+#[derive(Clone)]
+pub(crate) struct Secret(pub(crate) Arc<[u8; 32]>);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret")
+    }
 }
 
 /// Where a server is. It may hold a password, and shows nothing.
@@ -111,6 +126,9 @@ impl Default for Config {
             require_redis: None,
             #[cfg(feature = "redis")]
             redis: None,
+            #[cfg(feature = "redis")]
+            cipher: Cipher::default(),
+            key_secret: None,
         }
     }
 }

@@ -16,10 +16,15 @@
 //! | | 4 + n | payload; a compressed one is its length in 4 bytes and an LZ4 block |
 //! | | 4 | CRC-32 of everything before |
 //!
-//! Whatever cannot be read is a miss. The checksum is against accidents; who can write to the server can write any value.
+//! Encrypted, dependencies and payload are one text, sealed together with the 77 bytes before them: nobody without a key can
+//! read a value, make one, or put one in the place of another or of a later one. Its length stands in 4 bytes, and then it.
+//!
+//! Whatever cannot be read is a miss. The checksum is against accidents; without encryption, who can write to the server can
+//! write any value.
 
 use std::borrow::Cow;
 
+use crate::cipher::Cipher;
 use crate::class::Class;
 use crate::codec::{Codec, Rmp};
 use crate::deps::{self, Dep};
@@ -34,8 +39,8 @@ const VERSION: u8 = 1;
 
 /// The payload is compressed.
 const COMPRESSED: u8 = 1;
-/// Reserved: the payload is encrypted. Not written yet, and refused as every flag that is not known.
-const _ENCRYPTED: u8 = 2;
+/// Dependencies and payload are encrypted.
+const ENCRYPTED: u8 = 2;
 
 /// The largest payload, before compression. What a stranger's bytes claim is never believed beyond it.
 pub(crate) const LARGEST: usize = 64 << 20;
@@ -88,26 +93,36 @@ pub(crate) enum Unreadable {
     Compression,
     /// The payload is too large, or claims to be larger than it can be.
     Size,
+    /// It is encrypted under no key that is known here, or changed; or not encrypted, where it should be.
+    Encryption,
 }
 
-/// More than [`LARGEST`]: not to be written.
+/// Not to be written: more than [`LARGEST`], or not to be encrypted for want of randomness.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct TooLarge;
+pub(crate) struct Unwritable;
 
 impl<'a> Envelope<'a> {
     /// Appends the envelope, its payload compressed where that is shorter and it has `compress_from` bytes.
     ///
     /// # Errors
     /// A payload, or dependencies, larger than anybody would read. `into` is then as it was.
-    pub(crate) fn write(&self, compress_from: usize, into: &mut Vec<u8>) -> Result<(), TooLarge> {
+    pub(crate) fn write(
+        &self,
+        compress_from: usize,
+        cipher: &Cipher,
+        into: &mut Vec<u8>,
+    ) -> Result<(), Unwritable> {
         let deps = deps::pack(&self.deps);
         if self.payload.len().max(deps.len()) > LARGEST {
-            return Err(TooLarge);
+            return Err(Unwritable);
         }
         let compressed = (self.payload.len() >= compress_from)
             .then(|| compress(&self.payload))
             .filter(|compressed| compressed.len() < self.payload.len());
-        let flags = if compressed.is_some() { COMPRESSED } else { 0 };
+        let mut flags = if compressed.is_some() { COMPRESSED } else { 0 };
+        if cipher.is_on() {
+            flags |= ENCRYPTED;
+        }
         let start = into.len();
         into.extend_from_slice(&[MAGIC, VERSION, flags, Rmp::ID]);
         into.extend_from_slice(&self.stamp.generation.to_be_bytes());
@@ -122,9 +137,18 @@ impl<'a> Envelope<'a> {
             Class::Absent => 1,
             Class::Failed => 2,
         });
-        for part in [&deps, compressed.as_deref().unwrap_or(&self.payload)] {
-            into.extend_from_slice(&(part.len() as u32).to_be_bytes());
-            into.extend_from_slice(part);
+        let parts = [&deps, compressed.as_deref().unwrap_or(&self.payload)];
+        if cipher.is_on() {
+            let mut plain = Vec::new();
+            parts.iter().for_each(|part| add(part, &mut plain));
+            let header = into.get(start..).unwrap_or_default();
+            let Some(sealed) = cipher.seal(header, &plain) else {
+                into.truncate(start);
+                return Err(Unwritable);
+            };
+            add(&sealed, into);
+        } else {
+            parts.iter().for_each(|part| add(part, into));
         }
         let checksum = checksum(into.get(start..).unwrap_or_default());
         into.extend_from_slice(&checksum.to_be_bytes());
@@ -135,7 +159,7 @@ impl<'a> Envelope<'a> {
     ///
     /// # Errors
     /// Says why they are none.
-    pub(crate) fn parse(bytes: &'a [u8]) -> Result<Self, Unreadable> {
+    pub(crate) fn parse(bytes: &'a [u8], cipher: &Cipher) -> Result<Self, Unreadable> {
         let mut rest = Rest(bytes);
         let [magic] = rest.take()?;
         if magic != MAGIC {
@@ -156,8 +180,14 @@ impl<'a> Envelope<'a> {
         let fresh_for = u32::from_be_bytes(rest.take()?);
         let cost = u32::from_be_bytes(rest.take()?);
         let [class] = rest.take()?;
-        let deps = rest.part()?;
-        let payload = rest.part()?;
+        let header = bytes.len() - rest.0.len();
+        let encrypted = flags & ENCRYPTED != 0;
+        let sealed = if encrypted { rest.part()? } else { &[] };
+        let plain = if encrypted {
+            [&[][..]; 2]
+        } else {
+            [rest.part()?, rest.part()?]
+        };
         let covered = bytes.len() - rest.0.len();
         let checked = u32::from_be_bytes(rest.take()?);
         if !rest.0.is_empty() {
@@ -169,9 +199,24 @@ impl<'a> Envelope<'a> {
         if codec != Rmp::ID {
             return Err(Unreadable::Codec);
         }
-        let payload = match flags {
+        // What is not encrypted anybody may have written.
+        if encrypted != cipher.is_on() {
+            return Err(Unreadable::Encryption);
+        }
+        let opened;
+        let [deps, payload] = if encrypted {
+            let header = bytes.get(..header).unwrap_or_default();
+            let text = cipher.open(header, sealed);
+            opened = text.ok_or(Unreadable::Encryption)?;
+            let mut rest = Rest(&opened);
+            [rest.part()?, rest.part()?]
+        } else {
+            plain
+        };
+        let payload: Cow<'a, [u8]> = match flags & !ENCRYPTED {
             0 if payload.len() > LARGEST => return Err(Unreadable::Size),
-            0 => Cow::Borrowed(payload),
+            0 if encrypted => Cow::Owned(payload.to_vec()),
+            0 => Cow::Borrowed(plain[1]),
             COMPRESSED => Cow::Owned(decompress(payload)?),
             _ => return Err(Unreadable::Flags),
         };
@@ -195,6 +240,12 @@ impl<'a> Envelope<'a> {
             payload,
         })
     }
+}
+
+/// A length, and as many bytes.
+fn add(part: &[u8], into: &mut Vec<u8>) {
+    into.extend_from_slice(&(part.len() as u32).to_be_bytes());
+    into.extend_from_slice(part);
 }
 
 /// What was not read yet.

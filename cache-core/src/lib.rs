@@ -36,6 +36,8 @@ pub mod __private {
 mod address;
 mod audit;
 mod cache;
+#[cfg(feature = "redis")]
+mod cipher;
 mod class;
 #[cfg(feature = "redis")]
 mod codec;
@@ -47,6 +49,8 @@ mod envelope;
 mod error;
 mod events;
 mod flight;
+#[cfg(all(test, feature = "redis", not(loom)))]
+mod fuzz;
 mod global;
 mod health;
 mod index;

@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, oneshot, watch};
 use tokio::task::unconstrained;
 
+use crate::cipher::Cipher;
 use crate::flight;
 use crate::index::{Index, Logged, OnFork, Page, Said};
 use crate::link::{Link, LinkError, Notice, Request, scripts};
@@ -40,8 +41,17 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
 /// The longest such pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
+/// What a record names begins with this where it is encrypted, and with the kind of a matcher where it is not.
+const SEALED: u8 = 0xFE;
+
+/// What is sealed in a record is none of an envelope.
+const RECORD: &[u8] = b"record";
+
+/// The kind of a record that nobody can read.
+const UNKNOWN: u8 = b'?';
+
 /// How a log is kept.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct LogOptions {
     /// How often the server is asked for news although none came.
     pub(crate) heartbeat: Duration,
@@ -53,6 +63,8 @@ pub(crate) struct LogOptions {
     pub(crate) length: usize,
     /// When a server has lost records.
     pub(crate) on_fork: OnFork,
+    /// What records name is encrypted with it.
+    pub(crate) cipher: Cipher,
 }
 
 impl Default for LogOptions {
@@ -63,6 +75,7 @@ impl Default for LogOptions {
             max_staleness: Duration::from_secs(10),
             length: 100_000,
             on_fork: OnFork::Repair,
+            cipher: Cipher::default(),
         }
     }
 }
@@ -273,6 +286,34 @@ impl Shared {
         }
     }
 
+    /// What a record names, as it stands there.
+    fn sealed(&self, packed: Vec<u8>) -> Result<Vec<u8>, LinkError> {
+        if !self.options.cipher.is_on() {
+            return Ok(packed);
+        }
+        let sealed = self.options.cipher.seal(RECORD, &packed);
+        let sealed = sealed.ok_or(LinkError::Unexpected(
+            "no randomness to encrypt with".into(),
+        ))?;
+        Ok([&[SEALED][..], &sealed].concat())
+    }
+
+    /// A record as the index takes it, decrypted.
+    fn read(&self, mut raw: scripts::RawRecord) -> Logged {
+        // What is not encrypted may be of anybody, and costs hits at most.
+        if let Some((&SEALED, sealed)) = raw.matchers.split_first() {
+            match self.options.cipher.open(RECORD, sealed) {
+                Some(packed) => raw.matchers = packed,
+                None => raw.kind = UNKNOWN,
+            }
+        }
+        logged(raw)
+    }
+
+    fn read_all(&self, records: Vec<scripts::RawRecord>) -> Vec<Logged> {
+        records.into_iter().map(|raw| self.read(raw)).collect()
+    }
+
     /// Applies all that the log has.
     async fn sync(&self) -> Result<(), LinkError> {
         loop {
@@ -325,9 +366,9 @@ impl Shared {
     /// Applies what came.
     fn take(&self, reply: scripts::Appended) -> (Position, bool) {
         let page = Page {
-            first: Some(logged(reply.first)),
+            first: Some(self.read(reply.first)),
             tip: reply.tip,
-            records: reply.records.into_iter().map(logged).collect(),
+            records: self.read_all(reply.records),
         };
         let more = self.absorb(page);
         self.settle();
@@ -342,7 +383,7 @@ impl Shared {
             return false;
         }
         let full = records.len() >= most;
-        let records: Vec<Logged> = records.into_iter().map(logged).collect();
+        let records: Vec<Logged> = self.read_all(records);
         let Some(tip) = records.last().map(|record| record.position) else {
             return true;
         };
@@ -443,7 +484,7 @@ impl Shared {
 }
 
 /// A record as the index takes it. One that is not understood invalidates everything.
-fn logged(raw: scripts::RawRecord) -> Logged {
+pub(crate) fn logged(raw: scripts::RawRecord) -> Logged {
     let said = match raw.kind {
         b'o' => Said::Opened {
             ancestor: raw.origin,

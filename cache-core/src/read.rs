@@ -275,7 +275,11 @@ impl Ticket {
             version: u64::from(spec.version) ^ spec.fingerprint,
             schema,
         };
-        let whole = Digest::new(None, &identity, &self.key.encoded().canonical());
+        let whole = Digest::new(
+            self.cache.key_secret(),
+            &identity,
+            &self.key.encoded().canonical(),
+        );
         let digest: KeyDigest = whole.short();
         let address = match self.address.take() {
             Some(address) => address,

@@ -15,7 +15,7 @@ use crate::events::EventKind;
 use crate::flight;
 use crate::index::Dep;
 use crate::invalidating::Invalidating;
-use crate::key::{Digest, Identity, KeyDigest};
+use crate::key::{Digest, Identity};
 use crate::matcher::Matcher;
 use crate::policy::Preset;
 use crate::scope;
@@ -51,29 +51,37 @@ fn key(address: &str) -> MemoryKey {
     Lookup::whole(TypeId::of::<Values>(), address.as_bytes()).to_key()
 }
 
-/// What the value itself depends on.
-fn own(address: &str) -> Dep {
-    Dep::entry(digest("values", address), address.into())
-}
+/// What names a value.
+const VALUE: &str = "values";
 
-/// What those depend on who have asked for the value: not on the one that was there, nor on there being none, but on
+/// What names those depend on who have asked for a value: not on the one that was there, nor on there being none, but on
 /// whatever is there.
-fn answer(address: &str) -> KeyDigest {
-    digest("answers", address)
-}
+const ANSWER: &str = "answers";
 
-fn digest(function: &str, address: &str) -> KeyDigest {
-    whole_digest(function, address).short()
-}
+impl Cache {
+    /// The digest of what this names under an address.
+    fn value_digest(&self, name: &str, address: &str) -> Digest {
+        let identity = Identity {
+            function: name,
+            type_arguments: "",
+            version: 0,
+            schema: 0,
+        };
+        Digest::new(self.key_secret(), &identity, address.as_bytes())
+    }
 
-fn whole_digest(function: &str, address: &str) -> Digest {
-    let identity = Identity {
-        function,
-        type_arguments: "",
-        version: 0,
-        schema: 0,
-    };
-    Digest::new(None, &identity, address.as_bytes())
+    /// What it depends on by itself.
+    fn value_dep(&self, name: &str, address: &str) -> Dep {
+        Dep::entry(self.value_digest(name, address).short(), address.into())
+    }
+
+    /// What invalidates it.
+    fn value_matcher(&self, name: &str, address: &Arc<str>) -> Matcher {
+        Matcher::Key(
+            self.value_digest(name, address).short(),
+            Arc::clone(address),
+        )
+    }
 }
 
 /// Values without a function.
@@ -190,11 +198,7 @@ impl Cache {
         }
         let report = |stamp| {
             if let Some(frame) = frame {
-                frame.report(
-                    &self.0.index,
-                    stamp,
-                    &[Dep::entry(answer(address), address.into())],
-                );
+                frame.report(&self.0.index, stamp, &[self.value_dep(ANSWER, address)]);
             }
         };
         let tell = |kind| {
@@ -295,7 +299,7 @@ impl Cache {
             stamp,
             checked: 0,
             expires: time::deadline(now, ttl),
-            deps: Box::new([own(address)]),
+            deps: Box::new([self.value_dep(VALUE, address)]),
             began: now,
             ordinal: flight::next_id(),
             cost_ns: 0,
@@ -304,7 +308,7 @@ impl Cache {
         // After it: whoever asks from now on finds it. A record is worth much where many values are put, so there is none
         // while no cached function asks for values.
         let told = match self.0.values_used.load(Ordering::SeqCst) {
-            true => Some(self.invalidate(vec![Matcher::Key(answer(address), address.into())])),
+            true => Some(self.invalidate(vec![self.value_matcher(ANSWER, &address.into())])),
             false => None,
         };
         if let Err(reason) = stored {

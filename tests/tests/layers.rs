@@ -38,7 +38,7 @@ const LAYERS: &[Layer] = &[
         "key", "address", "pattern", "tag", "policy", "position", "matcher", "deps",
     ]),
     // Content.
-    together(&["class", "codec", "schema", "weight", "envelope"]),
+    together(&["cipher", "class", "codec", "schema", "weight", "envelope"]),
     // The way to a server.
     apart(&["link"]),
     // Mechanisms, none of which knows another.
@@ -67,7 +67,7 @@ const LAYERS: &[Layer] = &[
         "values",
     ]),
     // Doors.
-    together(&["testing", "private"]),
+    together(&["testing", "private", "fuzz"]),
 ];
 
 /// The layer of a module, and whether its neighbours are open to it.

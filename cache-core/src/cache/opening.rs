@@ -104,6 +104,7 @@ impl Cache {
         let trusted_until = Arc::new(AtomicU64::new(0));
         let options = LogOptions {
             max_staleness: parts.config.max_staleness,
+            cipher: parts.config.cipher.clone(),
             ..LogOptions::default()
         };
         let (namespace, clock) = (&parts.config.namespace, &parts.config.clock);

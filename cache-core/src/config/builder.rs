@@ -3,10 +3,12 @@
 use std::path::Path;
 use std::time::Duration;
 
-#[cfg(feature = "redis")]
-use super::Url;
 use super::{Config, Memory, environment, file, limits};
+#[cfg(feature = "redis")]
+use super::{Secret, Url};
 use crate::cache::Cache;
+#[cfg(feature = "encryption")]
+use crate::cipher::Cipher;
 use crate::error::{Error, ErrorKind};
 use crate::events::{Event, Events};
 use crate::pattern::Pattern;
@@ -255,6 +257,48 @@ impl Builder {
     #[cfg(feature = "redis")]
     pub fn compress_from(mut self, bytes: usize) -> Self {
         self.config.compress_from = bytes;
+        self
+    }
+
+    /// A secret that the names of values in Redis are made with. Without it, who can read the server and guess a function's
+    /// arguments can see whether it was called with them; with it, names reveal nothing. The same in every process that is
+    /// to share. Another secret is another set of values.
+    ///
+    /// Addresses, which invalidations name, stand in the log as they are, unless [`encryption`](Self::encryption) is on.
+    #[cfg(feature = "redis")]
+    pub fn key_secret(mut self, secret: [u8; 32]) -> Self {
+        self.config.key_secret = Some(Secret(Arc::new(secret)));
+        self
+    }
+
+    /// Encrypts what goes to Redis (XChaCha20-Poly1305): values, what they depend on, and what invalidations name. Keys have
+    /// numbers; the first encrypts, all decrypt. What was not encrypted with one of them, or was changed, is a miss.
+    ///
+    /// To change a key, put the new one behind the old one, in every process; then before it; and leave the old one out when
+    /// what it has encrypted has expired. Without the step between, a process that does not know the new key takes an
+    /// invalidation that it cannot read for one of everything: it loses its values, and serves no old one.
+    ///
+    /// Stamps, times, sizes and the fingerprints of types stay legible, and so does which values are the same one's:
+    /// [`key_secret`](Self::key_secret) hides which function and arguments they are of.
+    ///
+    /// ```
+    /// # fn secret(name: &str) -> [u8; 32] { [0; 32] }
+    /// let builder = cache_core::Cache::builder()
+    ///     .redis("redis://127.0.0.1/")
+    ///     .key_secret(secret("cache-names"))
+    ///     .encryption([(2, secret("cache-2026-11")), (1, secret("cache-2026-05"))]);
+    /// ```
+    ///
+    /// # Errors
+    /// Building fails for two keys of one number, or none at all.
+    #[cfg(feature = "encryption")]
+    pub fn encryption(mut self, keys: impl IntoIterator<Item = (u32, [u8; 32])>) -> Self {
+        let cipher = Cipher::new(keys);
+        if !cipher.is_on() || cipher.is_ambiguous() {
+            let why = "`encryption` needs a key at least, and no two of one number";
+            self.problems.push(why.to_owned());
+        }
+        self.config.cipher = cipher;
         self
     }
 

@@ -110,7 +110,7 @@ impl Shared {
         matchers: &[Matcher],
         origin: Option<Position>,
     ) -> Result<Option<Position>, LinkError> {
-        let packed = matcher::pack(matchers);
+        let packed = self.sealed(matcher::pack(matchers))?;
         let record = scripts::Record {
             kind: b'i',
             matchers: &packed,

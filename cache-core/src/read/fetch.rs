@@ -154,7 +154,13 @@ impl Driver {
             deps,
             version,
             ..
-        } = found.judge(target.whole, self.schema(), &target.own, index)?;
+        } = found.judge(
+            &cache.0.config.cipher,
+            target.whole,
+            self.schema(),
+            &target.own,
+            index,
+        )?;
         // A `Deserialize` that panics is a user's: the body can still give the value.
         let decode = || work.decode(&envelope.payload, envelope.class);
         let payload = catch_unwind(AssertUnwindSafe(decode)).ok().flatten();
@@ -221,8 +227,11 @@ impl Driver {
             payload: payload.into(),
         };
         let mut bytes = Vec::new();
-        let compress_from = self.ticket.cache.0.config.compress_from;
-        if envelope.write(compress_from, &mut bytes).is_ok() {
+        let config = &self.ticket.cache.0.config;
+        if envelope
+            .write(config.compress_from, &config.cipher, &mut bytes)
+            .is_ok()
+        {
             remote.store(self.target.digest, &bytes, left, claim);
         }
     }

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use crate::cipher::Cipher;
 use crate::deps::{Dep, DepSet, Deps};
-use crate::envelope::Envelope;
+use crate::envelope::{Envelope, Unreadable};
 use crate::flight;
 use crate::index::Index;
 use crate::key::Digest;
@@ -30,12 +31,16 @@ impl Found {
     /// The envelope, if it is one of this key and of this schema, and valid; or why it is not to be served.
     pub(crate) fn judge(
         &self,
+        cipher: &Cipher,
         whole: Digest,
         schema: u64,
         own: &[Dep],
         index: &Index,
     ) -> Result<Sound<'_>, FetchMiss> {
-        let envelope = Envelope::parse(&self.envelope).map_err(|_| FetchMiss::Unreadable)?;
+        let envelope = Envelope::parse(&self.envelope, cipher).map_err(|why| match why {
+            Unreadable::Encryption => FetchMiss::Encryption,
+            _ => FetchMiss::Unreadable,
+        })?;
         // Half of the digest is in the key, and anybody can write anything under it.
         if envelope.digest != whole {
             return Err(FetchMiss::Foreign);

@@ -18,6 +18,8 @@ pub enum FetchMiss {
     Invalidated,
     /// It is damaged, foreign, or of a release that writes in another way.
     Unreadable,
+    /// It is encrypted under no key that is known here, or was changed; or is not encrypted, and should be.
+    Encryption,
     /// It belongs to another key, of which the name has but half.
     Foreign,
     /// It is of a type that looks otherwise, or cannot be decoded as what it should be.
@@ -32,6 +34,7 @@ impl FetchMiss {
         Self::Absent,
         Self::Invalidated,
         Self::Unreadable,
+        Self::Encryption,
         Self::Foreign,
         Self::Type,
         Self::Unanswered,
@@ -47,6 +50,7 @@ impl FetchMiss {
             Self::Absent => "absent",
             Self::Invalidated => "invalidated",
             Self::Unreadable => "unreadable",
+            Self::Encryption => "encryption",
             Self::Foreign => "foreign",
             Self::Type => "type",
             Self::Unanswered => "unanswered",

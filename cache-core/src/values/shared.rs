@@ -37,7 +37,7 @@ use std::time::Duration;
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{SITE, Values, digest, key, own, too_large, whole_digest};
+use super::{ANSWER, SITE, VALUE, Values, key, too_large};
 use crate::cache::{Cache, Content, Seat};
 use crate::codec::{Codec, Rmp};
 use crate::entry::{Class, Head};
@@ -98,16 +98,27 @@ impl Cache {
         seat: &Seat,
     ) -> Result<(T, Position), FetchMiss> {
         let sent = self.now();
-        let found = remote.fetch(digest("values", address)).await;
+        let found = remote
+            .fetch(self.value_digest(VALUE, address).short())
+            .await;
         let found = found.map_err(|_| FetchMiss::Unanswered)?;
-        let (whole, own) = (whole_digest("values", address), [own(address)]);
+        let (whole, own) = (
+            self.value_digest(VALUE, address),
+            [self.value_dep(VALUE, address)],
+        );
         let found = found.ok_or(FetchMiss::Absent)?;
         let Sound {
             envelope,
             deps,
             version,
             ordinal,
-        } = found.judge(whole, self.schema_of::<T>(seat), &own, &self.0.index)?;
+        } = found.judge(
+            &self.0.config.cipher,
+            whole,
+            self.schema_of::<T>(seat),
+            &own,
+            &self.0.index,
+        )?;
         // A `Deserialize` that panics is a user's.
         let decode = || Rmp::decode::<T>(&envelope.payload);
         let value = catch_unwind(AssertUnwindSafe(decode)).ok().flatten();
@@ -149,7 +160,7 @@ impl Cache {
             stamp,
             checked: 0,
             expires: 0,
-            deps: Box::new([own(address)]),
+            deps: Box::new([self.value_dep(VALUE, address)]),
             began,
             ordinal: 0,
             cost_ns: 0,
@@ -177,20 +188,18 @@ impl Cache {
             return Ok(());
         }
         let named = |names: &[&str]| {
-            let name =
-                |address: &Arc<str>, name| Matcher::Key(digest(name, address), address.clone());
             let mut matchers: Vec<_> = addresses
                 .iter()
-                .flat_map(|address| names.iter().map(|of| name(address, *of)))
+                .flat_map(|address| names.iter().map(|name| self.value_matcher(name, address)))
                 .collect();
             self.0.index.fit(&mut matchers);
             matchers
         };
         let keys = ready.iter().map(|ready| ready.key).collect();
-        let mut putting = remote.put(keys, named(&["values"]));
+        let mut putting = remote.put(keys, named(&[VALUE]));
         let mut unsaid = Unsaid {
             remote,
-            matchers: named(&["values", "answers"]),
+            matchers: named(&[VALUE, ANSWER]),
         };
         let logged = (&mut putting.appending).await;
         ready.retain(|ready| {
@@ -229,7 +238,7 @@ impl Cache {
                     Err(reason) => self.refuse_value(&seat, &address, reason),
                 }
             }
-            unsaid.matchers = named(&["answers"]);
+            unsaid.matchers = named(&[ANSWER]);
         }
         // After it: whoever asks from now on finds it.
         let told = remote.say(std::mem::take(&mut unsaid.matchers)).await;
@@ -264,18 +273,24 @@ impl Cache {
             let left = expires.saturating_sub(self.now());
             let envelope = Envelope {
                 stamp,
-                digest: whole_digest("values", address),
+                digest: self.value_digest(VALUE, address),
                 schema,
                 computed_at: time::unix_millis(),
                 fresh_for: u32::try_from(left).unwrap_or(u32::MAX),
                 cost: 0,
                 class: Class::Value,
-                deps: vec![own(address)].into(),
+                deps: vec![self.value_dep(VALUE, address)].into(),
                 payload: std::mem::take(payload).into(),
             };
             let mut envelope_bytes = Vec::new();
-            if envelope.write(COMPRESS_FROM, &mut envelope_bytes).is_err() {
-                return Err(not_shared(address, &"it is too large"));
+            if envelope
+                .write(COMPRESS_FROM, &self.0.config.cipher, &mut envelope_bytes)
+                .is_err()
+            {
+                return Err(not_shared(
+                    address,
+                    &"it is too large, or cannot be encrypted",
+                ));
             }
             bytes += envelope_bytes.len();
             trip.push(Shown {
@@ -321,7 +336,7 @@ impl Cache {
                 break;
             };
             ready.push(Ready {
-                key: digest("values", &address),
+                key: self.value_digest(VALUE, &address).short(),
                 address,
                 value,
                 weight,

@@ -2,6 +2,7 @@
 
 mod clusters;
 mod connections;
+mod encryption;
 mod garbage;
 mod greeting;
 mod leases;
