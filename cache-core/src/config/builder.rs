@@ -215,7 +215,7 @@ impl Builder {
     /// Certificates for a server of [`redis`](Self::redis) whose URL begins with `rediss` (the cargo feature `redis-tls`), where
     /// those that the system trusts are not enough.
     #[cfg(feature = "redis")]
-    pub fn redis_tls(mut self, tls: crate::RedisTls) -> Self {
+    pub fn redis_tls(mut self, tls: crate::link::RedisTls) -> Self {
         self.config.link.tls = tls;
         self
     }

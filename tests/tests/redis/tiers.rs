@@ -135,7 +135,7 @@ async fn a_warm_up_of_what_others_have_computed_has_warmed() {
 
 /// How many values the server has.
 fn stored(server: &Server) -> usize {
-    match server.command(["KEYS", "fc:test/v/*"]) {
+    match server.command(["KEYS", "fc:{test}/v/*"]) {
         Ok(tests::redis::Reply::Array(keys)) => keys.len(),
         _ => 0,
     }

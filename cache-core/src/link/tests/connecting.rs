@@ -206,7 +206,9 @@ fn a_bad_url_is_an_error_that_does_not_repeat_it() {
         "redis://user:hunter2@host/hunter2",
         "redis://:hunter2%ff@host/",
         "redis://user:hunter2@0.0.0.0/",
+        #[cfg(not(feature = "redis-tls"))]
         "rediss://user:hunter2@host/",
+        "rediss://user:hunter2@host/#insecure",
         "redis+unix://?pass=hunter2&db=hunter2",
         "redis://user:hunter2@host/?protocol=hunter2",
     ] {
