@@ -37,20 +37,22 @@ use std::time::Duration;
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{SITE, Values, digest, key, own, too_large, whole_digest};
+use super::{Looked, SITE, Values, answer, digest, key, own, too_large, whole_digest};
 use crate::cache::{Cache, Content, Seat};
 use crate::codec::{Codec, Rmp};
 use crate::entry::{Class, Head};
 use crate::envelope::{COMPRESS_FROM, Envelope};
 use crate::error::{Error, ErrorKind};
 use crate::events::EventKind;
+use crate::index::Dep;
 use crate::invalidating::not_logged;
 use crate::key::KeyDigest;
 use crate::link::LinkError;
 use crate::matcher::Matcher;
 use crate::position::Position;
-use crate::remote::{Remote, Shown, Sound};
+use crate::remote::{Found, Remote, Shown, Sound};
 use crate::schema;
+use crate::scope;
 use crate::shape::CacheValue;
 use crate::stats::{FetchMiss, RefusalReason};
 use crate::sync::Arc;
@@ -90,15 +92,57 @@ impl Drop for Unsaid<'_> {
 }
 
 impl Cache {
-    /// What Redis has under an address, and up to where that is known to be true; or why there is none.
-    pub(super) async fn fetch_value<T: CacheValue + DeserializeOwned>(
+    /// Asks Redis for what is absent here, in one trip.
+    pub(super) async fn look_there<T: CacheValue + DeserializeOwned>(
         &self,
         remote: &Remote,
+        addresses: &[&str],
+        found: &mut [Looked<T>],
+    ) {
+        let absent = addresses
+            .iter()
+            .zip(found)
+            .filter(|(_, found)| matches!(found, Looked::Absent { held_back: false }))
+            .map(|(address, found)| (*address, found));
+        let (addresses, absent): (Vec<&str>, Vec<_>) = absent.unzip();
+        let keys: Vec<_> = addresses
+            .iter()
+            .map(|address| digest("values", address))
+            .collect();
+        let sent = self.now();
+        let reads = remote.fetch_many(&keys);
+        let seat = self.seat(&SITE, "");
+        for ((address, absent), read) in addresses.into_iter().zip(absent).zip(reads) {
+            let what = || (Arc::clone(&seat.name), address.into());
+            let tell = |kind| self.0.events.tell(kind, what);
+            match self.value_of(read.await, sent, address, &seat) {
+                Ok((value, stamp)) => {
+                    if let Some(frame) = scope::current().as_ref().and_then(|at| at.frame.as_ref())
+                    {
+                        let dep = Dep::entry(answer(address), address.into());
+                        frame.report(&self.0.index, stamp, &[dep]);
+                    }
+                    remote.fetches.found();
+                    seat.counters.fetched();
+                    tell(EventKind::Fetched);
+                    *absent = Looked::Found(value);
+                }
+                Err(why) => {
+                    remote.fetches.missed(why);
+                    tell(EventKind::NotFetched(why));
+                }
+            }
+        }
+    }
+
+    /// What Redis has under an address, and up to where that is known to be true; or why there is none.
+    fn value_of<T: CacheValue + DeserializeOwned>(
+        &self,
+        found: Result<Option<Found>, LinkError>,
+        sent: u64,
         address: &str,
         seat: &Seat,
     ) -> Result<(T, Position), FetchMiss> {
-        let sent = self.now();
-        let found = remote.fetch(digest("values", address)).await;
         let found = found.map_err(|_| FetchMiss::Unanswered)?;
         let (whole, own) = (whole_digest("values", address), [own(address)]);
         let found = found.ok_or(FetchMiss::Absent)?;
