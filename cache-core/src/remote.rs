@@ -169,7 +169,6 @@ impl Remote {
     }
 
     /// Asks for several values in one trip, or, of very many, in as few as they fit into.
-    #[expect(dead_code, reason = "for `get_many`")]
     pub(crate) fn fetch_many(&self, keys: &[KeyDigest]) -> Vec<Read> {
         self.reads.ask_many(keys)
     }

@@ -5,7 +5,6 @@
 use std::any::TypeId;
 use std::time::Duration;
 
-use futures_util::future::join_all;
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::cache::{Cache, Content, Token};
@@ -151,11 +150,13 @@ impl Cache {
         &self,
         addresses: &[&str],
     ) -> Result<Vec<Option<T>>, Error> {
-        Ok(join_all(addresses.iter().map(|address| self.look(address)))
-            .await
-            .into_iter()
-            .map(|found| found.ok().flatten())
-            .collect())
+        let here = addresses.iter().map(|address| self.look_here(address));
+        let mut found: Vec<Looked<T>> = here.collect();
+        #[cfg(feature = "redis")]
+        if let Some(remote) = &self.0.remote {
+            self.look_there(remote, addresses, &mut found).await;
+        }
+        Ok(found.into_iter().map(|found| found.value()).collect())
     }
 
     /// Puts many values; with Redis in as many trips as one, but for what is too much for one trip.
@@ -183,11 +184,45 @@ impl Cache {
     }
 }
 
+/// What has become of a look at an address.
+enum Looked<T> {
+    Found(T),
+    /// There is none in memory. Nobody else is asked for what is held back.
+    Absent {
+        #[cfg_attr(not(feature = "redis"), expect(dead_code, reason = "for Redis"))]
+        held_back: bool,
+    },
+    Failed(Error),
+}
+
+impl<T> Looked<T> {
+    fn value(self) -> Option<T> {
+        match self {
+            Self::Found(value) => Some(value),
+            Self::Absent { .. } | Self::Failed(_) => None,
+        }
+    }
+}
+
 impl Cache {
     async fn look<T: CacheValue + DeserializeOwned>(
         &self,
         address: &str,
     ) -> Result<Option<T>, Error> {
+        let mut found = [self.look_here(address)];
+        #[cfg(feature = "redis")]
+        if let Some(remote) = &self.0.remote {
+            self.look_there(remote, &[address], &mut found).await;
+        }
+        let [found] = found;
+        match found {
+            Looked::Failed(error) => Err(error),
+            found => Ok(found.value()),
+        }
+    }
+
+    /// What is in memory.
+    fn look_here<T: CacheValue + DeserializeOwned>(&self, address: &str) -> Looked<T> {
         let seat = self.seat(&SITE, "");
         let scope = scope::current();
         let held_back = scope.as_ref().is_some_and(|scope| scope.holds_back());
@@ -221,12 +256,12 @@ impl Cache {
                 Some(value) => {
                     seat.counters.hit();
                     tell(EventKind::Hit);
-                    Ok(Some(value.clone()))
+                    Looked::Found(value.clone())
                 }
                 None => {
                     seat.counters.miss(MissReason::Type);
                     tell(EventKind::Miss(MissReason::Type));
-                    Err(Error::new(
+                    Looked::Failed(Error::new(
                         ErrorKind::Type,
                         format!(
                             "the value under `{address}` is not a `{}`; use another address for another type",
@@ -238,24 +273,7 @@ impl Cache {
             Err(reason) => {
                 seat.counters.miss(reason);
                 tell(EventKind::Miss(reason));
-                #[cfg(feature = "redis")]
-                if let Some(remote) = self.0.remote.as_ref().filter(|_| !held_back) {
-                    return Ok(match self.fetch_value(remote, address, &seat).await {
-                        Ok((value, stamp)) => {
-                            report(stamp);
-                            remote.fetches.found();
-                            seat.counters.fetched();
-                            tell(EventKind::Fetched);
-                            Some(value)
-                        }
-                        Err(why) => {
-                            remote.fetches.missed(why);
-                            tell(EventKind::NotFetched(why));
-                            None
-                        }
-                    });
-                }
-                Ok(None)
+                Looked::Absent { held_back }
             }
         }
     }

@@ -37,7 +37,7 @@ use std::time::Duration;
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{ANSWER, SITE, VALUE, Values, key, too_large};
+use super::{ANSWER, Looked, SITE, VALUE, Values, key, too_large};
 use crate::cache::{Cache, Content, Seat};
 use crate::codec::{Codec, Rmp};
 use crate::entry::{Class, Head};
@@ -49,8 +49,9 @@ use crate::key::KeyDigest;
 use crate::link::LinkError;
 use crate::matcher::Matcher;
 use crate::position::Position;
-use crate::remote::{Remote, Shown, Sound};
+use crate::remote::{Found, Remote, Shown, Sound};
 use crate::schema;
+use crate::scope;
 use crate::shape::CacheValue;
 use crate::stats::{FetchMiss, RefusalReason};
 use crate::sync::Arc;
@@ -90,17 +91,57 @@ impl Drop for Unsaid<'_> {
 }
 
 impl Cache {
-    /// What Redis has under an address, and up to where that is known to be true; or why there is none.
-    pub(super) async fn fetch_value<T: CacheValue + DeserializeOwned>(
+    /// Asks Redis for what is absent here, in one trip.
+    pub(super) async fn look_there<T: CacheValue + DeserializeOwned>(
         &self,
         remote: &Remote,
+        addresses: &[&str],
+        found: &mut [Looked<T>],
+    ) {
+        let absent = addresses
+            .iter()
+            .zip(found)
+            .filter(|(_, found)| matches!(found, Looked::Absent { held_back: false }))
+            .map(|(address, found)| (*address, found));
+        let (addresses, absent): (Vec<&str>, Vec<_>) = absent.unzip();
+        let keys: Vec<_> = addresses
+            .iter()
+            .map(|address| self.value_digest(VALUE, address).short())
+            .collect();
+        let sent = self.now();
+        let reads = remote.fetch_many(&keys);
+        let seat = self.seat(&SITE, "");
+        for ((address, absent), read) in addresses.into_iter().zip(absent).zip(reads) {
+            let what = || (Arc::clone(&seat.name), address.into());
+            let tell = |kind| self.0.events.tell(kind, what);
+            match self.value_of(read.await, sent, address, &seat) {
+                Ok((value, stamp)) => {
+                    if let Some(frame) = scope::current().as_ref().and_then(|at| at.frame.as_ref())
+                    {
+                        let dep = self.value_dep(ANSWER, address);
+                        frame.report(&self.0.index, stamp, &[dep]);
+                    }
+                    remote.fetches.found();
+                    seat.counters.fetched();
+                    tell(EventKind::Fetched);
+                    *absent = Looked::Found(value);
+                }
+                Err(why) => {
+                    remote.fetches.missed(why);
+                    tell(EventKind::NotFetched(why));
+                }
+            }
+        }
+    }
+
+    /// What Redis has under an address, and up to where that is known to be true; or why there is none.
+    fn value_of<T: CacheValue + DeserializeOwned>(
+        &self,
+        found: Result<Option<Found>, LinkError>,
+        sent: u64,
         address: &str,
         seat: &Seat,
     ) -> Result<(T, Position), FetchMiss> {
-        let sent = self.now();
-        let found = remote
-            .fetch(self.value_digest(VALUE, address).short())
-            .await;
         let found = found.map_err(|_| FetchMiss::Unanswered)?;
         let (whole, own) = (
             self.value_digest(VALUE, address),

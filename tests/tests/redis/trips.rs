@@ -114,6 +114,30 @@ fn named(asked: &[u8]) -> Option<String> {
 }
 
 #[tokio::test]
+async fn many_values_are_one_trip() {
+    let server = start!();
+    let relay = Relay::to(&server);
+    let cache = relay.process(Duration::ZERO, Memory::new()).await;
+    let other = relay.process(Duration::ZERO, Memory::new()).await;
+    let addresses: Vec<String> = (0..100).map(|n| format!("value:{n}")).collect();
+    let values = addresses.iter().zip(0_u64..);
+    cache.set_many(values, SOON).await.unwrap();
+    let mut asked: Vec<&str> = addresses.iter().map(String::as_str).collect();
+    asked.push("absent");
+    for trips in [1, 1] {
+        let trips = relay
+            .during(trips, async {
+                let found = other.get_many::<u64>(&asked).await.unwrap();
+                assert_eq!(found[..3], [Some(0), Some(1), Some(2)]);
+                assert_eq!((found.len(), found[99], found[100]), (101, Some(99), None));
+            })
+            .await;
+        // The second time for what is absent alone.
+        assert_eq!(trips, ["MGET TIME XRANGE"]);
+    }
+}
+
+#[tokio::test]
 async fn what_is_promised() {
     #[cache_resource("n:{n}", tags("numbers"))]
     async fn number(n: u64) -> u64 {
