@@ -322,7 +322,10 @@ async fn a_value_from_redis_does_not_undo_a_refresh() {
         loop {
             KEEP.store(true, SeqCst);
             let older = ROW.write();
+            let writes = || cache.stats().redis.unwrap().writes.count();
+            let before = writes();
             assert_eq!(refreshed().await, older);
+            until("it is stored", || writes() > before);
             cache.resize(1);
             cache.resize(1 << 20);
             server.pause().unwrap();

@@ -15,7 +15,7 @@ async fn what_is_kept_in_redis_alone_is_fetched_at_each_call() {
     let (a, b) = (process(&server).await, process(&server).await);
     assert_eq!(a.scope(far(1)).await, Some(1));
     until("it is stored", || stored(&server) == 1);
-    let asked = || server.info("commandstats").unwrap()["cmdstat_get"].clone();
+    let asked = || server.info("commandstats").unwrap()["cmdstat_mget"].clone();
     for cache in [&a, &b, &a] {
         let before = asked();
         let (value, trace) = cache.scope(explain(far(1))).await;
