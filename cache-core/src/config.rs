@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use crate::events::Events;
+#[cfg(feature = "redis")]
+use crate::index::OnFork;
 use crate::pattern::Pattern;
 use crate::sync::Arc;
 use crate::tier::memory::MemoryOptions;
@@ -55,9 +57,29 @@ pub(crate) struct Config {
     pub(crate) clock: Clock,
     pub(crate) max_staleness: Duration,
     #[cfg(feature = "redis")]
+    pub(crate) freshness: Freshness,
+    #[cfg(feature = "redis")]
+    pub(crate) on_fork: OnFork,
+    #[cfg(feature = "redis")]
+    pub(crate) ack_replicas: usize,
+    #[cfg(feature = "redis")]
     pub(crate) lease: Duration,
     #[cfg(feature = "redis")]
     pub(crate) redis: Option<Url>,
+}
+
+/// How sure a hit in memory is that nobody has invalidated it.
+#[cfg(feature = "redis")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Freshness {
+    /// As sure as the last word from the log: what other processes have invalidated since may be served, for a network trip while
+    /// there is a connection, and for [`max_staleness`](Builder::max_staleness) at most. A hit asks nobody.
+    #[default]
+    Eventual,
+    /// Each call asks the log first, together with those that wait at the time: nothing is served whose invalidation had returned
+    /// before the call began. While the log does not answer, bodies run, and nothing of them is kept.
+    Strict,
 }
 
 /// Where a server is. It may hold a password, and shows nothing.
@@ -84,6 +106,12 @@ impl Default for Config {
             events: Events::default(),
             clock: Clock::System,
             max_staleness: Duration::from_secs(10),
+            #[cfg(feature = "redis")]
+            freshness: Freshness::default(),
+            #[cfg(feature = "redis")]
+            on_fork: OnFork::default(),
+            #[cfg(feature = "redis")]
+            ack_replicas: 0,
             #[cfg(feature = "redis")]
             lease: Duration::from_secs(5),
             #[cfg(feature = "redis")]

@@ -12,13 +12,14 @@ use tokio::sync::{Notify, oneshot};
 
 use crate::flight;
 use crate::index::{Index, Logged, OnFork, Page, Said};
-use crate::link::{Link, LinkError, Request, scripts};
+use crate::link::{Dedicated, Link, LinkError, scripts};
 use crate::matcher::{self, Matcher};
 use crate::position::Position;
 use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Arc, Mutex, lock};
 use crate::time::Clock;
 
+mod exchange;
 mod keeper;
 mod tail;
 #[cfg(test)]
@@ -49,6 +50,8 @@ pub(crate) struct LogOptions {
     pub(crate) length: usize,
     /// When a server has lost records.
     pub(crate) on_fork: OnFork,
+    /// So many replicas must have a record before it counts as logged.
+    pub(crate) ack_replicas: usize,
 }
 
 impl Default for LogOptions {
@@ -59,6 +62,7 @@ impl Default for LogOptions {
             max_staleness: Duration::from_secs(10),
             length: 100_000,
             on_fork: OnFork::Repair,
+            ack_replicas: 0,
         }
     }
 }
@@ -83,6 +87,8 @@ struct Shared {
     waiting: Mutex<Waiting>,
     /// How many records are asked for at a time: fewer once they were too much for the time that an answer may take.
     page: AtomicUsize,
+    /// For what waits for replicas, and would keep others waiting on the link.
+    patient: Mutex<Option<Dedicated>>,
     /// Something is pending, or the tail has lost its place.
     wake: Notify,
 }
@@ -90,6 +96,10 @@ struct Shared {
 #[derive(Default)]
 struct Waiting {
     callers: Vec<Caller>,
+    /// Who wants to know what the log has by now.
+    asking: Vec<oneshot::Sender<Result<(), LinkError>>>,
+    /// Whether it is being asked for them.
+    confirming: bool,
     /// Up to these ordinals the log has everything from these positions on.
     logged: Vec<(u64, Position)>,
 }
@@ -100,12 +110,18 @@ struct Caller {
     told: oneshot::Sender<Result<Position, LinkError>>,
 }
 
-/// An append on its way: a future for any runtime, or none. Dropped, the append goes on.
-#[must_use = "an append that is not waited for may fail unseen"]
-pub(crate) struct Appending(oneshot::Receiver<Result<Position, LinkError>>);
+/// Something that the log is asked for: a future for any runtime, or none. Dropped, it goes on.
+#[must_use = "what is not waited for may fail unseen"]
+pub(crate) struct Told<T>(oneshot::Receiver<Result<T, LinkError>>);
 
-impl Future for Appending {
-    type Output = Result<Position, LinkError>;
+/// An append on its way.
+pub(crate) type Appending = Told<Position>;
+
+/// Done when all that the log had when it was asked for is applied.
+pub(crate) type Confirming = Told<()>;
+
+impl<T> Future for Told<T> {
+    type Output = Result<T, LinkError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         Pin::new(&mut self.0).poll(cx).map(|told| {
@@ -140,12 +156,33 @@ impl Log {
         if let Some(refusal) = self.0.link.refusal() {
             // It stays pending. The keeper tries again by itself.
             let _ = told.send(Err(refusal));
-            return Appending(heard);
+            return Told(heard);
         }
         waiting.callers.push(Caller { ordinal, told });
         drop(waiting);
         self.0.wake.notify_one();
-        Appending(heard)
+        Told(heard)
+    }
+
+    /// Applies all that the log has by now: those who ask at the same time share the next trip.
+    pub(crate) fn confirm(&self) -> Confirming {
+        let (told, heard) = oneshot::channel();
+        if let Some(refusal) = self.0.link.refusal() {
+            let _ = told.send(Err(refusal));
+            return Told(heard);
+        }
+        let mut waiting = lock(&self.0.waiting);
+        waiting.asking.push(told);
+        if !std::mem::replace(&mut waiting.confirming, true) {
+            drop(waiting);
+            self.0.link.spawn(confirm(Arc::clone(&self.0)));
+        }
+        Told(heard)
+    }
+
+    /// As long as the last word from the log counts, in milliseconds of the clock.
+    pub(crate) fn heard_until(&self) -> u64 {
+        self.0.trusted_until.load(Ordering::Relaxed)
     }
 
     /// The key of the log, to be read together with values.
@@ -162,6 +199,20 @@ impl Log {
     /// How many invalidations wait for the log.
     pub(crate) fn pending(&self) -> usize {
         self.0.index.pending_count()
+    }
+}
+
+/// Asks the log what it has, as long as somebody wants to know.
+async fn confirm(log: Arc<Shared>) {
+    loop {
+        let asking = log.asking();
+        if asking.is_empty() {
+            return;
+        }
+        let outcome = log.sync().await;
+        for told in asking {
+            let _ = told.send(outcome.clone());
+        }
     }
 }
 
@@ -187,6 +238,7 @@ impl Shared {
             in_touch: AtomicBool::new(false),
             waiting: Mutex::default(),
             page: AtomicUsize::new(PAGE),
+            patient: Mutex::default(),
             wake: Notify::new(),
         }
     }
@@ -202,51 +254,6 @@ impl Shared {
                 return Ok(());
             }
         }
-    }
-
-    /// One trip to the server: the position of its newest record, and whether there are more than came along.
-    async fn exchange(
-        &self,
-        record: Option<scripts::Record<'_>>,
-    ) -> Result<(Position, bool), LinkError> {
-        let asked = self.ask(record).await;
-        let page = self.page.load(Ordering::Relaxed);
-        let page = match &asked {
-            Err(LinkError::TimedOut) => page / 2,
-            _ => (page * 2).min(PAGE),
-        };
-        self.page.store(page.max(1), Ordering::Relaxed);
-        Ok(self.take(asked?))
-    }
-
-    async fn ask(
-        &self,
-        record: Option<scripts::Record<'_>>,
-    ) -> Result<scripts::Appended, LinkError> {
-        let append = scripts::Append {
-            applied: self.index.applied(),
-            count: self.page.load(Ordering::Relaxed),
-            candidate: candidate(),
-            length: self.options.length,
-            record,
-        };
-        let request = Request::of(scripts::append(&self.log, &self.meta, &append));
-        let reply = self.link.ask(request).await?.pop();
-        scripts::appended(reply.unwrap_or(redis::Value::Nil))
-    }
-
-    /// Applies what came.
-    fn take(&self, reply: scripts::Appended) -> (Position, bool) {
-        let page = Page {
-            first: Some(logged(reply.first)),
-            tip: reply.tip,
-            records: reply.records.into_iter().map(logged).collect(),
-        };
-        let more = self
-            .index
-            .absorb(page, self.options.on_fork, flight::next_id);
-        self.settle();
-        (reply.tip, more)
     }
 
     /// Takes records that came without the beginning of the log, at most so many. False if some before them are missing, or
@@ -277,6 +284,14 @@ impl Shared {
             self.wake.notify_one();
         }
         !full
+    }
+
+    /// Who wants to know what the log has by now, to be told with the next trip; if nobody does, there is none.
+    fn asking(&self) -> Vec<oneshot::Sender<Result<(), LinkError>>> {
+        let mut waiting = lock(&self.waiting);
+        let asking = std::mem::take(&mut waiting.asking);
+        waiting.confirming = !asking.is_empty();
+        asking
     }
 
     /// The log has been heard of, in answer to what was asked at `sent`.
@@ -358,11 +373,6 @@ fn logged(raw: scripts::RawRecord) -> Logged {
         position: raw.position,
         said,
     }
-}
-
-/// A number for a new generation: greater than those of the past, and nobody else's. Below 2^53 for some 270 years.
-fn candidate() -> u64 {
-    crate::time::unix_millis() * 1024 + random() % 1024
 }
 
 fn random() -> u64 {

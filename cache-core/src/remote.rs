@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::index::Index;
 use crate::key::KeyDigest;
 use crate::link::{Answer, Link, LinkError, LinkOptions, Request, scripts};
-use crate::log::{Appending, Log, LogOptions};
+use crate::log::{Appending, Confirming, Log, LogOptions};
 use crate::matcher::Matcher;
 use crate::sync::Arc;
 use crate::sync::atomic::AtomicU64;
@@ -70,6 +70,16 @@ impl Remote {
             leases: format!("fc:{namespace}/l/"),
             lease,
         }
+    }
+
+    /// Applies all that the log has by now.
+    pub(crate) fn confirm(&self) -> Confirming {
+        self.log.confirm()
+    }
+
+    /// As long as the last word from the log counts.
+    pub(crate) fn heard_until(&self) -> u64 {
+        self.log.heard_until()
     }
 
     /// Invalidates here at once, and everywhere when it is awaited.

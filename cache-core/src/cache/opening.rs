@@ -5,6 +5,8 @@ use std::sync::atomic::AtomicU64 as Static; // loom's are not made by `const` fu
 use super::ghosts::Ghosts;
 use super::{Cache, Parts};
 use crate::config::Config;
+#[cfg(feature = "redis")]
+use crate::config::Freshness;
 use crate::entry::Kept;
 use crate::error::Error;
 use crate::events::EventKind;
@@ -94,6 +96,8 @@ impl Cache {
         let trusted_until = Arc::new(AtomicU64::new(0));
         let options = LogOptions {
             max_staleness: parts.config.max_staleness,
+            on_fork: parts.config.on_fork,
+            ack_replicas: parts.config.ack_replicas,
             ..LogOptions::default()
         };
         let (namespace, clock) = (&parts.config.namespace, &parts.config.clock);
@@ -106,7 +110,11 @@ impl Cache {
             options,
             parts.config.lease,
         ));
-        parts.trusted_until = trusted_until;
+        parts.trusted_until = match parts.config.freshness {
+            Freshness::Eventual => trusted_until,
+            // No hit is one without another word.
+            Freshness::Strict => Arc::default(),
+        };
         Ok(Self(Arc::new(parts)))
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! The read path has none of them: a script costs the server several times a plain command.
 
+use std::time::Duration;
+
 use redis::Value;
 
 use super::error::LinkError;
@@ -119,6 +121,22 @@ pub(crate) fn records(reply: Value) -> Result<Vec<RawRecord>, LinkError> {
     match reply {
         Value::Array(records) => records.into_iter().map(record).collect(),
         _ => Err(LinkError::unexpected("records that are no list")),
+    }
+}
+
+/// Waits until so many replicas have what was written before on the same connection; [`replicated`] tells.
+pub(crate) fn wait(replicas: usize, within: Duration) -> Command {
+    let mut cmd = redis::cmd("WAIT");
+    // Never 0, which waits for ever.
+    cmd.arg(replicas).arg(within.as_millis().max(1) as u64);
+    cmd.into()
+}
+
+/// What [`wait`] answers: how many have it.
+pub(crate) fn replicated(reply: Value) -> Result<usize, LinkError> {
+    match reply {
+        Value::Int(count) => Ok(usize::try_from(count).unwrap_or(0)),
+        _ => Err(LinkError::unexpected("no number of replicas")),
     }
 }
 
