@@ -97,7 +97,7 @@ impl Cache {
         if self.has_reached(token) {
             here.await
         } else {
-            crate::uncached(here).await
+            crate::modifiers::uncached(here).await
         }
     }
 
