@@ -12,7 +12,6 @@ use crate::index::Index;
 use crate::invalidating::Invalidating;
 use crate::matcher::Matcher;
 use crate::policy::{self, Policy, Ttl};
-use crate::position::Position;
 #[cfg(feature = "redis")]
 use crate::remote::Remote;
 use crate::scope::{self, Scope};
@@ -26,9 +25,11 @@ mod ghosts;
 mod opening;
 mod seat;
 mod serving;
+mod token;
 
 use ghosts::Ghosts;
 pub(crate) use seat::{Content, Seat};
+pub use token::{Token, at_least};
 
 /// A cache: its tiers, its log, its statistics. Clones are the same cache.
 ///
@@ -220,20 +221,6 @@ impl Cache {
     #[cfg(not(feature = "redis"))]
     fn log(&self, matchers: Vec<Matcher>) -> Invalidating {
         Invalidating::Done(Token(Some(self.0.index.append(matchers))))
-    }
-}
-
-/// The place in the log of an invalidation, if it has one by now: one that waits for the commit of a
-/// [transaction](Cache::transaction) has none, and comes before all others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Token(pub(crate) Option<Position>);
-
-impl Token {
-    /// The place in the log. `None` for an invalidation inside a transaction: its place is given by the commit, before
-    /// that of any invalidation after it.
-    #[must_use]
-    pub fn position(self) -> Option<Position> {
-        self.0
     }
 }
 

@@ -8,6 +8,8 @@ use crate::cipher::Cipher;
 use crate::envelope::COMPRESS_FROM;
 use crate::events::Events;
 #[cfg(feature = "redis")]
+use crate::index::OnFork;
+#[cfg(feature = "redis")]
 use crate::link::LinkOptions;
 use crate::pattern::Pattern;
 use crate::sync::Arc;
@@ -67,6 +69,12 @@ pub(crate) struct Config {
     pub(crate) clock: Clock,
     pub(crate) max_staleness: Duration,
     #[cfg(feature = "redis")]
+    pub(crate) freshness: Freshness,
+    #[cfg(feature = "redis")]
+    pub(crate) on_fork: OnFork,
+    #[cfg(feature = "redis")]
+    pub(crate) ack_replicas: usize,
+    #[cfg(feature = "redis")]
     pub(crate) lease: Duration,
     #[cfg(feature = "redis")]
     pub(crate) link: LinkOptions,
@@ -89,6 +97,20 @@ impl std::fmt::Debug for Secret {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Secret")
     }
+}
+
+/// How sure a hit in memory is that nobody has invalidated it.
+#[cfg(feature = "redis")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Freshness {
+    /// As sure as the last word from the log: what other processes have invalidated since may be served, for a network trip while
+    /// there is a connection, and for [`max_staleness`](Builder::max_staleness) at most. A hit asks nobody.
+    #[default]
+    Eventual,
+    /// Each call asks the log first, together with those that wait at the time: nothing is served whose invalidation had returned
+    /// before the call began. While the log does not answer, bodies run, and nothing of them is kept.
+    Strict,
 }
 
 /// Where a server is. It may hold a password, and shows nothing.
@@ -116,6 +138,12 @@ impl Default for Config {
             events: Events::default(),
             clock: Clock::System,
             max_staleness: Duration::from_secs(10),
+            #[cfg(feature = "redis")]
+            freshness: Freshness::default(),
+            #[cfg(feature = "redis")]
+            on_fork: OnFork::default(),
+            #[cfg(feature = "redis")]
+            ack_replicas: 0,
             #[cfg(feature = "redis")]
             lease: Duration::from_secs(5),
             #[cfg(feature = "redis")]

@@ -29,6 +29,8 @@ pub enum ErrorKind {
     TooLarge,
     /// The value under this address has another type.
     Type,
+    /// A text that is no [`Token`](crate::Token).
+    Token,
     /// An invalidation has taken effect in this process, and could not be written to the log. It is tried again until it
     /// can.
     NotLogged,

@@ -22,7 +22,9 @@ mod replica;
 pub(crate) use crate::deps::{Dep, DepSet, Deps};
 use records::{Record, Records};
 #[cfg(feature = "redis")]
-pub(crate) use replica::{Logged, OnFork, Page, Pending, Said};
+pub use replica::OnFork;
+#[cfg(feature = "redis")]
+pub(crate) use replica::{Logged, Page, Pending, Said};
 
 /// What an index says about a value.
 #[derive(Clone, Copy, Debug)]
@@ -100,6 +102,12 @@ impl Index {
     /// Up to where the log has been applied: the stamp of a computation that begins now.
     pub(crate) fn applied(&self) -> Position {
         read(&self.state).applied
+    }
+
+    /// Whether what stands there is known to have been applied. Of another generation nobody can say: it may have lost it.
+    pub(crate) fn has_reached(&self, at: Position) -> bool {
+        let applied = self.applied();
+        applied.generation == at.generation && applied >= at
     }
 
     /// Matchers for one record: more than are remembered are everything, and need no room until they are appended.

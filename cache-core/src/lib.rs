@@ -93,12 +93,16 @@ pub use cache_macros::{
 
 pub use address::{escape, unescape};
 pub use audit::{Audit, Finding, SiteInfo};
-pub use cache::{Cache, Token};
+pub use cache::{Cache, Token, at_least};
+#[cfg(feature = "redis")]
+pub use config::Freshness;
 pub use config::{Builder, Memory};
 pub use error::{Error, ErrorKind};
 pub use events::{Event, EventKind};
 pub use global::{current, install_from_env};
 pub use health::{Health, RedisHealth};
+#[cfg(feature = "redis")]
+pub use index::OnFork;
 pub use invalidate::{clear, invalidate_pattern, invalidate_tag};
 #[cfg(feature = "redis")]
 pub use link::RedisTls;

@@ -14,7 +14,7 @@ use tokio::task::unconstrained;
 use crate::cipher::Cipher;
 use crate::flight;
 use crate::index::{Index, Logged, OnFork, Page, Said};
-use crate::link::{Link, LinkError, Notice, Request, scripts};
+use crate::link::{Dedicated, Link, LinkError, Notice, scripts};
 use crate::matcher::{self, Matcher};
 use crate::position::Position;
 use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -22,6 +22,7 @@ use crate::sync::{Arc, Mutex, lock};
 use crate::time::Clock;
 
 mod contact;
+mod exchange;
 mod keeper;
 mod tail;
 #[cfg(test)]
@@ -65,6 +66,8 @@ pub(crate) struct LogOptions {
     pub(crate) on_fork: OnFork,
     /// What records name is encrypted with it.
     pub(crate) cipher: Cipher,
+    /// So many replicas must have a record before it counts as logged.
+    pub(crate) ack_replicas: usize,
 }
 
 impl Default for LogOptions {
@@ -76,6 +79,7 @@ impl Default for LogOptions {
             length: 100_000,
             on_fork: OnFork::Repair,
             cipher: Cipher::default(),
+            ack_replicas: 0,
         }
     }
 }
@@ -105,6 +109,8 @@ struct Shared {
     waiting: Mutex<Waiting>,
     /// How many records are asked for at a time: fewer once they were too much for the time that an answer may take.
     page: AtomicUsize,
+    /// For what waits for replicas, and would keep others waiting on the link.
+    patient: Mutex<Option<Dedicated>>,
     /// Something is pending, or the tail has lost its place.
     wake: Notify,
     /// Less is pending than before.
@@ -116,6 +122,10 @@ struct Waiting {
     callers: Vec<Caller>,
     /// Whether the link is closed: nobody will be told anything any more.
     closed: bool,
+    /// Who wants to know what the log has by now.
+    asking: Vec<oneshot::Sender<Result<(), LinkError>>>,
+    /// Whether it is being asked for them.
+    confirming: bool,
     /// Up to these ordinals the log has everything from these positions on.
     logged: Vec<(u64, Position)>,
 }
@@ -126,11 +136,18 @@ struct Caller {
     told: oneshot::Sender<Result<Position, LinkError>>,
 }
 
-/// An append on its way: a future for any runtime, or none. Dropped, the append goes on.
+/// Something that the log is asked for: a future for any runtime, or none. Dropped, it goes on.
+#[must_use = "what is not waited for may fail unseen"]
+pub(crate) struct Told<T>(oneshot::Receiver<Result<T, LinkError>>);
+
+/// Done when all that the log had when it was asked for is applied.
+pub(crate) type Confirming = Told<()>;
+
+/// An append on its way.
 #[must_use = "an append that is not waited for may fail unseen"]
 pub(crate) struct Appending {
     ordinal: u64,
-    heard: oneshot::Receiver<Result<Position, LinkError>>,
+    told: Told<Position>,
 }
 
 impl Appending {
@@ -144,8 +161,16 @@ impl Future for Appending {
     type Output = Result<Position, LinkError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.told).poll(cx)
+    }
+}
+
+impl<T> Future for Told<T> {
+    type Output = Result<T, LinkError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         // As an `Answer` is polled, whoever blocks on it.
-        Pin::new(&mut unconstrained(&mut self.heard))
+        Pin::new(&mut unconstrained(&mut self.0))
             .poll(cx)
             .map(|told| {
                 told.unwrap_or_else(|_| Err(LinkError::Disconnected("the cache is closed".into())))
@@ -185,14 +210,41 @@ impl Log {
         if let Some(refusal) = self.0.link.refusal() {
             // It stays pending. The keeper tries again by itself.
             let _ = told.send(Err(refusal));
-            return Appending { ordinal, heard };
+            return Appending {
+                ordinal,
+                told: Told(heard),
+            };
         }
         if !waiting.closed {
             waiting.callers.push(Caller { ordinal, told });
         }
         drop(waiting);
         self.0.wake.notify_one();
-        Appending { ordinal, heard }
+        Appending {
+            ordinal,
+            told: Told(heard),
+        }
+    }
+
+    /// Applies all that the log has by now: those who ask at the same time share the next trip.
+    pub(crate) fn confirm(&self) -> Confirming {
+        let (told, heard) = oneshot::channel();
+        if let Some(refusal) = self.0.link.refusal() {
+            let _ = told.send(Err(refusal));
+            return Told(heard);
+        }
+        let mut waiting = lock(&self.0.waiting);
+        waiting.asking.push(told);
+        if !std::mem::replace(&mut waiting.confirming, true) {
+            drop(waiting);
+            self.0.link.spawn(confirm(Arc::clone(&self.0)));
+        }
+        Told(heard)
+    }
+
+    /// As long as the last word from the log counts, in milliseconds of the clock.
+    pub(crate) fn heard_until(&self) -> u64 {
+        self.0.trusted_until.load(Ordering::Relaxed)
     }
 
     /// Reads the log, together with values.
@@ -251,9 +303,24 @@ impl Drop for End {
         let mut waiting = lock(&self.0.waiting);
         waiting.closed = true;
         let callers = std::mem::take(&mut waiting.callers);
+        let asking = std::mem::take(&mut waiting.asking);
         drop(waiting);
-        drop(callers);
+        drop((callers, asking));
         self.0.in_touch.store(false, Ordering::Relaxed);
+    }
+}
+
+/// Asks the log what it has, as long as somebody wants to know.
+async fn confirm(log: Arc<Shared>) {
+    loop {
+        let asking = log.asking();
+        if asking.is_empty() {
+            return;
+        }
+        let outcome = log.sync().await;
+        for told in asking {
+            let _ = told.send(outcome.clone());
+        }
     }
 }
 
@@ -281,6 +348,7 @@ impl Shared {
             generations: AtomicU64::new(0),
             waiting: Mutex::default(),
             page: AtomicUsize::new(PAGE),
+            patient: Mutex::default(),
             wake: Notify::new(),
             settled: Notify::new(),
         }
@@ -328,53 +396,6 @@ impl Shared {
         }
     }
 
-    /// One trip to the server: the position of its newest record, and whether there are more than came along.
-    async fn exchange(
-        &self,
-        record: Option<scripts::Record<'_>>,
-    ) -> Result<(Position, bool), LinkError> {
-        let asked = self.ask(record).await;
-        let page = self.page.load(Ordering::Relaxed);
-        let page = match &asked {
-            Err(LinkError::TimedOut) => page / 2,
-            _ => (page * 2).min(PAGE),
-        };
-        self.page.store(page.max(1), Ordering::Relaxed);
-        Ok(self.take(asked?))
-    }
-
-    async fn ask(
-        &self,
-        record: Option<scripts::Record<'_>>,
-    ) -> Result<scripts::Appended, LinkError> {
-        let append = scripts::Append {
-            applied: self.index.applied(),
-            count: self.page.load(Ordering::Relaxed),
-            candidate: candidate(),
-            length: self.options.length,
-            record,
-        };
-        let request = Request::of(scripts::append(&self.log, &self.meta, &append));
-        let reply = self.link.ask(request).await?.pop();
-        let reply = scripts::appended(reply.unwrap_or(redis::Value::Nil))?;
-        if !reply.is_answer_to(&append) {
-            return Err(LinkError::Unexpected("the answer to something else".into()));
-        }
-        Ok(reply)
-    }
-
-    /// Applies what came.
-    fn take(&self, reply: scripts::Appended) -> (Position, bool) {
-        let page = Page {
-            first: Some(self.read(reply.first)),
-            tip: reply.tip,
-            records: self.read_all(reply.records),
-        };
-        let more = self.absorb(page);
-        self.settle();
-        (reply.tip, more)
-    }
-
     /// Takes records that came without the beginning of the log, at most so many. False if some before them are missing, or
     /// behind them.
     fn absorb_tail(&self, records: Vec<scripts::RawRecord>, most: usize) -> bool {
@@ -416,6 +437,14 @@ impl Shared {
         // What was said again, and has come back.
         self.settled.notify_waiters();
         more
+    }
+
+    /// Who wants to know what the log has by now, to be told with the next trip; if nobody does, there is none.
+    fn asking(&self) -> Vec<oneshot::Sender<Result<(), LinkError>>> {
+        let mut waiting = lock(&self.waiting);
+        let asking = std::mem::take(&mut waiting.asking);
+        waiting.confirming = !asking.is_empty();
+        asking
     }
 
     /// The log has been heard of, in answer to what was asked at `sent`.
@@ -502,11 +531,6 @@ pub(crate) fn logged(raw: scripts::RawRecord) -> Logged {
         position: raw.position,
         said,
     }
-}
-
-/// A number for a new generation: greater than those of the past, and nobody else's. Below 2^53 for some 270 years.
-fn candidate() -> u64 {
-    crate::time::unix_millis() * 1024 + random() % 1024
 }
 
 fn random() -> u64 {

@@ -130,7 +130,12 @@ fn find_with_care(encoder: &mut Encoder, callee: Callee) -> Result<Payload, Miss
         return Err(Miss::new(encoder, callee, MissReason::Bypass, modifier));
     }
     let cache = scope.cache.as_ref().unwrap_or_else(|| global::get());
-    let entry = match cache.find(&Lookup::new(callee.identity, encoder.encoded())) {
+    let lookup = Lookup::new(callee.identity, encoder.encoded());
+    let found = match mode {
+        Some(Mode::Peek) => cache.find(&lookup),
+        _ => cache.find_for_call(&lookup),
+    };
+    let entry = match found {
         Ok(entry) => entry,
         Err(why) => return Err(Miss::new(encoder, callee, why, modifier)),
     };
@@ -193,10 +198,13 @@ impl Miss {
             .unwrap_or_else(|| global::get().clone());
         let seat = cache.seat(callee.site, (callee.path)());
         let key = Lookup::new(callee.identity, encoder.encoded()).to_key();
-        if !matches!(
+        let silent = matches!(
             modifier.as_ref().map(|m| m.mode),
             Some(Mode::Capture | Mode::Peek)
-        ) {
+        );
+        // What only waits to be confirmed may be a hit yet.
+        let open = cache.is_strict() && why == MissReason::Unconfirmed;
+        if !silent && !open {
             seat.counters.miss(why);
         }
         let broken = encoder.broken().map(ToString::to_string);

@@ -12,7 +12,7 @@ use crate::events::Events;
 use crate::index::Index;
 use crate::key::KeyDigest;
 use crate::link::{Link, LinkError, LinkOptions, Request, scripts};
-use crate::log::{Appending, Contact, Log, LogOptions};
+use crate::log::{Appending, Confirming, Contact, Log, LogOptions};
 use crate::matcher::Matcher;
 use crate::stats::{FetchCounters, Latencies};
 use crate::sync::atomic::AtomicU64;
@@ -143,6 +143,16 @@ impl Remote {
                  share from when it can"
             ),
         ))
+    }
+
+    /// Applies all that the log has by now.
+    pub(crate) fn confirm(&self) -> Confirming {
+        self.log.confirm()
+    }
+
+    /// As long as the last word from the log counts.
+    pub(crate) fn heard_until(&self) -> u64 {
+        self.log.heard_until()
     }
 
     /// Invalidates here at once, and everywhere when it is awaited.

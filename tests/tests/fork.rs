@@ -1,7 +1,6 @@
 //! A process that forks, and goes on as both.
 
 #![expect(unsafe_code, reason = "a fork is made by hand")]
-#![expect(clippy::unwrap_used, reason = "all of it is a test")]
 
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::{Duration, Instant};

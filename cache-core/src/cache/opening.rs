@@ -3,6 +3,8 @@
 use super::ghosts::Ghosts;
 use super::{Cache, Parts};
 use crate::config::Config;
+#[cfg(feature = "redis")]
+use crate::config::Freshness;
 use crate::entry::Kept;
 use crate::error::Error;
 use crate::events::EventKind;
@@ -105,6 +107,8 @@ impl Cache {
         let options = LogOptions {
             max_staleness: parts.config.max_staleness,
             cipher: parts.config.cipher.clone(),
+            on_fork: parts.config.on_fork,
+            ack_replicas: parts.config.ack_replicas,
             ..LogOptions::default()
         };
         let (namespace, clock) = (&parts.config.namespace, &parts.config.clock);
@@ -119,7 +123,11 @@ impl Cache {
         );
         remote.greet(parts.events.clone());
         parts.remote = Some(remote);
-        parts.trusted_until = trusted_until;
+        parts.trusted_until = match parts.config.freshness {
+            Freshness::Eventual => trusted_until,
+            // No hit is one without another word.
+            Freshness::Strict => Arc::default(),
+        };
         Ok(Self(Arc::new(parts)))
     }
 }

@@ -36,16 +36,44 @@ impl Cache {
         Ok(seen.face.payload())
     }
 
-    /// An entry that may be served now, or why there is none.
-    pub(crate) fn find(&self, lookup: &Lookup<'_>) -> Result<Arc<Kept>, MissReason> {
-        let Some(entry) = self.0.memory.get(lookup) else {
-            return Err(self.0.ghosts.recall(lookup.hash()));
-        };
+    /// An entry that may be served now to a call, or why there is none.
+    pub(crate) fn find_for_call(&self, lookup: &Lookup<'_>) -> Result<Arc<Kept>, MissReason> {
+        let entry = self.recall(lookup)?;
         self.judge(&entry).map(|()| entry)
     }
 
-    /// Whether an entry may be served now.
+    /// An entry that may be shown now, or why there is none. Where freshness is strict, a call has to ask the log before.
+    pub(crate) fn find(&self, lookup: &Lookup<'_>) -> Result<Arc<Kept>, MissReason> {
+        let entry = self.recall(lookup)?;
+        self.check(&entry).map(|()| entry)
+    }
+
+    fn recall(&self, lookup: &Lookup<'_>) -> Result<Arc<Kept>, MissReason> {
+        let ghost = || self.0.ghosts.recall(lookup.hash());
+        self.0.memory.get(lookup).ok_or_else(ghost)
+    }
+
+    /// Whether an entry may be served now to a call.
     fn judge(&self, entry: &Kept) -> Result<(), MissReason> {
+        self.check(entry)?;
+        if self.is_strict() {
+            Err(MissReason::Unconfirmed)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Whether each call asks the log.
+    pub(crate) fn is_strict(&self) -> bool {
+        #[cfg(feature = "redis")]
+        return self.0.remote.is_some()
+            && self.0.config.freshness == crate::config::Freshness::Strict;
+        #[cfg(not(feature = "redis"))]
+        false
+    }
+
+    /// Whether an entry is valid, as far as is known here.
+    fn check(&self, entry: &Kept) -> Result<(), MissReason> {
         if !entry.is_checked(self.0.index.version()) && !entry.is_valid() {
             return Err(MissReason::Invalidated);
         }
@@ -66,15 +94,24 @@ impl Cache {
 
     /// Whether the log had been heard of, not too long before `now`.
     pub(crate) fn is_trusted_at(&self, now: u64) -> bool {
-        self.0.trusted_until.load(Ordering::Relaxed) >= now
+        self.heard_until() >= now
     }
 
     /// When the log was last heard of; now, if it is in this process.
     pub(crate) fn last_contact(&self) -> u64 {
-        match self.0.trusted_until.load(Ordering::Relaxed) {
+        match self.heard_until() {
             u64::MAX => u64::MAX,
             until => until.saturating_sub(crate::time::millis(self.0.config.max_staleness)),
         }
+    }
+
+    /// As long as the last word from the log counts.
+    fn heard_until(&self) -> u64 {
+        #[cfg(feature = "redis")]
+        if let Some(remote) = &self.0.remote {
+            return remote.heard_until();
+        }
+        u64::MAX
     }
 
     /// Whether the log has been heard of, not too long ago.

@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use super::{Config, Memory, environment, file, limits};
 #[cfg(feature = "redis")]
-use super::{Secret, Url};
+use super::{Freshness, Secret, Url};
 use crate::cache::Cache;
 #[cfg(feature = "encryption")]
 use crate::cipher::Cipher;
 use crate::error::{Error, ErrorKind};
 use crate::events::{Event, Events};
+#[cfg(feature = "redis")]
+use crate::index::OnFork;
 use crate::pattern::Pattern;
 use crate::sync::{Arc, block_on};
 use crate::time::Clock;
@@ -299,6 +301,45 @@ impl Builder {
             self.problems.push(why.to_owned());
         }
         self.config.cipher = cipher;
+        self
+    }
+
+    /// Whether a hit in memory asks the log first: [`Freshness::Eventual`] by default.
+    ///
+    /// Strict freshness costs a hit one trip, and a miss one more; callers at the same time share it. It is of cached functions:
+    /// [`peek`](crate::peek) and [`get`](Cache::get) show what is there.
+    ///
+    /// ```
+    /// # async fn run() -> Result<(), cache_core::Error> {
+    /// use cache_core::{Cache, Freshness};
+    ///
+    /// Cache::builder()
+    ///     .redis("redis://127.0.0.1/")
+    ///     .freshness(Freshness::Strict)
+    ///     .install()
+    ///     .await?;
+    /// # Ok(()) }
+    /// ```
+    #[cfg(feature = "redis")]
+    pub fn freshness(mut self, freshness: Freshness) -> Self {
+        self.config.freshness = freshness;
+        self
+    }
+
+    /// What happens when the log's server may have lost invalidations: [`OnFork::Repair`] by default.
+    #[cfg(feature = "redis")]
+    pub fn on_fork(mut self, policy: OnFork) -> Self {
+        self.config.on_fork = policy;
+        self
+    }
+
+    /// How many replicas must have an invalidation before it is acknowledged (`WAIT`). 0 by default: that of the primary is enough.
+    ///
+    /// With fewer replicas than that, or slower ones (half a second), it is [`NotLogged`](ErrorKind::NotLogged): it has taken effect
+    /// here, is appended again until there are enough, and the others know of it as soon as the primary has it.
+    #[cfg(feature = "redis")]
+    pub fn ack_replicas(mut self, count: usize) -> Self {
+        self.config.ack_replicas = count;
         self
     }
 

@@ -39,13 +39,15 @@ pub(crate) struct Page {
     pub(crate) records: Vec<Logged>,
 }
 
-/// What is to do when a generation has lost records.
+/// What happens when the log's server may have lost invalidations that it had acknowledged: a replica that was promoted before it
+/// had them, or a restart with old data.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum OnFork {
-    /// Whoever has seen them says them again.
+#[non_exhaustive]
+pub enum OnFork {
+    /// Whoever has seen them says them again. Until one of them has reached the new server, others may serve what they name.
     #[default]
     Repair,
-    /// They are said again, and every older value is invalid.
+    /// They are said again, and every value from before is invalid: also one whose invalidation nobody alive has seen.
     Flush,
 }
 

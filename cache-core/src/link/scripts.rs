@@ -144,6 +144,22 @@ pub(crate) fn records(reply: Value) -> Result<Vec<RawRecord>, LinkError> {
     }
 }
 
+/// Waits until so many replicas have what was written before on the same connection; [`replicated`] tells.
+pub(crate) fn wait(replicas: usize, within: Duration) -> Command {
+    let mut cmd = redis::cmd("WAIT");
+    // Never 0, which waits for ever.
+    cmd.arg(replicas).arg(within.as_millis().max(1) as u64);
+    cmd.into()
+}
+
+/// What [`wait`] answers: how many have it.
+pub(crate) fn replicated(reply: Value) -> Result<usize, LinkError> {
+    match reply {
+        Value::Int(count) => Ok(usize::try_from(count).unwrap_or(0)),
+        _ => Err(LinkError::unexpected("no number of replicas")),
+    }
+}
+
 /// Waits for records on a connection of its own; 0 waits for ever.
 pub(crate) fn tail(log: &[u8], after: Position, count: usize, wait_ms: u64) -> Command {
     let mut cmd = redis::cmd("XREAD");

@@ -23,6 +23,8 @@ use crate::stats::MissReason;
 use crate::sync::{Arc, block_on, lock};
 use crate::tier::memory::MemoryKey;
 
+#[cfg(feature = "redis")]
+mod confirming;
 mod outcome;
 mod report;
 #[cfg(test)]
@@ -48,6 +50,9 @@ pub(super) struct Driver {
     pub(super) stage: Stage,
     /// When it began, in milliseconds of the cache's clock.
     asked: u64,
+    /// Whether the log was asked since, or need not be.
+    #[cfg(feature = "redis")]
+    pub(super) confirmed: bool,
     /// Whether it has joined others when nothing had been heard of the log for long: what they give may be too old for it.
     doubts: bool,
     /// Since when it has waited for others.
@@ -76,6 +81,9 @@ pub(super) enum Stage {
         /// Who waits for whom, for as long as this does.
         _edges: Option<Waiting<MemoryKey, Arc<Kept>>>,
     },
+    /// The log is asked whether what is here is so.
+    #[cfg(feature = "redis")]
+    Confirming(crate::log::Confirming),
     /// Others may have computed it.
     #[cfg(feature = "redis")]
     Fetching(super::fetch::Fetching),
@@ -114,6 +122,8 @@ impl Driver {
         let target = ticket.target(content.schema.map_or(0, |schema| schema.hash));
         Box::new(Self {
             asked: ticket.cache.now(),
+            #[cfg(feature = "redis")]
+            confirmed: !ticket.cache.is_strict(),
             doubts: false,
             ticket,
             instance,
@@ -152,6 +162,16 @@ impl Driver {
                         return Poll::Pending;
                     };
                     match self.waited_for(status, work) {
+                        Some(stage) => self.stage = stage,
+                        None => return Poll::Ready(()),
+                    }
+                }
+                #[cfg(feature = "redis")]
+                Stage::Confirming(confirming) => {
+                    let Poll::Ready(outcome) = std::pin::Pin::new(confirming).poll(cx) else {
+                        return Poll::Pending;
+                    };
+                    match self.confirmed(outcome.is_ok(), work) {
                         Some(stage) => self.stage = stage,
                         None => return Poll::Ready(()),
                     }
@@ -232,6 +252,10 @@ impl Driver {
 
     /// What this call becomes; nothing if it has its value.
     fn begin(&mut self, work: &mut dyn Work) -> Option<Stage> {
+        #[cfg(feature = "redis")]
+        if let Some(stage) = self.confirm() {
+            return Some(stage);
+        }
         let mode = self.ticket.mode();
         let broken = self.ticket.broken.is_some();
         if self.frame().is_some() && mode != Some(Mode::Capture) {
@@ -318,7 +342,7 @@ impl Driver {
     }
 
     /// What is stored by now, taken as this call's answer.
-    fn look(&self, work: &mut dyn Work) -> Option<Arc<Kept>> {
+    pub(super) fn look(&self, work: &mut dyn Work) -> Option<Arc<Kept>> {
         if self.ticket.why == MissReason::Type {
             return None;
         }

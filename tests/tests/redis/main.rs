@@ -5,6 +5,7 @@ mod connections;
 mod encryption;
 mod garbage;
 mod greeting;
+mod guarantees;
 mod leases;
 mod observing;
 mod outages;

@@ -2,6 +2,7 @@
 
 use super::traces::{Process, part, server};
 use super::*;
+use crate::link::Request;
 
 fn tag(text: &str) -> Vec<Matcher> {
     vec![Matcher::Tag(text.into())]
