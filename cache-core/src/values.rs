@@ -151,6 +151,10 @@ impl Cache {
         addresses: &[&str],
     ) -> Result<Vec<Option<T>>, Error> {
         let here = addresses.iter().map(|address| self.look_here(address));
+        #[cfg_attr(
+            not(feature = "redis"),
+            expect(unused_mut, reason = "only Redis adds to it")
+        )]
         let mut found: Vec<Looked<T>> = here.collect();
         #[cfg(feature = "redis")]
         if let Some(remote) = &self.0.remote {
@@ -209,6 +213,10 @@ impl Cache {
         &self,
         address: &str,
     ) -> Result<Option<T>, Error> {
+        #[cfg_attr(
+            not(feature = "redis"),
+            expect(unused_mut, reason = "only Redis adds to it")
+        )]
         let mut found = [self.look_here(address)];
         #[cfg(feature = "redis")]
         if let Some(remote) = &self.0.remote {

@@ -76,6 +76,7 @@ impl KeyDigest {
     }
 
     /// Its bytes, as records hold them.
+    #[cfg(any(test, feature = "redis"))]
     pub(crate) fn to_bytes(self) -> [u8; 16] {
         self.0
     }

@@ -1,5 +1,7 @@
 //! What may be chosen about freshness, and about servers that lose what they have acknowledged.
 
+#![expect(clippy::unwrap_used, reason = "what tests share is a test, too")]
+
 use cache_core::{
     Builder, ErrorKind, Freshness, OnFork, Token, at_least, blocking, cache, explain, invalidate,
     invalidate_tag, peek,
