@@ -131,7 +131,7 @@ async fn a_user_who_may_not_is_told_and_nothing_more_is_asked() {
         server
             .info("commandstats")
             .unwrap()
-            .get("cmdstat_get")
+            .get("cmdstat_mget")
             .cloned()
     };
     let before = asked();
