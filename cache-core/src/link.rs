@@ -23,7 +23,7 @@ use std::{process, thread};
 
 use tokio::runtime;
 use tokio::sync::{Notify, watch};
-use tokio::task::JoinHandle;
+use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::{sleep, timeout, timeout_at};
 
 use crate::error::{Error, ErrorKind};
@@ -300,8 +300,8 @@ impl Link {
 
     /// Runs a future on the link's thread until the link is closed. It must not block, and holds only [`weak`](Self::weak) handles of
     /// this link.
-    pub(crate) fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
-        self.shared.io.spawn(future);
+    pub(crate) fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) -> AbortHandle {
+        self.shared.io.spawn(future).abort_handle()
     }
 
     /// A connection of one's own with the same server, for commands that block. It ends with the link's present one.

@@ -224,8 +224,8 @@ impl Builder {
 
     /// How long a process that is gone without a word can keep the others from computing what it had begun. Of all processes
     /// that miss a value one computes it; the others wait for what it stores, for [`wait_max`](Self::wait_max) at most. One
-    /// that fails, or stores nothing, lets the next one begin at once. It costs a trip for each miss. 5 seconds by default;
-    /// zero: every process computes for itself.
+    /// that fails, or stores nothing, lets the next one begin at once; one that takes longer renews its lease for as long as its future
+    /// is there. It costs a trip for each miss. 5 seconds by default; zero: every process computes for itself.
     #[cfg(feature = "redis")]
     pub fn lease(mut self, longest: Duration) -> Self {
         self.config.lease = longest;

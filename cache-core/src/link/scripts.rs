@@ -17,6 +17,7 @@ static APPEND: Script = Script::new(include_str!("scripts/append.lua"));
 static STORE: Script = Script::new(include_str!("scripts/store.lua"));
 static TAKE: Script = Script::new(include_str!("scripts/take.lua"));
 static RELEASE: Script = Script::new(include_str!("scripts/release.lua"));
+static RENEW: Script = Script::new(include_str!("scripts/renew.lua"));
 static DROP: Script = Script::new(include_str!("scripts/drop.lua"));
 
 /// A record to be appended.
@@ -304,6 +305,12 @@ pub(crate) fn take(
         &[lease],
         &[&seen.bytes(), &token, &stamp(began), lifetime.as_bytes()],
     )
+}
+
+/// Makes a lease last longer, if it is still one's own; a [`flag`] tells.
+pub(crate) fn renew(lease: &[u8], token: [u8; 16], lifetime: u64) -> Command {
+    let lifetime = lifetime.max(1).to_string();
+    RENEW.call(&[lease], &[&token, lifetime.as_bytes()])
 }
 
 /// Gives a lease back, if it is still one's own; a [`flag`] tells.

@@ -65,6 +65,7 @@ impl Driver {
         let claimed = reply.and_then(|reply| claimed(reply).ok());
         match (claimed, self.remote()) {
             (Some(Claimed::Granted), _) => {
+                bid.claim.renew(self.ticket.cache.0.config.lease);
                 let mut stage = self.compute(Some(leader), true);
                 if let Stage::Computing(computation) = &mut stage {
                     computation.claim = Some(bid.claim);

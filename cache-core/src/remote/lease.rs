@@ -4,6 +4,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 use redis::Value;
+use tokio::task::AbortHandle;
 
 use super::{Remote, reads};
 use crate::key::KeyDigest;
@@ -17,11 +18,26 @@ pub(crate) struct Claim {
     name: String,
     /// None if it is given back by somebody else.
     token: Option<[u8; 16]>,
+    /// What renews it.
+    renewing: Option<AbortHandle>,
 }
 
 impl Claim {
     fn token(&self) -> [u8; 16] {
         self.token.unwrap_or_default()
+    }
+
+    /// It was granted: makes it last until it is given back, however long the computation takes.
+    pub(crate) fn renew(&mut self, lifetime: Duration) {
+        let (link, name, token) = (self.link.weak(), self.name.clone(), self.token());
+        let renewing = self.link.spawn(async move {
+            loop {
+                tokio::time::sleep(lifetime / 2).await;
+                let renew = scripts::renew(name.as_bytes(), token, millis(lifetime));
+                link.send(Request::of(renew));
+            }
+        });
+        self.renewing = Some(renewing);
     }
 
     /// The token, for a store that gives the lease back with it.
@@ -32,11 +48,18 @@ impl Claim {
 
 impl Drop for Claim {
     fn drop(&mut self) {
+        if let Some(renewing) = &self.renewing {
+            renewing.abort();
+        }
         if let Some(token) = self.token {
             let release = scripts::release(self.name.as_bytes(), token);
             self.link.send(Request::of(release));
         }
     }
+}
+
+fn millis(lifetime: Duration) -> u64 {
+    u64::try_from(lifetime.as_millis()).unwrap_or(u64::MAX >> 2)
 }
 
 /// What became of a claim.
@@ -72,6 +95,7 @@ impl Remote {
             link: self.link.weak(),
             name: self.lease_name(key),
             token: Some((half(0) << 64 | half(1)).to_be_bytes()),
+            renewing: None,
         })
     }
 
@@ -85,7 +109,7 @@ impl Remote {
         dead: Option<Lease>,
         pause: Duration,
     ) -> Answer {
-        let lifetime = u64::try_from(self.lease.as_millis()).unwrap_or(u64::MAX >> 2);
+        let lifetime = millis(self.lease);
         let (name, token) = (claim.name.as_bytes(), claim.token());
         let command = match dead {
             None => scripts::lease(name, token, began, lifetime),

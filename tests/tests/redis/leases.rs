@@ -331,3 +331,26 @@ async fn a_miss_costs_three_trips_and_a_hit_in_redis_one() {
     let alone = trips(&without, CALLS).await;
     assert!(alone <= 2 * CALLS + slack, "{alone}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lease_lasts_as_long_as_the_computation() {
+    static ROW: Row = Row::new();
+    const LEASE: Duration = Duration::from_millis(600);
+    #[cache(ttl = 60)]
+    async fn row() -> u64 {
+        let value = ROW.read();
+        tokio::time::sleep(3 * LEASE).await;
+        value
+    }
+    let server = start!();
+    let (a, b) = (
+        waiting(&server, SOON, LEASE).await,
+        waiting(&server, SOON, LEASE).await,
+    );
+    let first = spawn(&a, row());
+    until("it computes", || ROW.reads() == 1);
+    assert_eq!(b.scope(row()).await, 1);
+    assert_eq!(first.await.unwrap(), 1);
+    assert_eq!(ROW.reads(), 1, "the other one has waited");
+    until("it is given back", || leases(&server).is_empty());
+}
