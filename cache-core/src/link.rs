@@ -268,10 +268,10 @@ impl Link {
     /// Until when what is asked now has to be answered.
     ///
     /// # Errors
-    /// The breaker is open.
+    /// It would not be asked.
     pub(crate) fn deadline(&self) -> Result<Instant, LinkError> {
-        if self.shared.breaker.is_open() {
-            return Err(LinkError::BreakerOpen);
+        if let Some(refusal) = self.refusal() {
+            return Err(refusal);
         }
         Ok(Instant::now() + self.shared.options.op_timeout)
     }
