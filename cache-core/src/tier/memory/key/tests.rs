@@ -1,0 +1,172 @@
+//! Keys, what is compared of them, and their hashes.
+
+use super::*;
+
+struct One;
+struct Two;
+
+fn lookup<T: 'static>(bytes: &[u8]) -> Lookup<'_> {
+    Lookup::whole(TypeId::of::<T>(), bytes)
+}
+
+#[test]
+fn the_bytes_of_a_key_waste_nothing() {
+    assert_eq!(size_of::<KeyBytes>(), 40);
+}
+
+#[test]
+fn bytes_survive_on_both_sides_of_the_inline_limit() {
+    let source: Vec<u8> = (1..=255).cycle().take(600).collect();
+    for len in 0..source.len() {
+        let encoded = Encoded {
+            bytes: &source[..len],
+            word: 7,
+            bits: len as u8,
+        };
+        let bytes = KeyBytes::new(encoded);
+        assert_eq!(bytes.encoded(7), encoded);
+        assert_eq!(
+            matches!(bytes, KeyBytes::Inline(..)),
+            len <= KeyBytes::INLINE
+        );
+        let heap = if len <= KeyBytes::INLINE { 0 } else { 16 + len };
+        assert_eq!(bytes.heap_bytes(), heap as u64);
+    }
+}
+
+#[test]
+fn a_lookup_matches_its_key_and_no_other() {
+    let long = [7; 100];
+    let inputs: [&[u8]; 6] = [b"", b"\0", b"\0\0", b"ab", &long[..99], &long];
+    for (i, a) in inputs.iter().enumerate() {
+        for (j, b) in inputs.iter().enumerate() {
+            let key = lookup::<One>(b).to_key();
+            assert_eq!(lookup::<One>(a).is(&key.as_lookup()), i == j);
+            assert_eq!(lookup::<One>(a).to_key() == key, i == j);
+            assert!(!lookup::<Two>(a).is(&key.as_lookup()));
+        }
+    }
+}
+
+#[test]
+fn a_lookup_sees_the_word_and_its_bits() {
+    let key = |word, bits| {
+        let bytes = &[1, 2];
+        Lookup::new(TypeId::of::<One>(), Encoded { bytes, word, bits })
+    };
+    assert!(key(5, 10).is(&key(5, 10).to_key().as_lookup()));
+    assert!(!key(5, 10).is(&key(5, 15).to_key().as_lookup()));
+    assert!(!key(5, 10).is(&key(37, 10).to_key().as_lookup()));
+}
+
+#[test]
+fn equal_sees_every_byte() {
+    for len in 0..100 {
+        let a: Vec<u8> = (0..len).collect();
+        assert!(equal(&a, &a.clone()));
+        assert!(!equal(&a, &[&a[..], &[0]].concat()));
+        for at in 0..a.len() {
+            let mut b = a.clone();
+            b[at] ^= 0x80;
+            assert!(!equal(&a, &b), "length {len}, byte {at}");
+        }
+    }
+}
+
+/// What an engine compares must tell apart what the keys themselves do: values of every length about eight, with the tags that go
+/// with them, and bytes that are everything.
+#[test]
+fn a_front_tells_apart_what_keys_do() {
+    let identity = TypeId::of::<One>();
+    let zeros = [0; 20];
+    let ones = [1; 20];
+    let mut keys = vec![Encoded::whole(&[])];
+    for len in 0..20 {
+        for bytes in [&zeros[..len], &ones[..len]] {
+            keys.push(Encoded::whole(bytes));
+            // As an encoder makes them: the tags say how many bytes there are.
+            let word = len as u64;
+            keys.extend([5, 55].map(|bits| Encoded { bytes, word, bits }));
+        }
+    }
+    for own in &keys {
+        for other in &keys {
+            let lookup = Lookup::new(identity, *own);
+            assert_eq!(
+                lookup.names(identity, Front::of(*other), || *other),
+                lookup.is(&Lookup::new(identity, *other)),
+                "{own:?} {other:?}"
+            );
+        }
+        assert!(!Lookup::new(identity, *own).names(TypeId::of::<Two>(), Front::of(*own), || *own));
+    }
+}
+
+#[test]
+fn a_head_is_the_first_eight_bytes() {
+    for len in 0..12_u8 {
+        let bytes: Vec<u8> = (1..=len).collect();
+        let mut padded = bytes.clone();
+        padded.resize(12, 0);
+        let expected = padded.first_chunk().map(|head| u64::from_le_bytes(*head));
+        assert_eq!(Some(head(&bytes)), expected, "{len}");
+    }
+}
+
+#[test]
+fn equal_hashes_do_not_make_keys_equal() {
+    let mut forged = lookup::<One>(b"a");
+    forged.hash = lookup::<One>(b"b").hash;
+    assert!(!forged.is(&lookup::<One>(b"b")));
+}
+
+#[test]
+fn debug_shows_no_arguments() {
+    let key = lookup::<One>(b"secret").to_key();
+    assert!(!format!("{key:?}").contains("secret"));
+}
+
+/// An engine takes the hash as it is, and uses the low bits for the bucket, the upper seven for the tag and the middle for the
+/// shard. Each such part, of keys that hardly differ, must be spread as evenly as chance would.
+#[test]
+fn every_part_of_the_hash_is_even() {
+    const KEYS: u64 = 1 << 16;
+    const CELLS: usize = 128;
+    let numbers = (0..KEYS).map(|n| n.to_le_bytes().to_vec());
+    let long = (0..KEYS).map(|n| [&[3; 27][..], &n.to_le_bytes()].concat());
+    let multiples = (0..KEYS).map(|n| (n << 40).to_le_bytes().to_vec());
+    let families: [Vec<Vec<u8>>; 3] = [numbers.collect(), long.collect(), multiples.collect()];
+    for (family, (keys, bits)) in families
+        .iter()
+        .flat_map(|keys| [(keys, 0), (keys, 5)])
+        .enumerate()
+    {
+        let lookup = |bytes: &[u8]| {
+            Lookup::new(
+                TypeId::of::<One>(),
+                Encoded {
+                    bytes,
+                    word: 3,
+                    bits,
+                },
+            )
+            .hash
+        };
+        for shift in [0, 7, 16, 25, 32, 39, 48, 57] {
+            let mut cells = [0_u64; CELLS];
+            for key in keys {
+                cells[(lookup(key) >> shift) as usize % CELLS] += 1;
+            }
+            let mean = (KEYS / CELLS as u64) as f64;
+            let chi: f64 = cells
+                .iter()
+                .map(|&n| (n as f64 - mean).powi(2) / mean)
+                .sum();
+            // 127 degrees of freedom: mean 127, deviation 16. The seeds are random, hence the width.
+            assert!(
+                chi < 127.0 + 16.0 * 10.0,
+                "family {family}, bits from {shift}: {chi}"
+            );
+        }
+    }
+}
