@@ -1,7 +1,5 @@
 //! The table, and what it has to show.
 
-use std::process::ExitCode;
-
 use crate::ours;
 use crate::rounds::Timing;
 
@@ -32,8 +30,8 @@ const PAGE: Bars = Bars {
     storm: 2.0,
 };
 
-/// Prints everything; fails where a bar is missed.
-pub(crate) fn print(user: &Measured, page: &Measured) -> ExitCode {
+/// Prints everything; whether every bar is met.
+pub(crate) fn print(user: &Measured, page: &Measured) -> bool {
     println!("| | user | page | user, two threads | page, two threads | allocations user / page |");
     println!("| --- | --: | --: | --: | --: | --: |");
     let cell = |timing: &Timing| format!("{:.0} ({:.1})", timing.ns, timing.ratio);
@@ -49,14 +47,9 @@ pub(crate) fn print(user: &Measured, page: &Measured) -> ExitCode {
         );
     }
     println!("\n| bar | value | at most | |\n| --- | --: | --: | --- |");
-    let mut met = true;
-    met &= check("user", user, &USER);
-    met &= check("page", page, &PAGE);
-    if met {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    }
+    // Both, so that both are printed.
+    let (user, page) = (check("user", user, &USER), check("page", page, &PAGE));
+    user && page
 }
 
 fn check(function: &str, measured: &Measured, bars: &Bars) -> bool {

@@ -59,6 +59,7 @@ struct Queue {
     weight: u64,
 }
 
+#[repr(align(128))]
 struct Shard<R: Resident> {
     table: HashTable<Place<R>>,
     probation: Queue,
