@@ -138,8 +138,9 @@ fn regression_08_no_two_argument_lists_collide() {
 }
 
 /// Documented.
-#[must_use]
+#[deprecated = "so that its callers can tell whether attributes are still there"]
 #[cache(skip(sizes))]
+#[must_use]
 #[inline(never)]
 fn everything<'a, T, const N: usize>(
     name: &'a str,
@@ -172,6 +173,8 @@ impl Loads for Loader<'_> {
 }
 
 #[test]
+#[deny(unfulfilled_lint_expectations)]
+#[expect(deprecated, reason = "it has to be")]
 fn regression_13_what_surrounds_a_function_survives() {
     start().enter(|| {
         for _ in 0..2 {
