@@ -7,20 +7,19 @@ use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::Poll;
-use std::time::Duration;
 
 use crate::cache::{Cache, Token};
 use crate::error::Error;
 use crate::index::Dep;
 use crate::key::KeyDigest;
 use crate::matcher::Matcher;
-use crate::position::Position;
 use crate::scope::{self, Scope};
-use crate::stats::{MissReason, RefusalReason};
 use crate::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use crate::sync::{Arc, Mutex, lock};
 
 pub mod blocking;
+mod trace;
+pub use trace::Trace;
 
 /// What the first cached call should do; where several are said, the last of them here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -185,66 +184,6 @@ impl From<&Target> for Key {
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.address)
-    }
-}
-
-/// What happened to one call; see [`explain`].
-#[derive(Clone, Debug, Default)]
-#[non_exhaustive]
-pub struct Trace {
-    /// Whether the call was cached at all: `false` where the future reached no cached call.
-    pub cached: bool,
-    /// The tier that had the value: `memory`, or nothing for a miss.
-    pub tier: Option<&'static str>,
-    /// The address of the entry.
-    pub address: Option<String>,
-    /// How long ago the computation of the value began.
-    pub age: Option<Duration>,
-    /// The value's place in the log.
-    pub stamp: Option<Position>,
-    /// Why it was a miss.
-    pub miss: Option<MissReason>,
-    /// Whether another caller's computation gave the value.
-    pub coalesced: bool,
-    /// Whether the value was stored.
-    pub stored: bool,
-    /// Why it was not.
-    pub refused: Option<RefusalReason>,
-    /// What the body took.
-    pub cost: Option<Duration>,
-}
-
-impl fmt::Display for Trace {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let address = self.address.as_deref().unwrap_or("(no address)");
-        match (self.cached, self.tier, self.miss) {
-            (false, ..) => f.write_str("not a cached call"),
-            (_, Some(tier), _) => {
-                write!(
-                    f,
-                    "{address}: hit in {tier}, {:.1?} old",
-                    self.age.unwrap_or_default()
-                )
-            }
-            (_, None, miss) => {
-                write!(
-                    f,
-                    "{address}: miss ({})",
-                    miss.map_or("unknown", MissReason::as_str)
-                )?;
-                if self.coalesced {
-                    f.write_str(", answered by another caller's computation")?;
-                }
-                if let Some(cost) = self.cost {
-                    write!(f, ", computed in {cost:.1?}")?;
-                }
-                match self.refused {
-                    Some(reason) => write!(f, ", not stored ({})", reason.as_str()),
-                    None if self.stored => f.write_str(", stored"),
-                    None => Ok(()),
-                }
-            }
-        }
     }
 }
 
