@@ -14,7 +14,7 @@ use tokio::task::unconstrained;
 use crate::cipher::Cipher;
 use crate::flight;
 use crate::index::{Index, Logged, OnFork, Page, Said};
-use crate::link::{Dedicated, Link, LinkError, Notice, scripts};
+use crate::link::{Dedicated, Link, LinkError, Notice, Request, scripts};
 use crate::matcher::{self, Matcher};
 use crate::position::Position;
 use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -35,6 +35,9 @@ const PAGE: usize = 512;
 
 /// How many come with a value: there are few as long as the tail is read, and one that is full is no help.
 const FEW: usize = 64;
+
+/// How many values are removed at a time: the server does nothing else meanwhile.
+const FREED: usize = 256;
 
 /// The first pause before something that failed is tried again; each is twice as long as the one before.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
@@ -134,6 +137,8 @@ struct Waiting {
 struct Caller {
     ordinal: u64,
     told: oneshot::Sender<Result<Position, LinkError>>,
+    /// The values that his record names, if nobody needs them any more.
+    dead: Vec<Vec<u8>>,
 }
 
 /// Something that the log is asked for: a future for any runtime, or none. Dropped, it goes on.
@@ -203,6 +208,12 @@ impl Log {
 
     /// Invalidates at once here, and appends to the log.
     pub(crate) fn append(&self, matchers: Vec<Matcher>) -> Appending {
+        self.append_and_free(matchers, Vec::new())
+    }
+
+    /// The same, and when it is logged, removes what these values were until then from the server. Only to free memory, behind the
+    /// caller's back: dead they are by the record.
+    pub(crate) fn append_and_free(&self, matchers: Vec<Matcher>, dead: Vec<Vec<u8>>) -> Appending {
         let (told, heard) = oneshot::channel();
         let mut waiting = lock(&self.0.waiting);
         // Under the lock, so that the keeper finds the caller of every ordinal that it sees.
@@ -216,7 +227,11 @@ impl Log {
             };
         }
         if !waiting.closed {
-            waiting.callers.push(Caller { ordinal, told });
+            waiting.callers.push(Caller {
+                ordinal,
+                told,
+                dead,
+            });
         }
         drop(waiting);
         self.0.wake.notify_one();
@@ -463,9 +478,21 @@ impl Shared {
         waiting.callers = still;
         drop(waiting);
         self.settle();
+        let mut dead = Vec::new();
         for caller in told {
             // Whoever does not want to know has dropped it.
             let _ = caller.told.send(Ok(position));
+            dead.extend(caller.dead);
+        }
+        self.free(&dead, position);
+    }
+
+    /// Removes those of the values that are older than this position, in the background.
+    fn free(&self, values: &[Vec<u8>], older_than: Position) {
+        let names: Vec<&[u8]> = values.iter().map(Vec::as_slice).collect();
+        for names in names.chunks(FREED) {
+            let drop = scripts::drop_older(names, older_than);
+            self.link.send(Request::of(drop));
         }
     }
 

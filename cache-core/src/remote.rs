@@ -157,19 +157,14 @@ impl Remote {
 
     /// Invalidates here at once, and everywhere when it is awaited.
     pub(crate) fn append(&self, matchers: Vec<Matcher>) -> Appending {
-        let exact: Vec<KeyDigest> = matchers
+        let exact = matchers
             .iter()
             .filter_map(|matcher| match matcher {
-                Matcher::Key(key, _) => Some(*key),
+                Matcher::Key(key, _) => Some(self.value(*key).into_bytes()),
                 _ => None,
             })
             .collect();
-        let appending = self.log.append(matchers);
-        // Only to free memory: dead they are by the record.
-        for key in exact {
-            self.discard(key);
-        }
-        appending
+        self.log.append_and_free(matchers, exact)
     }
 
     /// Asks for a value, and for what the log has to say before it can be judged, in one trip, with others that are asked for at

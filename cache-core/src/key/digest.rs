@@ -17,7 +17,10 @@ pub(crate) struct Identity<'a> {
 
 /// The 256-bit name of a key, the same in every process of a fleet.
 ///
-/// blake3 of function identity, type arguments, version, value schema and canonical bytes, each behind its length; keyed
+/// Its first 64 bits are of the function and its arguments alone, the rest of version and schema, too: an invalidation, which is
+/// looked up by its [head](KeyDigest::head), finds the entry of every release, and no release finds another's value.
+///
+/// blake3 of function identity, type arguments and canonical bytes, then of version and value schema, each behind its length; keyed
 /// with the secret where one is configured, so that nobody without it can tell an argument from a key.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Digest([u8; 32]);
@@ -26,21 +29,23 @@ impl Digest {
     /// The digest of the key with these canonical bytes.
     pub(crate) fn new(secret: Option<&[u8; 32]>, identity: &Identity<'_>, key: &[u8]) -> Self {
         let mut hasher = secret.map_or_else(blake3::Hasher::new, blake3::Hasher::new_keyed);
-        let (version, schema) = (
-            identity.version.to_le_bytes(),
-            identity.schema.to_le_bytes(),
-        );
-        for part in [
-            identity.function.as_bytes(),
-            identity.type_arguments.as_bytes(),
-            &version,
-            &schema,
-            key,
-        ] {
-            hasher.update(&(part.len() as u64).to_le_bytes());
-            hasher.update(part);
+        let mut hash = |parts: &[&[u8]]| {
+            for part in parts {
+                hasher.update(&(part.len() as u64).to_le_bytes());
+                hasher.update(part);
+            }
+            *hasher.finalize().as_bytes()
+        };
+        let (function, types) = (identity.function, identity.type_arguments);
+        let of_all_releases = hash(&[function.as_bytes(), types.as_bytes(), key]);
+        let mut digest = hash(&[
+            &identity.version.to_le_bytes(),
+            &identity.schema.to_le_bytes(),
+        ]);
+        for (to, from) in digest.iter_mut().zip(of_all_releases).take(8) {
+            *to = from;
         }
-        Self(*hasher.finalize().as_bytes())
+        Self(digest)
     }
 
     /// All 32 bytes, as an envelope holds them.
@@ -81,7 +86,7 @@ impl KeyDigest {
         self.0
     }
 
-    /// Its first 64 bits.
+    /// Its first 64 bits, which are the same in every release.
     #[inline]
     pub(crate) fn head(self) -> u64 {
         self.0

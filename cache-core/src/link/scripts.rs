@@ -318,10 +318,9 @@ pub(crate) fn release(lease: &[u8], token: [u8; 16]) -> Command {
     RELEASE.call(&[lease], &[&token])
 }
 
-#[cfg_attr(not(test), expect(dead_code, reason = "for a sweep of what is dead"))]
-/// Removes a value if it still has this stamp; a [`flag`] tells.
-pub(crate) fn drop_value(value: &[u8], seen: Position) -> Command {
-    DROP.call(&[value], &[&stamp(seen)])
+/// Removes those of the values that are older than an invalidation; answers how many they were.
+pub(crate) fn drop_older(values: &[&[u8]], than: Position) -> Command {
+    DROP.call(values, &[&stamp(than)])
 }
 
 /// Whether a script did what it was asked for.

@@ -2,6 +2,7 @@
 
 mod clusters;
 mod connections;
+mod deploys;
 mod encryption;
 mod garbage;
 mod greeting;

@@ -46,9 +46,6 @@ fn an_older_envelope_does_not_replace_a_younger_one() {
         assert!(put(younger, b"again", None, None));
         assert!(!put(older, b"", None, None), "{older:?}");
     }
-    assert!(!flag(ask(&link, drop_value(VALUE, at(G, 10)))).unwrap());
-    assert!(flag(ask(&link, drop_value(VALUE, at(0xff << 56, 0)))).unwrap());
-    assert!(!flag(ask(&link, drop_value(VALUE, at(0xff << 56, 0)))).unwrap());
     // What is no envelope is overwritten, and the lifetime holds.
     server
         .command([b"SET".as_slice(), VALUE, b"garbage"])
@@ -58,6 +55,32 @@ fn an_older_envelope_does_not_replace_a_younger_one() {
         panic!("no lifetime");
     };
     assert!((1..=100_000).contains(&left), "{left}");
+}
+
+#[test]
+fn what_is_as_young_as_an_invalidation_is_not_removed() {
+    let server = start!();
+    let link = patient(&server.url());
+    let names: Vec<Vec<u8>> = (0..6).map(|n| [VALUE, &[b'0' + n]].concat()).collect();
+    let set = |n: usize, bytes: &[u8]| {
+        server
+            .command([b"SET".as_slice(), &names[n], bytes])
+            .unwrap();
+    };
+    set(0, &envelope(at(G, 0xff), b"older"));
+    set(1, &envelope(at(G, 0x100), b"as old"));
+    set(2, &envelope(at(G + 1, 0), b"younger"));
+    set(3, b"no envelope");
+    server
+        .command([b"SADD".as_slice(), &names[4], b"no value"])
+        .unwrap();
+    let all: Vec<&[u8]> = names.iter().map(Vec::as_slice).collect();
+    for removed in [1, 0] {
+        let reply = ask(&link, drop_older(&all, at(G, 0x100)));
+        assert_eq!(reply, Value::Int(removed));
+    }
+    let there = [b"EXISTS"].into_iter().map(|word| &word[..]).chain(all);
+    assert_eq!(server.command(there).unwrap(), server::Reply::Integer(4));
 }
 
 #[test]
