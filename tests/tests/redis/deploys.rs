@@ -13,27 +13,23 @@ macro_rules! release {
             use super::*;
 
             #[cache_resource("deployed:{id}", name = "shop.by_address", version = $version)]
-            pub async fn by_address(id: u64) -> $row {
+            pub(super) async fn by_address(id: u64) -> $row {
                 let _ = id;
                 ROW.read().into()
             }
             #[cache(name = "shop.by_digest", ttl = 60, version = $version)]
-            pub async fn by_digest(id: u64) -> $row {
+            pub(super) async fn by_digest(id: u64) -> $row {
                 let _ = id;
                 ROW.read().into()
             }
             #[cache(name = "shop.derived", ttl = 60, version = $version)]
-            pub async fn derived(id: u64) -> u64 {
+            pub(super) async fn derived(id: u64) -> u64 {
                 u64::from(by_digest(id).await) * 100
             }
             #[cache(name = "shop.of_sync", ttl = 60, version = $version)]
-            pub fn of_sync(id: u64) -> $row {
+            pub(super) fn of_sync(id: u64) -> $row {
                 let _ = id;
                 ROW.read().into()
-            }
-            #[invalidate_cache(by_digest(id))]
-            pub async fn write(id: u64) {
-                let _ = id;
             }
         }
     };
@@ -79,15 +75,19 @@ macro_rules! served {
 
 /// Invalidates by the calls of a release.
 macro_rules! invalidated {
-    ($release:ident, $cache:expr, $id:expr) => {
+    ($release:ident, $cache:expr, $id:expr) => {{
+        #[invalidate_cache($release::by_digest(id))]
+        async fn write(id: u64) {
+            let _ = id;
+        }
         $cache
             .scope(async {
                 invalidate($release::by_address($id)).await.unwrap();
-                $release::write($id).await;
+                write($id).await;
                 blocking::invalidate(|| $release::of_sync($id)).unwrap()
             })
             .await
-    };
+    }};
 }
 
 async fn heard(cache: &Cache, token: Token) {
