@@ -191,7 +191,7 @@ impl Cache {
             tags: spec.tags,
             policy: spec.policy.clone(),
             blocking: spec.blocking,
-            portable: content.map(|content| content.portable),
+            portable: content.map(|content| content.is_shared()),
             schema_complete: content
                 .and_then(|content| content.schema)
                 .map(|schema| schema.complete),
@@ -258,7 +258,7 @@ impl Cache {
             let Some(content) = self.known_seat(site).and_then(|seat| seat.known_content()) else {
                 continue;
             };
-            if !content.portable && !site.spec.policy.memory_only {
+            if !content.is_shared() && !site.spec.policy.memory_only {
                 findings.push(Finding::MemoryOnly {
                     function: self.path(site),
                 });

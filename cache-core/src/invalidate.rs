@@ -158,7 +158,7 @@ impl Targets {
         }
     }
 
-    /// `on = always`: also if the function panics or is cancelled.
+    /// `on = always`: also if the function fails.
     pub fn always(&mut self) {
         self.always = true;
     }
@@ -241,11 +241,9 @@ impl Targets {
 }
 
 impl Drop for Targets {
+    /// Cancelled, or panicking: perhaps after the write. Nobody is there to wait, they go on by themselves.
     fn drop(&mut self) {
-        if self.always {
-            // Nobody is there to wait: they go on by themselves.
-            drop(std::mem::take(&mut self.matchers).invalidate());
-        }
+        drop(std::mem::take(&mut self.matchers).invalidate());
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::any::TypeId;
 use std::marker::PhantomData;
+use std::sync::atomic::AtomicBool;
 
 use serde::Serialize;
 
@@ -33,6 +34,7 @@ mod run;
 pub use keep::{IntoTtl, Keep};
 use path::{function_path, type_arguments};
 pub use run::Run;
+mod twins;
 
 /// A value that can be part of a key.
 #[diagnostic::on_unimplemented(
@@ -270,18 +272,23 @@ impl Ticket {
         self.cache.0.events.tell(EventKind::Unkeyable, what);
     }
 
-    /// The key that leaves the process, and what the entry depends on by itself.
-    fn target(&mut self, schema: u64) -> Target {
+    /// The function with its arguments' names, and its type arguments as far as they are not among them.
+    fn name(&self) -> (String, String) {
         let spec = &self.seat.site.spec;
         // A `name` stands for the whole identity, so that a function can be moved; type arguments stay apart.
         let path = function_path((self.callee.path)());
-        let function = match spec.name {
-            Some(name) => format!("{name}({})", spec.args.join(",")),
-            None => format!("{path}({})", spec.args.join(",")),
-        };
+        let function = format!("{}({})", spec.name.unwrap_or(path), spec.args.join(","));
+        let types = spec.name.map_or_else(String::new, |_| type_arguments(path));
+        (function, types)
+    }
+
+    /// The key that leaves the process, and what the entry depends on by itself.
+    fn target(&mut self, schema: u64) -> Target {
+        let spec = &self.seat.site.spec;
+        let (function, type_arguments) = self.name();
         let identity = Identity {
             function: &function,
-            type_arguments: &spec.name.map_or_else(String::new, |_| type_arguments(path)),
+            type_arguments: &type_arguments,
             version: u64::from(spec.version) ^ spec.fingerprint,
             schema,
         };
@@ -308,6 +315,14 @@ impl Ticket {
         }
     }
 
+    /// Whether another instance has the same name, now or later.
+    fn ambiguous(&self, schema: u64) -> &'static AtomicBool {
+        let path = function_path((self.callee.path)());
+        let spec = &self.seat.site.spec;
+        let claim = (self.name(), spec.version, spec.fingerprint, schema);
+        twins::claim(claim, self.key.identity(), path)
+    }
+
     /// What the types of this instance's values can do, learnt at its first miss.
     fn learn<S: Split>(&self) -> (Arc<Instance>, Content) {
         self.seat.instance(&self.cache, self.key.identity(), || {
@@ -316,6 +331,7 @@ impl Ticket {
                 portable: schema.is_some(),
                 measured: S::measured(),
                 schema,
+                ambiguous: Some(self.ambiguous(schema.map_or(0, |schema| schema.hash))),
             }
         })
     }

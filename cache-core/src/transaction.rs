@@ -44,7 +44,7 @@ impl Queue {
     }
 }
 
-/// A transaction under way. Dropped, it is rolled back.
+/// A transaction under way.
 struct Open(Arc<Queue>);
 
 impl Open {
@@ -65,20 +65,27 @@ impl Open {
     async fn commit(self) {
         self.0.end().settle("transaction").await;
     }
+
+    /// Nothing was changed.
+    fn roll_back(self) {
+        drop(self.0.end());
+    }
 }
 
 impl Drop for Open {
+    /// Cancelled, or panicking: perhaps in the middle of the commit, and nobody will ever know. What was not changed is computed again.
     fn drop(&mut self) {
-        drop(self.0.end());
+        drop(self.0.end().invalidate());
     }
 }
 
 impl Cache {
     /// Runs a database transaction: cached functions called inside run their bodies (uncommitted data is neither
-    /// served nor stored), and invalidations are held back. On `Ok` they are appended to the log as one record; on `Err`, a panic
-    /// or a cancelled future they are dropped.
+    /// served nor stored), and invalidations are held back. On `Ok` they are appended to the log as one record; on `Err` they are
+    /// dropped. A panic, or a future that is cancelled, may have been in the middle of the commit: then they are appended, too.
     ///
-    /// Commit inside the future, as its last step.
+    /// Commit inside the future, as its last step. A commit that fails and may have taken place all the same (the connection broke)
+    /// has to be an `Ok` here, or what it changed has to be invalidated behind it.
     ///
     /// ```
     /// # async fn example(cache: &cache_core::Cache) -> Result<(), String> {
@@ -104,8 +111,9 @@ impl Cache {
             ..scope
         };
         let out = scope::within(scope, work).await;
-        if out.is_ok() {
-            open.commit().await;
+        match out {
+            Ok(_) => open.commit().await,
+            Err(_) => open.roll_back(),
         }
         out
     }
@@ -121,8 +129,9 @@ impl Cache {
             ..scope
         };
         let out = scope::enter(Some(Arc::new(scope)), work);
-        if out.is_ok() {
-            block_on(open.commit());
+        match out {
+            Ok(_) => block_on(open.commit()),
+            Err(_) => open.roll_back(),
         }
         out
     }

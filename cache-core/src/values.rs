@@ -317,6 +317,7 @@ impl Cache {
             portable: true,
             measured: true,
             schema: None,
+            ambiguous: None,
         });
         let head = Head {
             instance,

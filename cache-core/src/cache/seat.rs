@@ -2,12 +2,12 @@
 
 use std::any::TypeId;
 use std::num::NonZero;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::Cache;
 use crate::entry::Instance;
 use crate::site::Site;
 use crate::stats::SiteCounters;
-use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Arc, RwLock, read, write};
 use crate::tier::memory::CapacityRing;
 
@@ -79,6 +79,16 @@ pub(crate) struct Content {
     pub(crate) measured: bool,
     /// The fingerprint of their schema, if all of it could be read.
     pub(crate) schema: Option<crate::schema::Fingerprint>,
+    /// Whether another has the same name; of a value without a function, nothing.
+    pub(crate) ambiguous: Option<&'static AtomicBool>,
+}
+
+impl Content {
+    /// Whether values may be looked for, and left, where only the name of their function tells whose they are.
+    pub(crate) fn is_shared(&self) -> bool {
+        let ambiguous = |named: &AtomicBool| named.load(Ordering::Relaxed);
+        self.portable && !self.ambiguous.is_some_and(ambiguous)
+    }
 }
 
 impl Cache {

@@ -67,7 +67,7 @@ impl Driver {
     pub(super) fn remote(&self) -> Option<&Remote> {
         let cache = &self.ticket.cache;
         let remote = cache.0.remote.as_ref()?;
-        let shared = self.content.portable && !self.ticket.seat.site.spec.policy.memory_only;
+        let shared = self.content.is_shared() && !self.ticket.seat.site.spec.policy.memory_only;
         shared.then_some(remote)
     }
 

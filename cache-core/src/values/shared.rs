@@ -183,6 +183,7 @@ impl Cache {
             portable: true,
             measured: true,
             schema: Some(schema::fingerprint::<T>()),
+            ambiguous: None,
         };
         let (_, content) = seat.instance(self, TypeId::of::<T>(), read_type);
         content.schema.map_or(0, |schema| schema.hash)
@@ -193,6 +194,7 @@ impl Cache {
             portable: true,
             measured: true,
             schema: None,
+            ambiguous: None,
         });
         Head {
             instance,

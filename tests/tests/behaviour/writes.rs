@@ -68,13 +68,14 @@ fn reaches(write: impl FnOnce() -> Result<u64, String>) -> bool {
 }
 
 #[test]
-fn only_a_success_invalidates_unless_said_otherwise() {
+fn a_failure_invalidates_nothing_unless_said_otherwise() {
     start().enter(|| {
         for how in [End::Well, End::Badly, End::Panic] {
-            let well = how == End::Well;
-            assert_eq!(reaches(|| block_on(on_success(how))), well);
-            assert_eq!(reaches(|| on_success_sync(how)), well);
-            assert_eq!(reaches(|| on_success_said(how)), well);
+            // A panic may have come after the write.
+            let written = how != End::Badly;
+            assert_eq!(reaches(|| block_on(on_success(how))), written);
+            assert_eq!(reaches(|| on_success_sync(how)), written);
+            assert_eq!(reaches(|| on_success_said(how)), written);
             assert!(reaches(|| block_on(always(how))));
             assert!(reaches(|| always_sync(how)));
             assert!(reaches(|| always_typed(how)));
@@ -93,20 +94,14 @@ fn one_write_is_one_record() {
     }
 }
 
-#[invalidate_cache("resource:rows:1", on = always)]
+#[invalidate_cache("resource:rows:1")]
 async fn cancelled(gate: &Gate) -> Result<u64, String> {
     gate.pass().await;
     Ok(1)
 }
 
-#[invalidate_cache("resource:rows:1")]
-async fn cancelled_by_default(gate: &Gate) -> Result<u64, String> {
-    gate.pass().await;
-    Ok(1)
-}
-
 #[test]
-fn a_cancelled_write_invalidates_with_always() {
+fn a_cancelled_write_may_have_taken_place() {
     start().enter(|| {
         let gate = Gate::default();
         let cancel = |polls: u32, mut write: Hand<'_, Result<u64, String>>| {
@@ -120,7 +115,6 @@ fn a_cancelled_write_invalidates_with_always() {
         assert!(cancel(1, Hand::new(cancelled(&gate))));
         assert!(cancel(3, Hand::new(cancelled(&gate))));
         assert!(!cancel(0, Hand::new(cancelled(&gate))), "it has not begun");
-        assert!(!cancel(1, Hand::new(cancelled_by_default(&gate))));
     });
 }
 

@@ -65,6 +65,14 @@ fn a_rollback_drops_them() {
         Work::Err("on purpose")
     };
     assert!(now(test.cache().transaction(work)).is_err());
+    assert_eq!((stored(&test), appended(&test)), (Some(0), 0));
+}
+
+/// One that nobody saw the end of may have been committed.
+#[test]
+fn a_panic_or_a_cancelled_future_is_no_rollback() {
+    let (test, source) = (fresh(), Source::new());
+    now(test.run(item(&source, 1)));
     let panicking = AssertUnwindSafe(test.cache().transaction(async {
         cache_core::invalidate_tag("shelf").await.unwrap();
         resume_unwind(Box::new("on purpose"));
@@ -72,6 +80,8 @@ fn a_rollback_drops_them() {
         Work::Ok(())
     }));
     assert!(now(panicking.catch_unwind()).is_err());
+    assert_eq!((stored(&test), appended(&test)), (None, 1));
+    now(test.run(item(&source, 1)));
     let mut cancelled = Box::pin(test.cache().transaction(async {
         cache_core::invalidate_tag("shelf").await.unwrap();
         pause().await;
@@ -79,7 +89,7 @@ fn a_rollback_drops_them() {
     }));
     assert!(poll(&mut cancelled).is_pending());
     drop(cancelled);
-    assert_eq!((stored(&test), appended(&test)), (Some(0), 0));
+    assert_eq!((stored(&test), appended(&test)), (None, 2));
 }
 
 #[test]

@@ -13,27 +13,23 @@ macro_rules! release {
             use super::*;
 
             #[cache_resource("deployed:{id}", name = "shop.by_address", version = $version)]
-            pub async fn by_address(id: u64) -> $row {
+            pub(super) async fn by_address(id: u64) -> $row {
                 let _ = id;
                 ROW.read().into()
             }
             #[cache(name = "shop.by_digest", ttl = 60, version = $version)]
-            pub async fn by_digest(id: u64) -> $row {
+            pub(super) async fn by_digest(id: u64) -> $row {
                 let _ = id;
                 ROW.read().into()
             }
             #[cache(name = "shop.derived", ttl = 60, version = $version)]
-            pub async fn derived(id: u64) -> u64 {
+            pub(super) async fn derived(id: u64) -> u64 {
                 u64::from(by_digest(id).await) * 100
             }
             #[cache(name = "shop.of_sync", ttl = 60, version = $version)]
-            pub fn of_sync(id: u64) -> $row {
+            pub(super) fn of_sync(id: u64) -> $row {
                 let _ = id;
                 ROW.read().into()
-            }
-            #[invalidate_cache(by_digest(id))]
-            pub async fn write(id: u64) {
-                let _ = id;
             }
         }
     };

@@ -364,3 +364,56 @@ async fn a_task_may_call_what_is_not_async_as_often_as_it_likes() {
         }
     });
 }
+
+/// Types without a name of their own: nobody in another process could tell which of them is meant.
+#[tokio::test]
+async fn what_has_no_name_of_its_own_stays_in_its_process() {
+    #[cache(ttl = 60, skip(with))]
+    async fn applied<F: Fn(u64) -> u64>(to: u64, with: F) -> u64 {
+        with(to)
+    }
+    trait Adds {
+        const MORE: u64;
+    }
+    #[cache(ttl = 60)]
+    async fn added<A: Adds>(to: u64) -> u64 {
+        to + A::MORE
+    }
+    let server = start!();
+    let a = process(&server).await;
+    let of_closures = [
+        a.scope(applied(1, |n| n + 10)).await,
+        a.scope(applied(1, |n| n + 20)).await,
+    ];
+    assert_eq!(of_closures, [11, 21]);
+    let first = {
+        struct Local;
+        impl Adds for Local {
+            const MORE: u64 = 1;
+        }
+        a.scope(added::<Local>(1)).await
+    };
+    let second = {
+        struct Local;
+        impl Adds for Local {
+            const MORE: u64 = 2;
+        }
+        a.scope(added::<Local>(1)).await
+    };
+    assert_eq!([first, second], [2, 3]);
+    let inner = |n| {
+        #[cache(ttl = 60)]
+        async fn inner() -> u64 {
+            1
+        }
+        a.scope(async move { inner().await + n })
+    };
+    let another = |n| {
+        #[cache(ttl = 60)]
+        async fn inner() -> u64 {
+            2
+        }
+        a.scope(async move { inner().await + n })
+    };
+    assert_eq!([inner(0).await, another(0).await], [1, 2]);
+}
