@@ -19,6 +19,8 @@ use crate::time::Clock;
 mod builder;
 mod environment;
 mod file;
+#[cfg(feature = "redis")]
+mod keys;
 mod limits;
 mod settings;
 mod units;
