@@ -19,6 +19,8 @@ use crate::time::Clock;
 mod builder;
 mod environment;
 mod file;
+#[cfg(all(test, feature = "redis"))]
+pub(crate) mod fuzzed;
 #[cfg(feature = "redis")]
 mod keys;
 mod limits;
