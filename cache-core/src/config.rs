@@ -19,6 +19,10 @@ use crate::time::Clock;
 mod builder;
 mod environment;
 mod file;
+#[cfg(all(test, feature = "redis"))]
+pub(crate) mod fuzzed;
+#[cfg(feature = "redis")]
+mod keys;
 mod limits;
 mod settings;
 mod units;

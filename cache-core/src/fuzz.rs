@@ -1,10 +1,10 @@
-//! Whatever stands at the server: read without a panic, never as a value that nobody wrote, never into more memory than it has bytes
-//! for.
+//! Whatever stands at the server, in the environment and in a file: read without a panic, never as a value that nobody wrote, never into
+//! more memory than it has bytes for.
 //!
 //! A short run is a part of the tests. A long one, on as many threads as there are processors:
 //!
 //! ```text
-//! FUZZ_INPUTS=10000000 cargo test -p cache-core --release --features encryption --lib fuzz -- --nocapture
+//! FUZZ_INPUTS=10000000 cargo test -p cache-core --release --features encryption,config --lib fuzz -- --nocapture
 //! ```
 //!
 //! `FUZZ_SEED` begins elsewhere. Each input is made of its number, its target and the seed alone: what fails says how to have it
@@ -15,6 +15,7 @@
 mod inputs;
 mod random;
 mod replies;
+mod settings;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
@@ -34,6 +35,10 @@ const TARGETS: &[(&str, Target)] = &[
     ("append", replies::append),
     ("tail", replies::tail),
     ("lease", replies::lease),
+    ("environment", settings::environment),
+    #[cfg(feature = "config")]
+    ("file", settings::file),
+    ("url", settings::url),
 ];
 
 fn setting(name: &str, otherwise: u64) -> u64 {

@@ -31,14 +31,14 @@ const TIME: Duration = Duration::from_millis(2500);
 async fn main() -> Result<()> {
     let mut args = std::env::args().skip(1);
 
-    // Not needed: without it the annotations work with 128 MiB. It is where the bound would be changed.
-    let mut builder = Cache::builder()
+    // Not needed: without it the annotations work with 128 MiB, in memory. What is said before `env` the environment can change, as
+    // `CACHE_MEMORY_MAX_BYTES=1GiB`, and add to, as `REDIS_URL`.
+    let cache = Cache::builder()
         .namespace("airports")
-        .memory(Memory::new().max_bytes(64 << 20));
-    if let Ok(url) = std::env::var("REDIS_URL") {
-        builder = builder.redis(&url);
-    }
-    let cache = builder.install().await?;
+        .memory(Memory::new().max_bytes(64 << 20))
+        .env()
+        .install()
+        .await?;
 
     let folder = tempfile::tempdir()?;
     let db = Db::open(&folder.path().join("airports.sqlite"))?;

@@ -9,6 +9,9 @@ use super::{Config, file};
 /// Names the file.
 const FILE: &str = "CACHE_CONFIG";
 
+/// Lifetimes by address, which a file has in a table.
+const PATTERNS: &str = "CACHE_TTL_PATTERNS";
+
 /// The name that hosting services give to where their Redis is. That of the table, if it is there, is meant for this cache alone.
 #[cfg(feature = "redis")]
 const URL: (&str, &str) = ("REDIS_URL", "redis.url");
@@ -38,6 +41,9 @@ pub(super) fn read(config: &mut Config, variables: &Variables, complain: &mut dy
     {
         set(config, setting, URL.0, value, complain);
     }
+    if let Some(value) = variables.get(PATTERNS) {
+        patterns(config, value, complain);
+    }
     for (name, value) in variables {
         match TABLE.iter().find(|setting| setting.variable() == *name) {
             Some(setting) => set(config, setting, name, value, complain),
@@ -62,16 +68,41 @@ fn set(
     }
 }
 
+/// `query:reports:*=1h,query:*=60`. They stand before those of the file, and the first that matches counts.
+fn patterns(config: &mut Config, value: &OsString, complain: &mut dyn FnMut(String)) {
+    let Some(text) = value.to_str() else {
+        return complain(format!("`{PATTERNS}` is not UTF-8"));
+    };
+    let mut read = Vec::new();
+    for part in parts(text) {
+        match settings::lifetime_of(part) {
+            Ok(pair) => read.push(pair),
+            Err(why) => complain(format!("`{PATTERNS}`: {why}")),
+        }
+    }
+    config.ttl_patterns.splice(..0, read);
+}
+
+/// What stands between commas. One behind a backslash is of the pattern.
+fn parts(text: &str) -> impl Iterator<Item = &str> {
+    let mut escaped = false;
+    text.split(move |c| {
+        let ends = c == ',' && !escaped;
+        escaped = c == '\\' && !escaped;
+        ends
+    })
+}
+
 /// Others may have variables that begin so; one that is nearly ours is a mistake.
 fn unknown(name: &str, complain: &mut dyn FnMut(String)) {
-    if name == FILE || name == "REDIS_URL" {
+    if [FILE, PATTERNS, "REDIS_URL"].contains(&name) {
         return;
     }
     if cfg!(not(feature = "redis")) && name.starts_with("CACHE_REDIS_") {
         return complain(format!("`{name}` {}", settings::NO_REDIS));
     }
     let known: Vec<String> = TABLE.iter().map(Setting::variable).collect();
-    let known = known.iter().map(String::as_str).chain([FILE]);
+    let known = known.iter().map(String::as_str).chain([FILE, PATTERNS]);
     if let Some(meant) = settings::nearest(name, known) {
         complain(format!("`{name}` is unknown; did you mean `{meant}`?"));
     }
@@ -107,6 +138,56 @@ mod tests {
         assert_eq!(config.ttl_default, Some(Duration::from_secs(120)));
         assert_eq!(config.memory.max_bytes, 256 << 20);
         assert_eq!(config.wait_max, Duration::from_secs(2), "empty is not set");
+    }
+
+    #[test]
+    fn lifetimes_by_address_stand_in_their_order() {
+        let (config, problems) = reads(&[(
+            "CACHE_TTL_PATTERNS",
+            r"query:reports:*=1h, query:* = 60,a\,b=c=never",
+        )]);
+        assert_eq!(problems, [""; 0]);
+        let read = config.ttl_patterns.iter();
+        let read: Vec<_> = read
+            .map(|(pattern, ttl)| (pattern.as_str(), *ttl))
+            .collect();
+        let seconds = Duration::from_secs;
+        assert_eq!(
+            read,
+            [
+                ("query:reports:*", seconds(3_600)),
+                ("query:*", seconds(60)),
+                (r"a\,b=c", Duration::MAX),
+            ]
+        );
+        let (config, problems) =
+            reads(&[("CACHE_TTL_PATTERNS", "a:*,b:*=soon,c:[=5,d:*=0,e:*=5,")]);
+        assert_eq!(config.ttl_patterns.len(), 1);
+        assert_eq!(problems.len(), 5, "{problems:?}");
+        for (problem, why) in problems
+            .iter()
+            .zip(["`a:*`", "`soon`", "`c:[`", "zero", "``"])
+        {
+            assert!(problem.starts_with("`CACHE_TTL_PATTERNS`: "), "{problem}");
+            assert!(problem.contains(why), "{problem}");
+        }
+    }
+
+    #[cfg(feature = "redis")]
+    #[test]
+    fn a_key_is_not_repeated() {
+        let (_, problems) = reads(&[
+            ("CACHE_REDIS_KEY_SECRET", "hunter2"),
+            ("CACHE_REDIS_ENCRYPTION", "1:hunter2"),
+        ]);
+        assert_eq!(problems.len(), 2);
+        for (problem, name) in problems.iter().zip(["ENCRYPTION", "KEY_SECRET"]) {
+            assert!(
+                problem.starts_with(&format!("`CACHE_REDIS_{name}` ")),
+                "{problem}"
+            );
+            assert!(!problem.contains("hunter2"), "{problem}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::Config;
 
 #[cfg(feature = "config")]
-mod toml;
+pub(super) mod toml;
 
 /// Puts what a file says over a configuration. What is wrong is told to `complain`.
 pub(super) fn read(config: &mut Config, path: &Path, complain: &mut dyn FnMut(String)) {

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-#[cfg(feature = "redis")]
-use super::Url;
+use crate::pattern::Pattern;
+
 use super::{Config, units};
+#[cfg(feature = "redis")]
+use super::{Url, keys};
 
 /// One thing that can be set.
 pub(super) struct Setting {
@@ -22,8 +24,13 @@ enum Form {
     Lifetime(fn(&mut Config, Duration)),
     Size(fn(&mut Config, u64)),
     Count(fn(&mut Config, usize)),
+    /// Keys. No message repeats anything of them.
+    #[cfg(feature = "redis")]
+    Keys(fn(&mut Config, &str) -> Result<(), &'static str>),
 }
 
+#[cfg(feature = "redis")]
+use Form::Keys;
 use Form::{Count, Length, Lifetime, Size, Text};
 
 const fn setting(key: &'static str, form: Form) -> Setting {
@@ -56,6 +63,10 @@ pub(super) const TABLE: &[Setting] = &[
     setting("redis.breaker_probe", Length(|c, pause| c.link.probe_interval = pause)),
     #[cfg(feature = "redis")]
     setting("redis.compress_from", Size(|c, bytes| c.compress_from = usize::try_from(bytes).unwrap_or(usize::MAX))),
+    #[cfg(feature = "redis")]
+    setting("redis.key_secret", Keys(keys::secret)),
+    #[cfg(feature = "redis")]
+    setting("redis.encryption", Keys(keys::encryption)),
 ];
 
 impl Setting {
@@ -79,6 +90,8 @@ impl Setting {
             Lifetime(set) => lifetime(text).map(|ttl| set(config, ttl)),
             Size(set) => units::size(text).map(|size| set(config, size)),
             Count(set) => count(text).map(|count| set(config, count)),
+            #[cfg(feature = "redis")]
+            Keys(set) => return set(config, text).map_err(str::to_owned),
         };
         done.map_err(|why| complaint(text, why))
     }
@@ -99,6 +112,22 @@ pub(super) const NO_REDIS: &str = "";
 pub(super) fn ttl(written: Option<&str>) -> Result<Duration, String> {
     let text = written.ok_or_else(|| "is neither a text nor a whole number".to_owned())?;
     lifetime(text).map_err(|why| complaint(text, why))
+}
+
+/// `query:*=60`: a pattern, and how long what it matches is fresh.
+///
+/// # Errors
+/// What is wrong with it.
+pub(super) fn lifetime_of(text: &str) -> Result<(Pattern, Duration), String> {
+    let Some((pattern, ttl)) = text.rsplit_once('=') else {
+        return Err(format!("`{}` has no `=`: write `query:*=60`", text.trim()));
+    };
+    let pattern = pattern.trim();
+    let parsed = Pattern::by_hand(pattern);
+    let parsed = parsed.map_err(|error| format!("the pattern `{pattern}`: {error}"))?;
+    let ttl = lifetime(ttl).map_err(|why| complaint(ttl.trim(), why));
+    ttl.map(|ttl| (parsed, ttl))
+        .map_err(|why| format!("the ttl of `{pattern}` {why}"))
 }
 
 fn lifetime(text: &str) -> Result<Duration, &'static str> {

@@ -42,6 +42,13 @@ pub(super) fn patient(url: &str) -> Link {
     Link::open(url, options).unwrap()
 }
 
+/// Who is asked first, by an URL; or what is wrong with it.
+pub(crate) fn doors(url: &str) -> Result<Vec<String>, String> {
+    let target = Target::parse(url, &RedisTls::default()).map_err(|error| error.to_string())?;
+    let doors = target.doors.iter();
+    Ok(doors.map(|door| door.addr().to_string()).collect())
+}
+
 fn ping() -> Request {
     Request::of(redis::cmd("PING"))
 }

@@ -31,6 +31,10 @@ macro_rules! release {
                 let _ = id;
                 ROW.read().into()
             }
+            #[invalidate_cache(by_digest(id))]
+            pub(super) async fn write(id: u64) {
+                let _ = id;
+            }
         }
     };
 }
@@ -75,19 +79,15 @@ macro_rules! served {
 
 /// Invalidates by the calls of a release.
 macro_rules! invalidated {
-    ($release:ident, $cache:expr, $id:expr) => {{
-        #[invalidate_cache($release::by_digest(id))]
-        async fn write(id: u64) {
-            let _ = id;
-        }
+    ($release:ident, $cache:expr, $id:expr) => {
         $cache
             .scope(async {
                 invalidate($release::by_address($id)).await.unwrap();
-                write($id).await;
+                $release::write($id).await;
                 blocking::invalidate(|| $release::of_sync($id)).unwrap()
             })
             .await
-    }};
+    };
 }
 
 async fn heard(cache: &Cache, token: Token) {
@@ -123,6 +123,10 @@ async fn what_one_release_invalidates_no_other_serves() {
         assert_eq!(served!(third, cache, 1), [value; 4]);
         assert_eq!(served!(second, cache, 1), [value; 4]);
     }
+    let value = ROW.write();
+    let token = invalidated!(third, late, 1);
+    heard(&old, token).await;
+    assert_eq!(served!(first, old, 1), [value; 4]);
     // By name, and not by more than that.
     assert_eq!(served!(first, old, 2), [before; 4]);
     assert!(ROW.reads() > reads);

@@ -1,6 +1,8 @@
 //! Functions that say where their values are kept.
 
-use cache_core::{RefusalReason, TestCache, cache, cache_resource, explain, refresh};
+use cache_core::{
+    RefusalReason, TestCache, blocking, cache, cache_resource, explain, peek, refresh,
+};
 
 use super::*;
 
@@ -46,6 +48,43 @@ async fn what_is_kept_in_redis_alone_is_fetched_at_each_call() {
     assert_eq!(b.scope(far(2)).await, None);
     assert_eq!(b.stats().total.fetched, fetched + 1);
     assert_eq!(a.stats().total.refusals.total(), 0);
+}
+
+#[tokio::test]
+async fn a_peek_looks_where_they_are() {
+    static ROW: Row = Row::new();
+    #[cache_resource("peeked:{id}", tiers(redis))]
+    async fn peeked(id: u64) -> Option<u64> {
+        (id == 1).then(|| ROW.read())
+    }
+    #[cache(tiers(redis))]
+    fn peeked_at(id: u64) -> u64 {
+        ROW.read() + id
+    }
+    let mut server = start!();
+    let (a, b) = (process(&server).await, process(&server).await);
+    assert_eq!(b.scope(peek(peeked(1))).await, None);
+    assert_eq!(a.scope(peeked(1)).await, Some(1));
+    assert_eq!(a.scope(peeked(2)).await, None);
+    assert_eq!(a.enter(|| peeked_at(1)), 2);
+    until("they are stored", || stored(&server) == 3);
+    for cache in [&a, &b] {
+        assert_eq!(cache.scope(peek(peeked(1))).await, Some(Some(1)));
+        assert_eq!(cache.scope(peek(peeked(2))).await, Some(None));
+        assert_eq!(cache.scope(peek(peeked(3))).await, None);
+        let at = cache.enter(|| blocking::peek(|| peeked_at(1)));
+        assert_eq!(at.unwrap(), Some(2));
+        assert_eq!(cache.stats().total.entries, 0, "it is in memory");
+    }
+    ROW.write();
+    a.invalidate_pattern("resource:peeked:*").await.unwrap();
+    for cache in [&a, &b] {
+        assert_eq!(cache.scope(peek(peeked(1))).await, None);
+    }
+    server.kill().unwrap();
+    let at = b.enter(|| blocking::peek(|| peeked_at(1)));
+    assert_eq!(at.unwrap(), None);
+    assert_eq!(ROW.reads(), 2);
 }
 
 #[tokio::test]

@@ -252,7 +252,7 @@ async fn what_removes_a_value_late_leaves_a_newer_one() {
     // Another process stores anew before what is to free memory arrives.
     assert_eq!(near.at_least(told, late(1)).await, value);
     near.set("put", value, SOON).await.unwrap();
-    near.shutdown(SOON).await;
+    assert!(near.shutdown(SOON).await.is_clean());
     drop(on_its_way);
     for cache in &far {
         // Behind it on the same connection.

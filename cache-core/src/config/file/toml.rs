@@ -17,7 +17,11 @@ const PATTERNS: &str = "ttl.patterns";
 const FEW: usize = 5;
 
 /// Puts what a text says over a configuration. What is wrong, and in which line, is told to `complain`: all of it, in order.
-pub(super) fn read(config: &mut Config, text: &str, complain: &mut dyn FnMut(usize, String)) {
+pub(in crate::config) fn read(
+    config: &mut Config,
+    text: &str,
+    complain: &mut dyn FnMut(usize, String),
+) {
     let (table, errors) = DeTable::parse_recoverable(text);
     let line = |span: Range<usize>| {
         let before = text.as_bytes().get(..span.start).unwrap_or(text.as_bytes());
