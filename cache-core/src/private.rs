@@ -5,7 +5,7 @@ pub use std::compile_error;
 pub use std::fmt::Display;
 pub use std::format_args;
 pub use std::module_path;
-pub use std::option::Option::{self, None, Some};
+pub use std::option::Option::Some;
 pub use std::pin::pin;
 pub use std::result::Result::{self, Err, Ok};
 pub use std::string::String;
@@ -19,7 +19,9 @@ pub use crate::entry::Class;
 pub use crate::invalidate::{Captured, Targets, attempt, capture};
 pub use crate::modifiers::Preparing;
 pub use crate::policy::Preset;
-pub use crate::read::{Call, IntoTtl, Keep, Miss, Run, text};
+pub use crate::read::{
+    Call, Driven, Function, IntoTtl, Keep, Miss, Run, function, run, run_with, text,
+};
 pub use crate::shape::{
     Returns, Shape, Split, must_be_option, must_be_portable, must_be_result, must_keep_errors,
     probe, returns,

@@ -33,7 +33,7 @@ mod peek;
 mod run;
 pub use keep::{IntoTtl, Keep};
 use path::{function_path, type_arguments};
-pub use run::Run;
+pub use run::{Driven, Run, run, run_with};
 mod twins;
 
 /// A value that can be part of a key.
@@ -46,12 +46,34 @@ pub trait KeyPart: Serialize {}
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + ?Sized> KeyPart for T {}
 
-/// One call of a cached function, on the caller's stack. The type `M` of a closure inside the function tells instances
-/// of a generic function apart, and implementors of a trait's default method.
-pub struct Call<M> {
-    site: &'static Site,
+/// A function, told by a closure inside it that is never called: its type tells instances of a generic function apart,
+/// and implementors of a trait's default method; its return type `S` is the shape of what the function returns.
+pub struct Function<S> {
+    identity: TypeId,
+    path: fn() -> &'static str,
+    shape: PhantomData<fn() -> S>,
+}
+
+impl<S> Clone for Function<S> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<S> Copy for Function<S> {}
+
+/// The function that this closure stands in. Nothing else is compiled once for each function until there is a miss.
+#[inline(always)]
+pub fn function<S: Split, M: FnOnce() -> S>(_: &M) -> Function<S> {
+    Function {
+        identity: typeid::of::<M>(),
+        path: std::any::type_name::<M>,
+        shape: PhantomData,
+    }
+}
+
+/// One call of a cached function, on the caller's stack.
+pub struct Call {
     encoder: Encoder,
-    marker: PhantomData<fn() -> M>,
 }
 
 /// Who is called.
@@ -62,35 +84,39 @@ struct Callee {
     path: fn() -> &'static str,
 }
 
-impl<M> Call<M> {
-    /// A call of the function at `site`.
+impl Call {
+    /// A call without arguments so far.
+    #[expect(clippy::new_without_default, reason = "for generated code")]
     #[inline(always)]
-    pub fn new(site: &'static Site, _: &M) -> Self {
+    pub fn new() -> Self {
         Self {
-            site,
             encoder: Encoder::new(),
-            marker: PhantomData,
         }
     }
 
     /// Adds an argument to the key.
-    #[inline(always)]
+    // Not inlined where nothing is optimised: five hundred copies take longer to compile than to call.
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub fn __cache_arg<T: KeyPart + ?Sized>(&mut self, value: &T) {
         self.encoder.add(value);
     }
 
-    /// Looks the value up.
+    /// Looks the value of the function at `site` up.
     ///
     /// # Errors
-    /// The miss, to be [run](Miss::run).
+    /// The miss, to be [driven](Miss::drive).
     #[inline]
-    pub fn __cache_start<S: Split>(&mut self, _: &S) -> Result<S::Return, Miss> {
-        let path = std::any::type_name::<M>;
-        let found = find(&mut self.encoder, typeid::of::<M>(), self.site, path)?;
+    pub fn __cache_start<S: Split>(
+        &mut self,
+        site: &'static Site,
+        function: Function<S>,
+    ) -> Result<S::Return, Miss> {
+        let Function { identity, path, .. } = function;
+        let found = find(&mut self.encoder, identity, site, path)?;
         S::unpack(found).ok_or_else(|| {
             let callee = Callee {
-                site: self.site,
-                identity: typeid::of::<M>(),
+                site,
+                identity,
                 path,
             };
             Miss::new(&mut self.encoder, callee, MissReason::Type, None)

@@ -92,7 +92,8 @@ pub(crate) fn enter<R>(scope: Option<Arc<Scope>>, f: impl FnOnce() -> R) -> R {
     f()
 }
 
-fn set(scope: Option<Arc<Scope>>) -> Option<Arc<Scope>> {
+/// Puts this code inside `scope`, or outside of all with `None`; gives back where it was.
+pub(crate) fn set(scope: Option<Arc<Scope>>) -> Option<Arc<Scope>> {
     let _ = ACTIVE.try_with(|active| active.set(scope.is_some()));
     CURRENT
         .try_with(|current| current.replace(scope))

@@ -61,12 +61,17 @@ pub(super) struct Driver {
     gone: u32,
     /// Computations that have polled this call and did not begin it.
     others: Vec<Arc<Frame>>,
+    /// Where the thread was before it [went in](Self::go_in).
+    outside: Option<Option<Arc<Scope>>>,
 }
 
 impl Drop for Driver {
     /// A call that is dropped has no value, and what surrounds it may make one of that: it depends on what the body had
     /// used by then.
     fn drop(&mut self) {
+        if let Some(outside) = self.outside.take() {
+            scope::set(outside);
+        }
         if let Stage::Computing(computation) = &self.stage {
             let used = computation.frame.take();
             self.report(used.stamp, used.deps.as_slice());
@@ -134,6 +139,7 @@ impl Driver {
             since: None,
             gone: 0,
             others: Vec::new(),
+            outside: None,
         })
     }
 
@@ -221,13 +227,11 @@ impl Driver {
         }
     }
 
-    /// Runs `f` as part of the computation, if there is one. Not generic, as all functions drop their bodies here.
-    pub(super) fn inside(&self, f: &mut dyn FnMut()) {
-        match &self.stage {
-            Stage::Computing(computation) => {
-                scope::enter(Some(Arc::clone(&computation.scope)), f);
-            }
-            _ => f(),
+    /// Makes this code part of the computation, if there is one, until the driver is dropped: what the body holds is
+    /// dropped in between.
+    pub(super) fn go_in(&mut self) {
+        if let Stage::Computing(computation) = &self.stage {
+            self.outside = Some(scope::set(Some(Arc::clone(&computation.scope))));
         }
     }
 

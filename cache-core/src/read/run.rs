@@ -9,7 +9,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use super::compute::Driver;
-use super::{Keep, Miss};
+use super::{Function, Keep, Miss};
 use crate::entry::{Class, Head, Kept, Payload};
 use crate::modifiers::blocking;
 use crate::shape::Split;
@@ -111,17 +111,12 @@ impl Driver {
 }
 
 /// The body of a sync function as a future that is ready at its first poll.
-struct AtOnce<B>(Option<B>);
+struct AtOnce<'a, R>(&'a mut dyn FnMut() -> Option<R>);
 
-/// Nothing in it is pinned.
-impl<B> Unpin for AtOnce<B> {}
-
-impl<R, B: FnOnce() -> R> Future for AtOnce<B> {
+impl<R> Future for AtOnce<'_, R> {
     type Output = R;
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<R> {
-        self.0
-            .take()
-            .map_or(Poll::Pending, |body| Poll::Ready(body()))
+        (self.0)().map_or(Poll::Pending, Poll::Ready)
     }
 }
 
@@ -129,67 +124,107 @@ impl<R, B: FnOnce() -> R> Future for AtOnce<B> {
 type NoRules<S> = fn(&<S as Split>::Item, &mut Keep);
 
 /// A function without rules.
-#[inline(always)]
 fn no_rules<T>(_: &T, _: &mut Keep) {}
 
 impl Miss {
     /// Goes the way of a miss, for an async function.
-    #[inline]
-    pub fn run<'b, S: Split, F: Future<Output = S::Return>>(
-        self,
-        shape: &S,
-        body: Pin<&'b mut Option<F>>,
-    ) -> Run<'b, S, F, NoRules<S>> {
-        let _ = shape;
-        Run {
+    pub fn drive<S: Split>(self, _: Function<S>) -> Driven<S> {
+        Driven {
             driver: Driver::new::<S>(self),
-            body,
-            rules: no_rules,
             shape: PhantomData,
         }
     }
 
-    /// The same with rules.
-    #[inline]
-    pub fn run_with<'b, S: Split, F: Future<Output = S::Return>, J: FnMut(&S::Item, &mut Keep)>(
+    /// The same for a function that is not async.
+    pub fn run_blocking<S: Split>(
         self,
-        shape: &S,
-        body: Pin<&'b mut Option<F>>,
-        rules: J,
-    ) -> Run<'b, S, F, J> {
-        let _ = shape;
-        Run {
-            driver: Driver::new::<S>(self),
-            body,
-            rules,
-            shape: PhantomData,
-        }
-    }
-
-    /// Goes the way of a miss, for a function that is not async.
-    #[inline]
-    pub fn run_blocking<S: Split>(self, shape: &S, body: impl FnOnce() -> S::Return) -> S::Return {
-        self.run_blocking_with(shape, body, no_rules)
+        function: Function<S>,
+        body: impl FnOnce() -> S::Return,
+    ) -> S::Return {
+        let mut body = Some(body);
+        let mut body = || body.take().map(|body| body());
+        self.block::<S>(function, &mut body, &mut no_rules)
     }
 
     /// The same with rules.
     pub fn run_blocking_with<S: Split>(
         self,
-        _: &S,
+        function: Function<S>,
         body: impl FnOnce() -> S::Return,
         mut rules: impl FnMut(&S::Item, &mut Keep),
     ) -> S::Return {
-        let mut driver = Driver::new::<S>(self);
-        let body = std::pin::pin!(AtOnce(Some(body)));
-        driver.block_for::<S>(body, &mut rules)
+        let mut body = Some(body);
+        let mut body = || body.take().map(|body| body());
+        self.block::<S>(function, &mut body, &mut rules)
+    }
+
+    /// The same for all functions of one return type.
+    fn block<S: Split>(
+        self,
+        function: Function<S>,
+        body: &mut dyn FnMut() -> Option<S::Return>,
+        rules: &mut dyn FnMut(&S::Item, &mut Keep),
+    ) -> S::Return {
+        let mut driven = self.drive(function);
+        driven
+            .driver
+            .block_for::<S>(std::pin::pin!(AtOnce(body)), rules)
+    }
+}
+
+/// A call on the way of a miss, around its body. Dropped after it: what the body holds, another may ask for, and the end of
+/// this lets a successor begin.
+pub struct Driven<S> {
+    driver: Box<Driver>,
+    shape: PhantomData<fn() -> S>,
+}
+
+/// What the body of an async function comes to.
+#[inline]
+pub fn run<'b, S: Split, F: Future<Output = S::Return>>(
+    driven: &'b mut Driven<S>,
+    body: Pin<&'b mut F>,
+) -> Run<'b, S, F, NoRules<S>> {
+    Run {
+        driver: Around(&mut driven.driver),
+        body,
+        rules: no_rules,
+        shape: PhantomData,
+    }
+}
+
+/// The same with rules.
+#[inline]
+pub fn run_with<'b, S: Split, F: Future<Output = S::Return>, J: FnMut(&S::Item, &mut Keep)>(
+    driven: &'b mut Driven<S>,
+    body: Pin<&'b mut F>,
+    rules: J,
+) -> Run<'b, S, F, J> {
+    Run {
+        driver: Around(&mut driven.driver),
+        body,
+        rules,
+        shape: PhantomData,
+    }
+}
+
+/// The driver until the body is dropped.
+struct Around<'b>(&'b mut Driver);
+
+impl Drop for Around<'_> {
+    /// The body is dropped after this and before the driver, as part of the computation.
+    fn drop(&mut self) {
+        self.0.go_in();
     }
 }
 
 /// The future of a miss. `Send` exactly if the body is.
+///
+/// It borrows what it runs, so that all but the borrowing is dropped by code that is the same for all functions.
 #[must_use = "futures do nothing unless awaited"]
 pub struct Run<'b, S, F, J> {
-    driver: Box<Driver>,
-    body: Pin<&'b mut Option<F>>,
+    driver: Around<'b>,
+    body: Pin<&'b mut F>,
     rules: J,
     shape: PhantomData<fn() -> S>,
 }
@@ -205,19 +240,10 @@ where
 {
     type Output = S::Return;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<S::Return> {
-        let this = &mut *self;
-        match this.body.as_mut().as_pin_mut() {
-            Some(body) => this.driver.poll_for::<S>(cx, body, &mut this.rules),
-            None => Poll::Pending,
-        }
-    }
-}
-
-impl<S, F, J> Drop for Run<'_, S, F, J> {
-    /// Before the driver, whose end lets a successor begin: what the body holds, another may ask for.
-    fn drop(&mut self) {
-        let body = &mut self.body;
-        self.driver.inside(&mut || body.set(None));
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<S::Return> {
+        let this = self.get_mut();
+        let driver = &mut *this.driver.0;
+        driver.poll_for::<S>(cx, this.body.as_mut(), &mut this.rules)
     }
 }

@@ -16,24 +16,26 @@ use crate::value::Ttl;
 //
 // Output:
 //     async fn user(id: i64) -> Option<User> {
-//         let __shape = { … };
+//         let __function = function(&|| { … shape … });
 //         let __miss = {
-//             let mut __call = Call::new({ static … &SITE }, &|| ());
+//             let mut __call = Call::new();
 //             __call.__cache_arg::<i64>(&id);
-//             match __call.__cache_start(&__shape) {
+//             match __call.__cache_start({ static … &SITE }, __function) {
 //                 Ok(__hit) => return __hit,
 //                 Err(mut __miss) => { Miss::address(&mut __miss, &[…]); __miss }
 //             }
 //         };
-//         let __body = pin!(Some(async move { … body … }));
-//         __miss.run(&__shape, __body).await
+//         let mut __driven = __miss.drive(__function);
+//         let __body = pin!(async move { … body … });
+//         run(&mut __driven, __body).await
 //     }
 //
-// The look-up comes before the body's future exists: a hit moves no argument and builds nothing.
+// The look-up comes before the body's future exists: a hit moves no argument and builds nothing. The body is dropped
+// before what drives it.
 /// The function with a look-up before its body.
 pub(crate) fn cached(model: &Cached) -> TokenStream {
     let runtime = Runtime(&model.krate);
-    let shape = shape(model, &runtime);
+    let function = tell(model, &runtime);
     let miss = miss(model, &runtime);
     let Rules { lets, closure } = Rules::of(model, &runtime);
     let rest = closure.as_ref().map(|closure| quote!(, #closure));
@@ -50,19 +52,21 @@ pub(crate) fn cached(model: &Cached) -> TokenStream {
                 span,
             );
             let body = body::closure(&model.function, &model.output);
-            quote_spanned!(span=> __miss.#run(&__shape, #body #rest))
+            quote_spanned!(span=> __miss.#run(__function, #body #rest))
         }
         Form::Async | Form::Future(_) => {
             let run = Ident::new(if closure.is_some() { "run_with" } else { "run" }, span);
             let body = body::future(&runtime, &model.function, &model.output);
             let private = runtime.at(Span::mixed_site());
-            let body = quote_spanned!(Span::mixed_site()=> let __body = #private::pin!(#private::Some(#body)););
-            let run = quote_spanned!(span=> __miss.#run(&__shape, __body #rest).await);
-            quote!(#body #run)
+            let drive = quote_spanned!(span=> let mut __driven = __miss.drive(__function););
+            let body = quote_spanned!(Span::mixed_site()=> let __body = #private::pin!(#body););
+            let private = runtime.at(span);
+            let run = quote_spanned!(span=> #private::#run(&mut __driven, __body #rest).await);
+            quote!(#drive #body #run)
         }
     };
     let whole = quote_spanned! {Span::mixed_site()=>
-        let __shape = #shape;
+        let __function = #function;
         let __miss = #miss;
         #lets
         #work
@@ -71,14 +75,16 @@ pub(crate) fn cached(model: &Cached) -> TokenStream {
 }
 
 // Output:
-//     {
+//     function(&|| {
 //         use probe::{Return as _, …};
 //         let __r = Returns::<Option<User>>::new().__cache_outer();
 //         let __v = __r.__cache_value();
 //         __r.__cache_shape(__v.__cache_inner(), (&&&__v).__cache_weigh(), (&&__v).__cache_content(), (&&__r.__cache_error()).__cache_share())
-//     }
-/// What the runtime learns of the return type, at the return type.
-fn shape(model: &Cached, runtime: &Runtime<'_>) -> TokenStream {
+//     })
+//
+// The closure is never called: what it does is known from its type, and it is not compiled any further.
+/// What the runtime learns of the function and of its return type, at the return type.
+fn tell(model: &Cached, runtime: &Runtime<'_>) -> TokenStream {
     let output = &model.output;
     let span = anchor(output);
     let private = runtime.at(span);
@@ -99,7 +105,7 @@ fn shape(model: &Cached, runtime: &Runtime<'_>) -> TokenStream {
         .tiers
         .is_some_and(|tiers| tiers.redis)
         .then(|| quote_spanned!(span=> #private::must_be_portable(__v);));
-    quote_spanned! {span=> {
+    quote_spanned! {span=> #private::function(&|| {
         use #private::probe::{
             #content ContentLocal as _, Return as _, ShareClone as _, ShareNone as _, Value as _, WeighHook as _,
             WeighSerde as _, WeighSize as _,
@@ -111,7 +117,7 @@ fn shape(model: &Cached, runtime: &Runtime<'_>) -> TokenStream {
         #must_be_option
         #must_be_portable
         __r.__cache_shape(__v.__cache_inner(), (&&&__v).__cache_weigh(), (&&__v).__cache_content(), (&&__r.__cache_error()).__cache_share())
-    }}
+    })}
 }
 
 /// The look-up: returns on a hit, gives the miss otherwise.
@@ -152,9 +158,9 @@ fn miss(model: &Cached, runtime: &Runtime<'_>) -> TokenStream {
             #args
         }};
     }
-    let start = quote_spanned!(anchor(&model.output)=> __call.__cache_start(&__shape));
+    let start = quote_spanned!(anchor(&model.output)=> __call.__cache_start(#site, __function));
     quote_spanned! {span=> {
-        let mut __call = #private::Call::new(#site, &|| ());
+        let mut __call = #private::Call::new();
         #args
         match #start {
             #private::Ok(__hit) => return __hit,

@@ -14,53 +14,62 @@ fn an_async_function() {
         expect![[r#"
             /// Loads.
             pub async fn user(pool: &PgPool, tenant: &str, id: i64) -> sqlx::Result<Option<User>> {
-                let __shape = {
-                    use §probe::{
-                        ContentSerde as _, ContentLocal as _, Return as _, ShareClone as _,
-                        ShareNone as _, Value as _, WeighHook as _, WeighSerde as _, WeighSize as _,
-                    };
-                    let __r = §Returns::<sqlx::Result<Option<User>>>::new()
-                        .__cache_outer();
-                    let __v = __r.__cache_value();
-                    __r.__cache_shape(
-                        __v.__cache_inner(),
-                        (&&&__v).__cache_weigh(),
-                        (&&__v).__cache_content(),
-                        (&&__r.__cache_error()).__cache_share(),
-                    )
-                };
+                let __function = §function(
+                    &|| {
+                        use §probe::{
+                            ContentSerde as _, ContentLocal as _, Return as _, ShareClone as _,
+                            ShareNone as _, Value as _, WeighHook as _, WeighSerde as _,
+                            WeighSize as _,
+                        };
+                        let __r = §Returns::<
+                            sqlx::Result<Option<User>>,
+                        >::new()
+                            .__cache_outer();
+                        let __v = __r.__cache_value();
+                        __r.__cache_shape(
+                            __v.__cache_inner(),
+                            (&&&__v).__cache_weigh(),
+                            (&&__v).__cache_content(),
+                            (&&__r.__cache_error()).__cache_share(),
+                        )
+                    },
+                );
                 let __miss = {
-                    let mut __call = §Call::new(
-                        {
-                            static __CACHE_SITE: §Site = §Site::new({
-                                let __spec = §Spec::new(
-                                    §Preset::Resource,
-                                    "user",
-                                    §module_path!(),
-                                    &["tenant", "id"],
-                                );
-                                let __spec = __spec
-                                    .at(
-                                        §file!(),
-                                        §line!(),
-                                    );
-                                let __spec = __spec.template("users:{id}");
-                                let __spec = __spec.omits(&["tenant"]);
-                                let __spec = __spec.tags(&["tenant:{tenant}"]);
-                                let __spec = __spec
-                                    .ttl(§Duration::from_millis(300000u64));
-                                __spec
-                            });
-                            §inventory::submit! {
-                                §SiteRef(& __CACHE_SITE)
-                            }
-                            &__CACHE_SITE
-                        },
-                        &|| (),
-                    );
+                    let mut __call = §Call::new();
                     __call.__cache_arg::<&str>(&tenant);
                     __call.__cache_arg::<i64>(&id);
-                    match __call.__cache_start(&__shape) {
+                    match __call
+                        .__cache_start(
+                            {
+                                static __CACHE_SITE: §Site = §Site::new({
+                                    let __spec = §Spec::new(
+                                        §Preset::Resource,
+                                        "user",
+                                        §module_path!(),
+                                        &["tenant", "id"],
+                                    );
+                                    let __spec = __spec
+                                        .at(
+                                            §file!(),
+                                            §line!(),
+                                        );
+                                    let __spec = __spec.template("users:{id}");
+                                    let __spec = __spec.omits(&["tenant"]);
+                                    let __spec = __spec.tags(&["tenant:{tenant}"]);
+                                    let __spec = __spec
+                                        .ttl(
+                                            §Duration::from_millis(300000u64),
+                                        );
+                                    __spec
+                                });
+                                §inventory::submit! {
+                                    §SiteRef(& __CACHE_SITE)
+                                }
+                                &__CACHE_SITE
+                            },
+                            __function,
+                        )
+                    {
                         §Ok(__hit) => return __hit,
                         §Err(mut __miss) => {
                             §Miss::address(
@@ -81,12 +90,12 @@ fn an_async_function() {
                         }
                     }
                 };
+                let mut __driven = __miss.drive(__function);
                 let __body = §pin!(
-                    §Some(async move { if false { return
-                    §never:: < sqlx::Result < Option < User > > > (); }
-                    load(pool, id). await })
+                    async move { if false { return §never:: < sqlx::Result <
+                    Option < User > > > (); } load(pool, id). await }
                 );
-                __miss.run(&__shape, __body).await
+                §run(&mut __driven, __body).await
             }
         "#]],
     );
@@ -100,63 +109,70 @@ fn a_sync_method_with_rules() {
         "fn part(&self, (a, ref b): (u8, String)) -> Result<Option<Part>, Error> { Ok(None) }",
         expect![[r#"
             fn part(&self, (a, ref b): (u8, String)) -> Result<Option<Part>, Error> {
-                let __shape = {
-                    use §probe::{
-                        ContentSerde as _, ContentLocal as _, Return as _, ShareClone as _,
-                        ShareNone as _, Value as _, WeighHook as _, WeighSerde as _, WeighSize as _,
-                    };
-                    let __r = §Returns::<Result<Option<Part>, Error>>::new()
-                        .__cache_outer();
-                    let __v = __r.__cache_value();
-                    §must_be_result(__r);
-                    §must_keep_errors(__r.__cache_error());
-                    §must_be_option(__v.__cache_inner());
-                    __r.__cache_shape(
-                        __v.__cache_inner(),
-                        (&&&__v).__cache_weigh(),
-                        (&&__v).__cache_content(),
-                        (&&__r.__cache_error()).__cache_share(),
-                    )
-                };
+                let __function = §function(
+                    &|| {
+                        use §probe::{
+                            ContentSerde as _, ContentLocal as _, Return as _, ShareClone as _,
+                            ShareNone as _, Value as _, WeighHook as _, WeighSerde as _,
+                            WeighSize as _,
+                        };
+                        let __r = §Returns::<
+                            Result<Option<Part>, Error>,
+                        >::new()
+                            .__cache_outer();
+                        let __v = __r.__cache_value();
+                        §must_be_result(__r);
+                        §must_keep_errors(__r.__cache_error());
+                        §must_be_option(__v.__cache_inner());
+                        __r.__cache_shape(
+                            __v.__cache_inner(),
+                            (&&&__v).__cache_weigh(),
+                            (&&__v).__cache_content(),
+                            (&&__r.__cache_error()).__cache_share(),
+                        )
+                    },
+                );
                 let __miss = {
-                    let mut __call = §Call::new(
-                        {
-                            static __CACHE_SITE: §Site = §Site::new({
-                                let __spec = §Spec::new(
-                                    §Preset::Result,
-                                    "part",
-                                    §module_path!(),
-                                    &["self.id", "(a,b)"],
-                                );
-                                let __spec = __spec
-                                    .at(
-                                        §file!(),
-                                        §line!(),
-                                    );
-                                let __spec = __spec.tags(&["owner:{return.owner}:{a}"]);
-                                let __spec = __spec.ttl_by_value();
-                                let __spec = __spec.when();
-                                let __spec = __spec.blocking();
-                                let __spec = __spec.none_ttl(MINUTE);
-                                let __spec = __spec
-                                    .err_ttl(
-                                        §Duration::from_millis(1000u64),
-                                    );
-                                __spec
-                            });
-                            §inventory::submit! {
-                                §SiteRef(& __CACHE_SITE)
-                            }
-                            &__CACHE_SITE
-                        },
-                        &|| (),
-                    );
+                    let mut __call = §Call::new();
                     {
                         let __preparing = §Preparing::new();
                         __call.__cache_arg(&(self.id));
                         __call.__cache_arg(&((a, b)));
                     }
-                    match __call.__cache_start(&__shape) {
+                    match __call
+                        .__cache_start(
+                            {
+                                static __CACHE_SITE: §Site = §Site::new({
+                                    let __spec = §Spec::new(
+                                        §Preset::Result,
+                                        "part",
+                                        §module_path!(),
+                                        &["self.id", "(a,b)"],
+                                    );
+                                    let __spec = __spec
+                                        .at(
+                                            §file!(),
+                                            §line!(),
+                                        );
+                                    let __spec = __spec.tags(&["owner:{return.owner}:{a}"]);
+                                    let __spec = __spec.ttl_by_value();
+                                    let __spec = __spec.when();
+                                    let __spec = __spec.blocking();
+                                    let __spec = __spec.none_ttl(MINUTE);
+                                    let __spec = __spec
+                                        .err_ttl(
+                                            §Duration::from_millis(1000u64),
+                                        );
+                                    __spec
+                                });
+                                §inventory::submit! {
+                                    §SiteRef(& __CACHE_SITE)
+                                }
+                                &__CACHE_SITE
+                            },
+                            __function,
+                        )
+                    {
                         §Ok(__hit) => return __hit,
                         §Err(__miss) => __miss,
                     }
@@ -164,7 +180,7 @@ fn a_sync_method_with_rules() {
                 let __text0 = §text(§Piece::arg(&a));
                 __miss
                     .run_blocking_with(
-                        &__shape,
+                        __function,
                         move || -> Result<Option<Part>, Error> { Ok(None) },
                         |__value, __keep| {
                             __keep.ttl(§judge(__value, |v| v.ttl));
@@ -203,46 +219,24 @@ fn every_kind_of_argument() {
                 ..,
                 ]: [u8; 3],
             ) -> u8 {
-                let __shape = {
-                    use §probe::{
-                        ContentLocal as _, Return as _, ShareClone as _, ShareNone as _, Value as _,
-                        WeighHook as _, WeighSerde as _, WeighSize as _,
-                    };
-                    let __r = §Returns::<u8>::new().__cache_outer();
-                    let __v = __r.__cache_value();
-                    __r.__cache_shape(
-                        __v.__cache_inner(),
-                        (&&&__v).__cache_weigh(),
-                        (&&__v).__cache_content(),
-                        (&&__r.__cache_error()).__cache_share(),
-                    )
-                };
+                let __function = §function(
+                    &|| {
+                        use §probe::{
+                            ContentLocal as _, Return as _, ShareClone as _, ShareNone as _,
+                            Value as _, WeighHook as _, WeighSerde as _, WeighSize as _,
+                        };
+                        let __r = §Returns::<u8>::new().__cache_outer();
+                        let __v = __r.__cache_value();
+                        __r.__cache_shape(
+                            __v.__cache_inner(),
+                            (&&&__v).__cache_weigh(),
+                            (&&__v).__cache_content(),
+                            (&&__r.__cache_error()).__cache_share(),
+                        )
+                    },
+                );
                 let __miss = {
-                    let mut __call = §Call::new(
-                        {
-                            static __CACHE_SITE: §Site = §Site::new({
-                                let __spec = §Spec::new(
-                                    §Preset::Cache,
-                                    "all",
-                                    §module_path!(),
-                                    &["self", #[cfg(x)] "a", "b", "c", "d"],
-                                );
-                                let __spec = __spec
-                                    .at(
-                                        §file!(),
-                                        §line!(),
-                                    );
-                                let __spec = __spec.memory_only();
-                                let __spec = __spec.blocking();
-                                __spec
-                            });
-                            §inventory::submit! {
-                                §SiteRef(& __CACHE_SITE)
-                            }
-                            &__CACHE_SITE
-                        },
-                        &|| (),
-                    );
+                    let mut __call = §Call::new();
                     {
                         let __preparing = §Preparing::new();
                         __call.__cache_arg::<Arc<Self>>(&self);
@@ -251,12 +245,38 @@ fn every_kind_of_argument() {
                         __call.__cache_arg::<&str>(&c);
                         __call.__cache_arg(&d);
                     }
-                    match __call.__cache_start(&__shape) {
+                    match __call
+                        .__cache_start(
+                            {
+                                static __CACHE_SITE: §Site = §Site::new({
+                                    let __spec = §Spec::new(
+                                        §Preset::Cache,
+                                        "all",
+                                        §module_path!(),
+                                        &["self", #[cfg(x)] "a", "b", "c", "d"],
+                                    );
+                                    let __spec = __spec
+                                        .at(
+                                            §file!(),
+                                            §line!(),
+                                        );
+                                    let __spec = __spec.memory_only();
+                                    let __spec = __spec.blocking();
+                                    __spec
+                                });
+                                §inventory::submit! {
+                                    §SiteRef(& __CACHE_SITE)
+                                }
+                                &__CACHE_SITE
+                            },
+                            __function,
+                        )
+                    {
                         §Ok(__hit) => return __hit,
                         §Err(__miss) => __miss,
                     }
                 };
-                __miss.run_blocking(&__shape, move || -> u8 { 1 })
+                __miss.run_blocking(__function, move || -> u8 { 1 })
             }
         "#]],
     );
@@ -271,59 +291,64 @@ fn what_async_trait_leaves() {
         expect![[r#"
             fn get<'a>(&'a self) -> Pin<Box<dyn Future<Output = u8> + Send + 'a>> {
                 Box::pin(async move {
-                    let __shape = {
-                        use §probe::{
-                            ContentSerde as _, ContentLocal as _, Return as _, ShareClone as _,
-                            ShareNone as _, Value as _, WeighHook as _, WeighSerde as _,
-                            WeighSize as _,
-                        };
-                        let __r = §Returns::<u8>::new().__cache_outer();
-                        let __v = __r.__cache_value();
-                        __r.__cache_shape(
-                            __v.__cache_inner(),
-                            (&&&__v).__cache_weigh(),
-                            (&&__v).__cache_content(),
-                            (&&__r.__cache_error()).__cache_share(),
-                        )
-                    };
+                    let __function = §function(
+                        &|| {
+                            use §probe::{
+                                ContentSerde as _, ContentLocal as _, Return as _, ShareClone as _,
+                                ShareNone as _, Value as _, WeighHook as _, WeighSerde as _,
+                                WeighSize as _,
+                            };
+                            let __r = §Returns::<u8>::new().__cache_outer();
+                            let __v = __r.__cache_value();
+                            __r.__cache_shape(
+                                __v.__cache_inner(),
+                                (&&&__v).__cache_weigh(),
+                                (&&__v).__cache_content(),
+                                (&&__r.__cache_error()).__cache_share(),
+                            )
+                        },
+                    );
                     let __miss = {
-                        let mut __call = §Call::new(
-                            {
-                                static __CACHE_SITE: §Site = §Site::new({
-                                    let __spec = §Spec::new(
-                                        §Preset::Cache,
-                                        "get",
-                                        §module_path!(),
-                                        &["self"],
-                                    );
-                                    let __spec = __spec
-                                        .at(
-                                            §file!(),
-                                            §line!(),
-                                        );
-                                    __spec
-                                });
-                                §inventory::submit! {
-                                    §SiteRef(& __CACHE_SITE)
-                                }
-                                &__CACHE_SITE
-                            },
-                            &|| (),
-                        );
+                        let mut __call = §Call::new();
                         {
                             let __preparing = §Preparing::new();
                             __call.__cache_arg::<Self>(self);
                         }
-                        match __call.__cache_start(&__shape) {
+                        match __call
+                            .__cache_start(
+                                {
+                                    static __CACHE_SITE: §Site = §Site::new({
+                                        let __spec = §Spec::new(
+                                            §Preset::Cache,
+                                            "get",
+                                            §module_path!(),
+                                            &["self"],
+                                        );
+                                        let __spec = __spec
+                                            .at(
+                                                §file!(),
+                                                §line!(),
+                                            );
+                                        __spec
+                                    });
+                                    §inventory::submit! {
+                                        §SiteRef(& __CACHE_SITE)
+                                    }
+                                    &__CACHE_SITE
+                                },
+                                __function,
+                            )
+                        {
                             §Ok(__hit) => return __hit,
                             §Err(__miss) => __miss,
                         }
                     };
+                    let mut __driven = __miss.drive(__function);
                     let __body = §pin!(
-                        §Some(async move { if false { return
-                        §never:: < u8 > (); } let __self = self; 1 })
+                        async move { if false { return §never:: < u8 > (); }
+                        let __self = self; 1 }
                     );
-                    __miss.run(&__shape, __body).await
+                    §run(&mut __driven, __body).await
                 })
             }
         "#]],
