@@ -93,10 +93,15 @@ impl Found {
         }
         // Drawn before it is judged: what is said from now on is later.
         let ordinal = flight::next_id();
-        let mut deps = DepSet::default();
-        deps.extend(own, usize::MAX);
-        deps.extend(&envelope.deps, usize::MAX);
-        let deps = deps.behind(&[]);
+        // Most depend on nothing else.
+        let deps = if envelope.deps.iter().all(|dep| dep.is_one_of(own)) {
+            own.into()
+        } else {
+            let mut deps = DepSet::default();
+            deps.extend(own, usize::MAX);
+            deps.extend(&envelope.deps, usize::MAX);
+            deps.behind(&[])
+        };
         // In its order what is pending here is later than what comes from elsewhere, whenever that was computed.
         let verdict = index.check(envelope.stamp, 0, &deps);
         if !verdict.valid {

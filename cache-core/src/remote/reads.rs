@@ -1,24 +1,26 @@
 //! Reads of values: those that wait at the same time make one trip.
 //!
 //! A trip is one `MGET` and, behind it, one look at the log: every record that was appended before a value was read comes along with
-//! it, and every one that was appended before its caller asked, as nobody's read is put into a trip that is on its way. Nobody waits for
-//! company: what is asked for while the trips that may be under way are, goes with the next.
+//! it, and every one that was appended before its caller asked, as nobody's read is put into a trip that is on its way.
 //!
-//! Who asks when few do sends his trip by himself. Among many, the link's thread sends, as it is about to tell those before them, and
-//! more have asked by then.
+//! Who asks sends the trip by himself, at once, unless as many as may be are on their way, or more of those before him have been told
+//! and not yet run than wait with him: the processors are busy then, his own turn would come behind theirs, and they are about to ask
+//! again. Nobody depends on them: what is held back goes after a moment in any case.
 
 use std::collections::VecDeque;
 use std::fmt::Write;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use redis::{Cmd, Value};
 use tokio::sync::Notify;
+use tokio::time::sleep;
 
 use super::Found;
 use crate::key::KeyDigest;
 use crate::link::{Link, LinkError, Reply, Request, Trip, scripts};
 use crate::log::Log;
-use crate::sync::{Arc, Mutex, lock};
+use crate::sync::atomic::{AtomicIsize, Ordering};
+use crate::sync::{Arc, Mutex, MutexGuard, lock};
 
 mod batch;
 #[cfg(test)]
@@ -32,8 +34,8 @@ const BURST: usize = 512;
 /// ... and how many trips are on their way at most.
 const LANES: usize = 2;
 
-/// Those who come in greater numbers than that do not send for themselves.
-const FEW: usize = 2;
+/// How long somebody is held back at most for those who have been told. A timer is not more exact.
+const HELD: Duration = Duration::from_millis(1);
 
 /// See the module.
 pub(super) struct Reads {
@@ -47,7 +49,10 @@ struct Queue {
     log: Log,
     prefix: Box<str>,
     waiting: Mutex<Waiting>,
-    filled: Notify,
+    /// Somebody is held back.
+    held: Notify,
+    /// How many have been told and have not looked yet.
+    told: AtomicIsize,
 }
 
 #[derive(Default)]
@@ -56,8 +61,10 @@ struct Waiting {
     forming: VecDeque<Forming>,
     /// How many trips are on their way.
     under_way: usize,
-    /// Whether many went with the last trip.
-    crowded: bool,
+    /// How many values the last trip asked for.
+    last: usize,
+    /// Whether whoever is held back goes after a moment.
+    alarmed: bool,
     /// Nobody will look again.
     closed: bool,
 }
@@ -79,13 +86,16 @@ impl Reads {
             log: log.clone(),
             prefix: prefix.into(),
             waiting: Mutex::default(),
-            filled: Notify::new(),
+            held: Notify::new(),
+            told: AtomicIsize::new(0),
         });
         let end = End(Arc::clone(&queue));
         link.spawn(async move {
             loop {
-                end.0.filled.notified().await;
-                end.0.go_on();
+                end.0.held.notified().await;
+                sleep(HELD).await;
+                lock(&end.0.waiting).alarmed = false;
+                end.0.go_on(true);
             }
         });
         Self {
@@ -101,16 +111,11 @@ impl Reads {
             Err(error) => return Read::failed(error),
         };
         let mut waiting = lock(&self.queue.waiting);
-        let (read, begun) = waiting.add(key, deadline, &self.queue);
-        let few = !waiting.crowded;
-        let free = waiting.under_way < LANES;
-        let alone = waiting.under_way == 0;
-        let full = waiting.is_full();
-        drop(waiting);
-        if free && few {
-            self.queue.go_on();
-        } else if alone && begun || free && full {
-            self.queue.filled.notify_one();
+        let read = waiting.add(key, deadline, &self.queue);
+        let next = waiting.next(&self.queue.told, false);
+        self.queue.hold_back(waiting);
+        if let Some(next) = next {
+            self.queue.send(next);
         }
         read
     }
@@ -125,73 +130,104 @@ impl Reads {
             }
         };
         let mut waiting = lock(&self.queue.waiting);
-        let add = |key: &KeyDigest| waiting.add(*key, deadline, &self.queue).0;
+        let add = |key: &KeyDigest| waiting.add(*key, deadline, &self.queue);
         let reads = keys.iter().map(add).collect();
         drop(waiting);
-        self.queue.go_on();
+        self.queue.go_on(true);
         reads
     }
 }
 
 impl Waiting {
-    /// One more who waits, and whether nobody did before.
-    fn add(&mut self, key: KeyDigest, deadline: Instant, queue: &Arc<Queue>) -> (Read, bool) {
+    /// One more who waits.
+    fn add(&mut self, key: KeyDigest, deadline: Instant, queue: &Arc<Queue>) -> Read {
         if self.closed {
-            return (Read::failed(LinkError::closed()), false);
+            return Read::failed(LinkError::closed());
         }
-        let begun = self.forming.is_empty();
-        if begun || self.is_full() {
-            self.forming.push_back(Forming::default());
+        if self.forming.back().is_none_or(Forming::is_full) {
+            self.forming.push_back(Forming::with_capacity(self.last));
         }
         let Some(forming) = self.forming.back_mut() else {
-            return (Read::failed(LinkError::closed()), false);
+            return Read::failed(LinkError::closed());
         };
         let at = forming.keys.len();
         forming.keys.push(Some(key));
         forming.deadlines.push(deadline);
-        let batch = Arc::clone(&forming.batch);
-        (Read::waiting(batch, at, Arc::clone(queue)), begun)
+        Read::waiting(Arc::clone(&forming.batch), at, Arc::clone(queue))
+    }
+
+    /// The next trip, if it may begin, or must.
+    fn next(&mut self, told: &AtomicIsize, must: bool) -> Option<Forming> {
+        let next = self.forming.front()?;
+        let told = usize::try_from(told.load(Ordering::Relaxed)).unwrap_or(0);
+        if self.under_way >= LANES || !must && !next.is_full() && told > next.keys.len() {
+            return None;
+        }
+        self.under_way += 1;
+        self.forming.pop_front()
+    }
+}
+
+impl Forming {
+    fn with_capacity(keys: usize) -> Self {
+        Self {
+            batch: Arc::default(),
+            keys: Vec::with_capacity(keys),
+            deadlines: Vec::with_capacity(keys),
+        }
     }
 
     fn is_full(&self) -> bool {
-        let last = self.forming.back();
-        last.is_some_and(|forming| forming.keys.len() >= BURST)
-    }
-
-    /// The next trip, if it may begin.
-    fn next(&mut self) -> Option<Forming> {
-        if self.under_way >= LANES {
-            return None;
-        }
-        let next = self.forming.pop_front()?;
-        self.under_way += 1;
-        Some(next)
+        self.keys.len() >= BURST
     }
 }
 
 impl Queue {
-    /// Sends the trips that may begin.
-    fn go_on(self: &Arc<Self>) {
+    /// Sends the trips that may begin, or must.
+    fn go_on(self: &Arc<Self>, must: bool) {
         loop {
-            let Some(next) = lock(&self.waiting).next() else {
-                return;
+            let mut waiting = lock(&self.waiting);
+            let Some(next) = waiting.next(&self.told, must) else {
+                return self.hold_back(waiting);
             };
-            let going = Going {
-                queue: Arc::clone(self),
-                batch: next.batch,
-                keys: next.keys,
-                deadlines: next.deadlines,
-                late: 0,
-            };
-            if going.keys.iter().all(Option::is_none) {
-                continue;
-            }
-            if let Some(refusal) = self.link.refusal() {
-                going.batch.tell(Err(refusal));
-                continue;
-            }
-            let bytes = going.bytes();
-            self.link.launch(&bytes, Box::new(going));
+            drop(waiting);
+            self.send(next);
+        }
+    }
+
+    /// Whoever is held back, and no trip on its way will let go, goes after a moment.
+    fn hold_back(&self, mut waiting: MutexGuard<'_, Waiting>) {
+        let held = waiting.under_way == 0 && !waiting.forming.is_empty();
+        if held && !std::mem::replace(&mut waiting.alarmed, true) {
+            drop(waiting);
+            self.held.notify_one();
+        }
+    }
+
+    fn send(self: &Arc<Self>, next: Forming) {
+        let going = Going {
+            queue: Arc::clone(self),
+            batch: next.batch,
+            keys: next.keys,
+            deadlines: next.deadlines,
+            late: 0,
+        };
+        if going.keys.iter().all(Option::is_none) {
+            return going.land();
+        }
+        if let Some(refusal) = self.link.refusal() {
+            going.tell(Err(refusal));
+            return going.land();
+        }
+        let bytes = going.bytes();
+        self.link.launch(&bytes, Box::new(going));
+    }
+
+    /// One who was told has looked, or does not want to know.
+    fn looked(self: &Arc<Self>) {
+        if self.told.fetch_sub(1, Ordering::Relaxed) == 1 {
+            // Nobody is held back any more.
+            self.go_on(false);
         }
     }
 
@@ -219,7 +255,9 @@ impl Drop for End {
         let forming = std::mem::take(&mut waiting.forming);
         drop(waiting);
         for forming in forming {
-            forming.batch.tell(Err(LinkError::closed()));
+            let count = forming.keys.len();
+            let closed = Err(LinkError::closed());
+            forming.batch.tell(closed, count, &self.0.told);
         }
     }
 }
@@ -235,6 +273,17 @@ struct Going {
 }
 
 impl Going {
+    fn tell(&self, outcome: Result<Values, LinkError>) {
+        self.batch.tell(outcome, self.keys.len(), &self.queue.told);
+    }
+
+    /// It is over, and the next ones may begin.
+    fn land(self) {
+        let queue = Arc::clone(&self.queue);
+        drop(self);
+        queue.go_on(false);
+    }
+
     fn asked(&self) -> impl Iterator<Item = KeyDigest> {
         self.keys.iter().flatten().copied()
     }
@@ -314,21 +363,19 @@ impl Trip for Going {
 
     fn end(self: Box<Self>, outcome: Result<Reply, LinkError>) {
         let values = outcome.and_then(|reply| self.values(reply));
-        let crowded = self.keys.len() > FEW;
-        self.batch.tell(values);
-        lock(&self.queue.waiting).crowded = crowded;
-        let queue = Arc::clone(&self.queue);
-        drop(self);
-        queue.go_on();
+        self.tell(values);
+        self.land();
     }
 }
 
 impl Drop for Going {
     fn drop(&mut self) {
         if !self.batch.is_told() {
-            self.batch.tell(Err(LinkError::closed()));
+            self.tell(Err(LinkError::closed()));
         }
-        lock(&self.queue.waiting).under_way -= 1;
+        let mut waiting = lock(&self.queue.waiting);
+        waiting.under_way -= 1;
+        waiting.last = self.keys.len();
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::{Found, Queue};
 use crate::link::{LinkError, Reply};
 use crate::remote::found::Text;
-use crate::sync::atomic::{AtomicUsize, Ordering};
+use crate::sync::atomic::{AtomicIsize, AtomicUsize, Ordering};
 use crate::sync::{Arc, Mutex, lock};
 
 /// A value, or that there is none.
@@ -33,7 +33,12 @@ pub(super) struct Batch {
     /// So many of them, from the first, have waited for long enough.
     late: AtomicUsize,
     wakers: Mutex<Vec<Option<Waker>>>,
+    /// How many of them have looked, or do not want to know; and [`TOLD`].
+    gone: AtomicUsize,
 }
+
+/// There is an outcome.
+const TOLD: usize = 1 << 31;
 
 /// A value that is asked for: a future for any runtime, or none. Dropped, it is not asked for any more, if it is not on its way.
 #[must_use = "futures do nothing unless awaited"]
@@ -50,9 +55,18 @@ enum State {
 }
 
 impl Batch {
-    /// Tells all, once.
-    pub(super) fn tell(&self, outcome: Result<Values, LinkError>) {
+    /// Tells all, once. Those of so many who have not gone before are counted, until they have looked.
+    pub(super) fn tell(
+        &self,
+        outcome: Result<Values, LinkError>,
+        count: usize,
+        told: &AtomicIsize,
+    ) {
+        let count = count as isize;
         if self.outcome.set(outcome).is_ok() {
+            told.fetch_add(count, Ordering::Relaxed);
+            let gone = self.gone.fetch_or(TOLD, Ordering::Relaxed);
+            told.fetch_sub(gone as isize, Ordering::Relaxed);
             let wakers = std::mem::take(&mut *lock(&self.wakers));
             wakers.into_iter().flatten().for_each(Waker::wake);
         }
@@ -118,6 +132,17 @@ impl Read {
         Self(State::Failed(error))
     }
 
+    /// Waits no more.
+    fn leave(&mut self) {
+        if let State::Waiting { batch, at, queue } = std::mem::replace(&mut self.0, State::Told) {
+            if batch.gone.fetch_add(1, Ordering::Relaxed) & TOLD != 0 {
+                queue.looked();
+            } else {
+                queue.forget(&batch, at);
+            }
+        }
+    }
+
     pub(super) fn waiting(batch: Arc<Batch>, at: usize, queue: Arc<Queue>) -> Self {
         Self(State::Waiting { batch, at, queue })
     }
@@ -136,18 +161,18 @@ impl Future for Read {
             }),
             State::Told => None,
         };
-        let Some(told) = told else {
-            return Poll::Pending;
-        };
-        self.0 = State::Told;
-        Poll::Ready(told)
+        match told {
+            Some(told) => {
+                self.leave();
+                Poll::Ready(told)
+            }
+            None => Poll::Pending,
+        }
     }
 }
 
 impl Drop for Read {
     fn drop(&mut self) {
-        if let State::Waiting { batch, at, queue } = &self.0 {
-            queue.forget(batch, *at);
-        }
+        self.leave();
     }
 }
