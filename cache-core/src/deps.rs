@@ -128,6 +128,13 @@ impl Dep {
         }
     }
 
+    /// Whether it is among these.
+    #[cfg(feature = "redis")]
+    pub(crate) fn is_one_of(&self, deps: &[Self]) -> bool {
+        let identity = self.identity();
+        deps.iter().any(|dep| dep.identity() == identity)
+    }
+
     /// What this is one of many of: the text up to its last `:`, a prefix's without its own. Nothing is above all.
     fn group(&self) -> Option<&str> {
         let text = self.text();

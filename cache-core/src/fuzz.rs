@@ -32,6 +32,7 @@ const TARGETS: &[(&str, Target)] = &[
     ("payload", inputs::payload),
     ("record", inputs::record),
     ("dependencies", inputs::dependencies),
+    ("answer", replies::answer),
     ("append", replies::append),
     ("tail", replies::tail),
     ("lease", replies::lease),

@@ -6,15 +6,23 @@
 mod answer;
 mod breaker;
 mod connection;
+mod dedicated;
 mod error;
+mod health;
 mod notice;
+mod options;
 mod queue;
+mod reply;
 mod request;
 pub(crate) mod scripts;
+mod socket;
 mod target;
 #[cfg(test)]
 pub(crate) mod tests;
 mod tls;
+mod trips;
+mod wire;
+mod wiring;
 
 use std::fmt;
 use std::sync::Arc;
@@ -24,93 +32,30 @@ use std::{process, thread};
 use tokio::runtime;
 use tokio::sync::{Notify, watch};
 use tokio::task::{AbortHandle, JoinHandle};
-use tokio::time::{sleep, timeout, timeout_at};
+use tokio::time::{sleep, timeout};
 
 use crate::error::{Error, ErrorKind};
 use crate::stats::{Histogram, Latencies};
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Mutex, lock};
 
-use answer::Outcome;
 use breaker::Breaker;
-use connection::{Address, Connection, State};
+use connection::{Address, State};
 use queue::Queue;
 use target::Target;
+use trips::{bump, nanos};
+use wire::Wire;
 
 pub(crate) use answer::Answer;
+pub(crate) use dedicated::Dedicated;
 pub(crate) use error::LinkError;
+pub(crate) use health::Health;
 pub(crate) use notice::Notice;
+pub(crate) use options::LinkOptions;
+pub(crate) use reply::Reply;
 pub(crate) use request::{Command, Request};
 pub use tls::RedisTls;
-
-/// How a [`Link`] behaves.
-#[derive(Clone, Debug)]
-pub(crate) struct LinkOptions {
-    /// How long an answer may take.
-    pub(crate) op_timeout: Duration,
-    /// How long connecting may take.
-    pub(crate) connect_timeout: Duration,
-    /// So many failures in a row open the breaker.
-    pub(crate) failures: u32,
-    /// How often an open breaker lets a probe through.
-    pub(crate) probe_interval: Duration,
-    /// How long one trip of requests that nobody waits for may take.
-    pub(crate) send_timeout: Duration,
-    /// So many requests that nobody waits for are queued.
-    pub(crate) queue_length: usize,
-    /// And so many bytes of them.
-    pub(crate) queue_bytes: usize,
-    /// A key of those that are asked for: the server is the one that has it.
-    pub(crate) key: Box<[u8]>,
-    /// Whom to trust.
-    pub(crate) tls: RedisTls,
-}
-
-impl Default for LinkOptions {
-    fn default() -> Self {
-        Self {
-            op_timeout: Duration::from_millis(50),
-            connect_timeout: Duration::from_secs(1),
-            failures: 5,
-            probe_interval: Duration::from_millis(500),
-            send_timeout: Duration::from_millis(500),
-            queue_length: 1_024,
-            queue_bytes: 16 << 20,
-            key: Box::default(),
-            tls: RedisTls::default(),
-        }
-    }
-}
-
-/// How a link is, and what it has done.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub(crate) struct Health {
-    /// Whether there is a connection.
-    pub(crate) connected: bool,
-    /// How many connections there have been.
-    pub(crate) connections: u64,
-    /// Whether the breaker is open.
-    pub(crate) breaker_open: bool,
-    /// How often it opened.
-    pub(crate) breaker_opened: u64,
-    /// Trips that were answered, refusals included.
-    pub(crate) answered: u64,
-    /// Trips that the server answered with an error.
-    pub(crate) refused: u64,
-    /// Trips without an answer.
-    pub(crate) failed: u64,
-    /// Of these, those that timed out.
-    pub(crate) timed_out: u64,
-    /// Requests that nobody waits for and that are not on their way yet.
-    pub(crate) queued: usize,
-    /// Such requests that came to nothing.
-    pub(crate) dropped: u64,
-    /// Of those that were answered, stores that found a later value.
-    pub(crate) late: u64,
-    /// What went wrong last.
-    pub(crate) last_error: Option<LinkError>,
-}
+pub(crate) use wire::Trip;
 
 /// A connection to a Redis server that connects, and reconnects, by itself. A clone is the same link.
 #[derive(Clone)]
@@ -140,6 +85,8 @@ struct Shared {
     /// Whether the thread has nothing more to do.
     ended: watch::Sender<bool>,
     state: watch::Sender<State>,
+    /// The way of reads, where there is one.
+    wire: Mutex<Option<Wire>>,
     breaker: Breaker,
     queue: Queue,
     connections: AtomicU64,
@@ -183,6 +130,7 @@ impl Link {
             closing: Arc::clone(&closing),
             ended: watch::Sender::new(false),
             state: watch::Sender::new(State::Connecting),
+            wire: Mutex::default(),
             process: process::id(),
             breaker: Breaker::new(options.failures),
             options,
@@ -206,7 +154,8 @@ impl Link {
             };
             connection::keep(&tasks.address, &tasks.state, connected).await;
         });
-        runtime.spawn(drain(Arc::clone(&shared)));
+        runtime.spawn(wiring::keep(Arc::clone(&shared)));
+        runtime.spawn(trips::drain(Arc::clone(&shared)));
         let ending = Arc::clone(&shared);
         thread::Builder::new()
             .name("cache-io".to_owned())
@@ -276,12 +225,22 @@ impl Link {
         Ok(Instant::now() + self.shared.options.op_timeout)
     }
 
-    /// The same as [`ask`](Self::ask) from within a future that was [spawned](Self::spawn), which saves a task.
-    pub(crate) async fn ask_inside(&self, request: Request, deadline: Instant) -> Outcome {
-        if self.shared.breaker.is_open() {
-            return Err(LinkError::BreakerOpen);
-        }
-        self.shared.ask_timed(request, deadline).await
+    /// Sends commands, packed, for those who wait for their answer: from this thread, where that can be.
+    pub(crate) fn launch(&self, bytes: &[u8], trip: Box<dyn Trip>) {
+        let wire = lock(&self.shared.wire).clone();
+        let sent = match wire {
+            Some(wire) => wire.send(bytes, trip),
+            None => Err(trip),
+        };
+        let Err(trip) = sent else { return };
+        let shared = Arc::clone(&self.shared);
+        self.shared.io.spawn(trips::carry(shared, trip));
+    }
+
+    /// Whether reads are sent by those who ask.
+    #[cfg(test)]
+    pub(crate) fn has_wire(&self) -> bool {
+        lock(&self.shared.wire).is_some()
     }
 
     /// Sends a request whose answer does not matter, after those sent before. Dropped and counted if too many are waiting or the
@@ -413,143 +372,4 @@ impl fmt::Debug for Link {
             .field("health", &self.health())
             .finish_non_exhaustive()
     }
-}
-
-/// A connection for commands that block. Closed when it is dropped; whoever has it makes another one when it breaks.
-pub(crate) struct Dedicated {
-    connection: Connection,
-    /// The link's connection that it was made beside: when there is another, the server may be another one, too.
-    main: Connection,
-    shared: Arc<Shared>,
-}
-
-impl Dedicated {
-    /// Sends a request, whatever the breaker says.
-    pub(crate) fn ask(&self, request: Request, within: Duration) -> Answer {
-        let current = match &*self.shared.state.borrow() {
-            State::Connected(connection) => connection.is(&self.main),
-            _ => false,
-        };
-        if !current {
-            return Answer::failed(LinkError::Disconnected("the link has another".into()));
-        }
-        let deadline = Instant::now() + within;
-        let (connection, shared) = (self.connection.clone(), Arc::clone(&self.shared));
-        let task = async move {
-            let exchange = connection.exchange(request, &shared.address.secrets);
-            match timeout_at(deadline.into(), exchange).await {
-                Ok(outcome) => outcome?,
-                Err(_) => Err(LinkError::TimedOut),
-            }
-        };
-        Answer::waiting(self.shared.io.spawn(task), deadline)
-    }
-}
-
-impl Shared {
-    /// [`ask`](Self::ask), counted as a trip that somebody waits for.
-    async fn ask_timed(self: &Arc<Self>, request: Request, deadline: Instant) -> Outcome {
-        let sent = Instant::now();
-        let outcome = self.ask(request, deadline).await;
-        self.trips.add(nanos(sent.elapsed()));
-        outcome
-    }
-
-    /// One trip, with all that is counted of it.
-    async fn ask(self: &Arc<Self>, request: Request, deadline: Instant) -> Outcome {
-        let trip = timeout_at(deadline.into(), self.trip(request));
-        let outcome = trip.await.unwrap_or(Err(LinkError::TimedOut));
-        match &outcome {
-            Ok(answer) => {
-                self.breaker.succeeded();
-                bump(&self.answered);
-                if let Err(refusal) = answer {
-                    bump(&self.refused);
-                    *lock(&self.last_error) = Some(refusal.clone());
-                }
-            }
-            Err(error) => {
-                bump(&self.failed);
-                if *error == LinkError::TimedOut {
-                    bump(&self.timed_out);
-                }
-                *lock(&self.last_error) = Some(error.clone());
-                if self.breaker.failed() {
-                    self.observer.tell(Notice::BreakerOpened);
-                    tokio::spawn(probe(Arc::clone(self)));
-                }
-            }
-        }
-        outcome?
-    }
-
-    /// One trip.
-    async fn trip(&self, request: Request) -> Result<Outcome, LinkError> {
-        let connection = self.connection().await?;
-        connection.exchange(request, &self.address.secrets).await
-    }
-
-    /// Waits for an attempt to connect, but not for the next one.
-    async fn connection(&self) -> Result<Connection, LinkError> {
-        let mut state = self.state.subscribe();
-        let settled = |state: &State| !matches!(state, State::Connecting);
-        match state.wait_for(settled).await.map(|state| state.clone()) {
-            Ok(State::Connected(connection)) => Ok(connection),
-            Ok(State::Down(error)) => Err(error),
-            Ok(State::Connecting) | Err(_) => Err(LinkError::closed()),
-        }
-    }
-}
-
-/// Closes the breaker as soon as the server answers again.
-async fn probe(shared: Arc<Shared>) {
-    loop {
-        sleep(shared.options.probe_interval).await;
-        let ping = shared.trip(Request::of(redis::cmd("PING")));
-        match timeout(shared.options.op_timeout, ping).await {
-            Ok(Ok(_)) => {
-                shared.breaker.close();
-                break shared.observer.tell(Notice::BreakerClosed);
-            }
-            Ok(Err(_)) => {}
-            // Whoever was at the other end may be gone without a word.
-            Err(_) => {
-                if let State::Connected(connection) = &*shared.state.borrow() {
-                    connection.abandon();
-                }
-            }
-        }
-    }
-}
-
-/// Sends what nobody waits for, one trip at a time.
-async fn drain(shared: Arc<Shared>) {
-    loop {
-        let (batch, requests) = shared.queue.batch().await;
-        let sent = Instant::now();
-        let stores = batch.stores();
-        if shared.breaker.is_open() {
-            shared.queue.left(requests);
-            continue;
-        }
-        let outcome = shared.ask(batch, sent + shared.options.send_timeout).await;
-        shared.writes.add(nanos(sent.elapsed()));
-        match outcome {
-            Ok(replies) => {
-                let late = |at: &&usize| replies.get(**at) == Some(&redis::Value::Int(0));
-                let late = stores.iter().filter(late).count();
-                shared.late.fetch_add(late as u64, Ordering::Relaxed);
-                shared.queue.left(0);
-            }
-            Err(_) => shared.queue.left(requests),
-        }
-    }
-}
-
-fn nanos(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
-}
-
-fn bump(counter: &AtomicU64) {
-    counter.fetch_add(1, Ordering::Relaxed);
 }

@@ -180,7 +180,7 @@ impl Remote {
 
     /// What the value's part of a trip [for a lease](Self::ask_for) gave.
     pub(crate) fn found(&self, replies: Vec<Value>) -> Result<Option<Found>, LinkError> {
-        Ok(reads::found(replies, 1, &self.log)?.pop().flatten())
+        reads::found(replies, &self.log)
     }
 
     /// Stores a value, in the background, and gives its lease back.

@@ -7,7 +7,7 @@ use super::random::Random;
 use crate::deps::Dep;
 use crate::index::{Index, OnFork, Page};
 use crate::key::KeyDigest;
-use crate::link::scripts;
+use crate::link::{Reply, scripts};
 use crate::log::logged;
 use crate::matcher::{self, Matcher};
 use crate::position::Position;
@@ -128,6 +128,43 @@ fn apply(random: &mut Random, page: Page, named: Option<&[Vec<Matcher>]>) {
             "{matcher:?} is served"
         );
     }
+}
+
+/// What comes in pieces is what comes at once, and no item is found where there is none.
+pub(super) fn answer(random: &mut Random) -> bool {
+    let (mut text, mut items) = (Vec::new(), Vec::new());
+    for _ in 0..random.below(4) {
+        items.push((!random.once_in(4)).then(|| random.some(40)));
+    }
+    text.extend_from_slice(format!("*{}\r\n", items.len()).as_bytes());
+    for item in &items {
+        match item {
+            None => text.extend_from_slice([&b"$-1\r\n"[..], b"_\r\n"][random.below(2)]),
+            Some(item) => {
+                text.extend_from_slice(format!("${}\r\n", item.len()).as_bytes());
+                text.extend_from_slice(item);
+                text.extend_from_slice(b"\r\n");
+            }
+        }
+    }
+    let whole = text.clone();
+    if random.once_in(2) {
+        random.mutate(&mut text);
+    }
+    let changed = text != whole;
+    let reply = Reply::read(&text, text.len().max(1));
+    if let Ok(reply) = &reply {
+        let pieces = Reply::read(&text, 1 + random.below(9));
+        assert_eq!(pieces.as_ref(), Ok(reply));
+    }
+    let found = reply.and_then(|reply| {
+        let places = reply.items(0, items.len())?;
+        let _ = reply.value(0);
+        let bytes = |place: std::ops::Range<usize>| reply.bytes()[place].to_vec();
+        Ok(places.into_iter().map(|place| place.map(bytes)).collect())
+    });
+    assert!(changed || found == Ok(items), "what is right is refused");
+    found.is_ok()
 }
 
 pub(super) fn append(random: &mut Random) -> bool {

@@ -105,7 +105,8 @@ impl KeyDigest {
         self.letters() == *text.as_bytes()
     }
 
-    fn letters(self) -> [u8; Self::TEXT_LEN] {
+    /// Its base32 text.
+    pub(crate) fn letters(self) -> [u8; Self::TEXT_LEN] {
         let bits = u128::from_be_bytes(self.0);
         let mut letters = [0; Self::TEXT_LEN];
         for (at, letter) in (0..).zip(&mut letters) {

@@ -4,16 +4,17 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use redis::aio::MultiplexedConnection;
+use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::{
     AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ConnectionInfo, ErrorKind, RedisError,
-    RedisResult, Value,
+    RedisResult, ServerError, Value,
 };
 use tokio::sync::{Notify, watch};
 use tokio::time::{sleep, timeout};
 
 use super::error::{LinkError, Secrets};
 use super::request::Request;
+use super::socket::{self, ReadHalf, WriteHalf};
 use super::target::Target;
 use crate::sync::atomic::{AtomicUsize, Ordering};
 
@@ -123,6 +124,17 @@ impl Address {
         self.follow(ConnectionInfo::clone(&connection.at)).await
     }
 
+    /// A socket of one's own with the same server; none where a second connection reaches another one, or is refused.
+    pub(super) async fn wire(&self, connection: &Connection) -> Option<(ReadHalf, WriteHalf)> {
+        let mut who = redis::cmd("INFO");
+        who.arg("server");
+        let mut main = connection.wire.clone();
+        let (halves, here) = socket::open(&connection.at, &who).await.ok()?;
+        let there = main.req_packed_command(&who).await.ok()?;
+        let run = run_id(here)?;
+        (run_id(there)? == run).then_some(halves)
+    }
+
     /// A connection, and the answer to the first question.
     async fn open(
         &self,
@@ -160,6 +172,13 @@ fn moved(error: &RedisError) -> Option<(&str, u16)> {
     let (host, port) = error.redirect_node()?.0.rsplit_once(':')?;
     let host = host.trim_start_matches('[').trim_end_matches(']');
     Some((host, port.parse().ok()?))
+}
+
+/// What no other server has, and this one no longer after a restart.
+fn run_id(info: Value) -> Option<String> {
+    let info: String = redis::from_redis_value(info).ok()?;
+    let id = |line: &str| line.strip_prefix("run_id:").map(str::to_owned);
+    info.lines().find_map(id)
 }
 
 /// Whether the server has said so, and there is a connection still.
@@ -200,20 +219,28 @@ impl Connection {
             }
         };
         let refusal = values.iter().find_map(|value| match value {
-            Value::ServerError(error) => Some(error),
+            Value::ServerError(error) => Some(self.refused(error, secrets)),
             _ => None,
         });
-        if refusal.is_some_and(|error| matches!(error.code(), "READONLY" | "MASTERDOWN" | "MOVED"))
-        {
-            // The server is not, or no longer, the one to ask. Its name may mean another one by now.
-            self.abandon();
-        }
-        let refusal = refusal.map(|error| LinkError::refused(error, secrets));
         Ok(refusal.map_or(Ok(values), Err))
     }
 
+    /// What an error means that the server put in the place of an answer.
+    pub(super) fn refused(&self, error: &ServerError, secrets: &Secrets) -> LinkError {
+        if matches!(error.code(), "READONLY" | "MASTERDOWN" | "MOVED") {
+            // The server is not, or no longer, the one to ask. Its name may mean another one by now.
+            self.abandon();
+        }
+        LinkError::refused(error, secrets)
+    }
+
+    /// Where the server is.
+    pub(super) fn at(&self) -> &ConnectionInfo {
+        &self.at
+    }
+
     /// Whether this is another handle of the same connection.
-    pub(super) fn is(&self, other: &Self) -> bool {
+    fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.broken, &other.broken)
     }
 
@@ -231,6 +258,13 @@ pub(super) enum State {
     Connected(Connection),
     /// Waiting for the next attempt.
     Down(LinkError),
+}
+
+impl State {
+    /// Whether this connection is the present one.
+    pub(super) fn has(&self, connection: &Connection) -> bool {
+        matches!(self, Self::Connected(present) if present.is(connection))
+    }
 }
 
 /// Connects, and again whenever the connection is gone.
@@ -260,18 +294,18 @@ pub(super) async fn keep(address: &Address, state: &watch::Sender<State>, connec
 }
 
 /// The pauses between attempts: doubling, and each of a random length, so that a fleet does not come back in one instant.
-struct Backoff(Duration);
+pub(super) struct Backoff(Duration);
 
 impl Backoff {
     const SHORTEST: Duration = Duration::from_millis(10);
     const LONGEST: Duration = Duration::from_secs(1);
 
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self(Self::SHORTEST)
     }
 
     /// Between half of the pause and all of it.
-    fn next(&mut self) -> Duration {
+    pub(super) fn next(&mut self) -> Duration {
         let pause = self.0;
         self.0 = (pause * 2).min(Self::LONGEST);
         let share = (RandomState::new().hash_one(()) % 1_024) as u32;

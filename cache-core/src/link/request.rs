@@ -100,6 +100,13 @@ impl Request {
         self
     }
 
+    /// As they are sent, one after the other. Scripts are sent by their hash alone.
+    pub(crate) fn pack(&self, into: &mut Vec<u8>) {
+        for command in &self.commands {
+            into.extend_from_slice(&command.cmd.get_packed_command());
+        }
+    }
+
     /// How many commands it has, and replies it gets.
     pub(super) fn len(&self) -> usize {
         self.commands.len()

@@ -222,14 +222,13 @@ pub(super) fn is_store(script: &'static Script) -> bool {
 /// How many digits a value ends with: when it expires, in milliseconds of the server's clock. They are enough until 2286.
 const EXPIRY: usize = 13;
 
-/// Takes off from a value when it expires, by the server's clock, which leaves the envelope. None if it does not say.
+/// The envelope of a value, and when it expires by the server's clock. None if it does not say.
 ///
 /// An `MGET` with a `TIME` thus tells of many values what a `PTTL` of each would.
-pub(crate) fn expiry(value: &mut Vec<u8>) -> Option<Duration> {
-    let at = value.len().checked_sub(EXPIRY)?;
-    let expiry = str::from_utf8(value.get(at..)?).ok()?.parse().ok()?;
-    value.truncate(at);
-    Some(Duration::from_millis(expiry))
+pub(crate) fn expiry(value: &[u8]) -> Option<(&[u8], Duration)> {
+    let (envelope, expiry) = value.split_at_checked(value.len().checked_sub(EXPIRY)?)?;
+    let expiry = str::from_utf8(expiry).ok()?.parse().ok()?;
+    Some((envelope, Duration::from_millis(expiry)))
 }
 
 /// What the server's clock says, of `TIME`.

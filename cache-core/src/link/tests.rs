@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use redis::Value;
 
 use super::*;
+use crate::link::answer::Outcome;
 use server::Server;
 
 /// Long enough for whatever must happen, on a machine with other things to do.

@@ -1,5 +1,6 @@
 //! What was found at the server, and whether it may be believed.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use crate::cipher::Cipher;
@@ -8,12 +9,28 @@ use crate::envelope::{Envelope, Unreadable};
 use crate::flight;
 use crate::index::Index;
 use crate::key::Digest;
+use crate::link::scripts;
 use crate::stats::FetchMiss;
+use crate::sync::Arc;
 
 /// What Redis has of a value.
 pub(crate) struct Found {
-    pub(crate) envelope: Vec<u8>,
+    /// Whatever it came in.
+    text: Arc<dyn Text>,
+    envelope: Range<usize>,
     pub(crate) left: Duration,
+}
+
+/// What values came in.
+pub(crate) trait Text: Send + Sync {
+    /// All of it.
+    fn bytes(&self) -> &[u8];
+}
+
+impl Text for Vec<u8> {
+    fn bytes(&self) -> &[u8] {
+        self
+    }
 }
 
 /// An envelope of the key that was asked for, which may be served.
@@ -28,6 +45,32 @@ pub(crate) struct Sound<'a> {
 }
 
 impl Found {
+    /// What is stored at a place, if it counts for any longer at this time of the server.
+    pub(super) fn of(text: Arc<dyn Text>, place: Range<usize>, now: Duration) -> Option<Self> {
+        let value = text.bytes().get(place.clone())?;
+        let (length, left) = match scripts::expiry(value) {
+            Some((envelope, at)) => {
+                let left = at.checked_sub(now).filter(|left| !left.is_zero())?;
+                (envelope.len(), left)
+            }
+            // What was not stored by us does not say when it expires, and is not an envelope either; it is known as that when it is
+            // parsed.
+            None => (value.len(), Duration::ZERO),
+        };
+        let envelope = place.start..place.start + length;
+        Some(Self {
+            text,
+            envelope,
+            left,
+        })
+    }
+
+    /// The envelope's bytes.
+    pub(crate) fn envelope(&self) -> &[u8] {
+        let envelope = self.envelope.clone();
+        self.text.bytes().get(envelope).unwrap_or_default()
+    }
+
     /// The envelope, if it is one of this key and of this schema, and valid; or why it is not to be served.
     pub(crate) fn judge(
         &self,
@@ -37,7 +80,7 @@ impl Found {
         own: &[Dep],
         index: &Index,
     ) -> Result<Sound<'_>, FetchMiss> {
-        let envelope = Envelope::parse(&self.envelope, cipher).map_err(|why| match why {
+        let envelope = Envelope::parse(self.envelope(), cipher).map_err(|why| match why {
             Unreadable::Encryption => FetchMiss::Encryption,
             _ => FetchMiss::Unreadable,
         })?;
@@ -50,10 +93,15 @@ impl Found {
         }
         // Drawn before it is judged: what is said from now on is later.
         let ordinal = flight::next_id();
-        let mut deps = DepSet::default();
-        deps.extend(own, usize::MAX);
-        deps.extend(&envelope.deps, usize::MAX);
-        let deps = deps.behind(&[]);
+        // Most depend on nothing else.
+        let deps = if envelope.deps.iter().all(|dep| dep.is_one_of(own)) {
+            own.into()
+        } else {
+            let mut deps = DepSet::default();
+            deps.extend(own, usize::MAX);
+            deps.extend(&envelope.deps, usize::MAX);
+            deps.behind(&[])
+        };
         // In its order what is pending here is later than what comes from elsewhere, whenever that was computed.
         let verdict = index.check(envelope.stamp, 0, &deps);
         if !verdict.valid {

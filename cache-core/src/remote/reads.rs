@@ -1,37 +1,41 @@
 //! Reads of values: those that wait at the same time make one trip.
 //!
 //! A trip is one `MGET` and, behind it, one look at the log: every record that was appended before a value was read comes along with
-//! it, and every one that was appended before its caller asked, as nobody's read is put into a trip that is on its way. Nobody waits for
-//! company: what is asked for while the trips that may be under way are, goes with the next.
+//! it, and every one that was appended before its caller asked, as nobody's read is put into a trip that is on its way.
+//!
+//! Who asks sends the trip by himself, at once, unless as many as may be are on their way, or more of those before him have been told
+//! and not yet run than wait with him: the processors are busy then, his own turn would come behind theirs, and they are about to ask
+//! again. Nobody depends on them: what is held back goes after a moment in any case.
 
 use std::collections::VecDeque;
 use std::fmt::Write;
-use std::pin::{Pin, pin};
-use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use redis::{Cmd, Value};
-use tokio::sync::{Notify, oneshot};
-use tokio::task::unconstrained;
-use tokio::time::timeout_at;
+use tokio::sync::Notify;
+use tokio::time::sleep;
 
 use super::Found;
 use crate::key::KeyDigest;
-use crate::link::{Link, LinkError, Request, scripts};
+use crate::link::{Link, LinkError, Reply, Request, Trip, scripts};
 use crate::log::Log;
-use crate::sync::{Arc, Mutex, lock};
+use crate::sync::atomic::{AtomicIsize, Ordering};
+use crate::sync::{Arc, Mutex, MutexGuard, lock};
 
+mod batch;
 #[cfg(test)]
 mod tests;
+pub(crate) use batch::Read;
+use batch::{Batch, Values};
 
 /// How many values one trip brings at most, ...
-const BURST: usize = 256;
+const BURST: usize = 512;
 
 /// ... and how many trips are on their way at most.
-const LANES: usize = 4;
+const LANES: usize = 2;
 
-/// A value, or that there is none.
-type Told = Result<Option<Found>, LinkError>;
+/// How long somebody is held back at most for those who have been told. A timer is not more exact.
+const HELD: Duration = Duration::from_millis(1);
 
 /// See the module.
 pub(super) struct Reads {
@@ -39,50 +43,61 @@ pub(super) struct Reads {
     queue: Arc<Queue>,
 }
 
-/// A value that is asked for: a future for any runtime, or none. Dropped, it is not asked for any more, if it is not on its way.
-#[must_use = "futures do nothing unless awaited"]
-pub(crate) struct Read(State);
-
-enum State {
-    Failed(LinkError),
-    Waiting(oneshot::Receiver<Told>),
-}
-
-/// Somebody who waits for a value.
-struct Asked {
-    key: KeyDigest,
-    deadline: Instant,
-    told: oneshot::Sender<Told>,
-}
-
-#[derive(Default)]
 struct Queue {
+    /// What runs on the link must not keep it open.
+    link: Link,
+    log: Log,
+    prefix: Box<str>,
     waiting: Mutex<Waiting>,
-    filled: Notify,
+    /// Somebody is held back.
+    held: Notify,
+    /// How many have been told and have not looked yet.
+    told: AtomicIsize,
 }
 
 #[derive(Default)]
 struct Waiting {
-    asked: VecDeque<Asked>,
+    /// The next trips; all but the last are full.
+    forming: VecDeque<Forming>,
+    /// How many trips are on their way.
+    under_way: usize,
+    /// How many values the last trip asked for.
+    last: usize,
+    /// Whether whoever is held back goes after a moment.
+    alarmed: bool,
     /// Nobody will look again.
     closed: bool,
+}
+
+/// A trip that has not begun.
+#[derive(Default)]
+struct Forming {
+    batch: Arc<Batch>,
+    /// What they ask for; nothing, where somebody does not wait any more.
+    keys: Vec<Option<KeyDigest>>,
+    deadlines: Vec<Instant>,
 }
 
 impl Reads {
     /// Reads the values whose keys begin with `prefix`, over this link, until it is closed.
     pub(super) fn new(link: &Link, log: &Log, prefix: &str) -> Self {
-        let queue = Arc::new(Queue::default());
-        let end = Arc::new(End(Arc::clone(&queue)));
-        for _ in 0..LANES {
-            let lane = Lane {
-                // What runs on the link must not keep it open.
-                link: link.weak(),
-                log: log.clone(),
-                prefix: prefix.into(),
-                end: Arc::clone(&end),
-            };
-            link.spawn(lane.run());
-        }
+        let queue = Arc::new(Queue {
+            link: link.weak(),
+            log: log.clone(),
+            prefix: prefix.into(),
+            waiting: Mutex::default(),
+            held: Notify::new(),
+            told: AtomicIsize::new(0),
+        });
+        let end = End(Arc::clone(&queue));
+        link.spawn(async move {
+            loop {
+                end.0.held.notified().await;
+                sleep(HELD).await;
+                lock(&end.0.waiting).alarmed = false;
+                end.0.go_on(true);
+            }
+        });
         Self {
             link: link.clone(),
             queue,
@@ -93,162 +108,274 @@ impl Reads {
     pub(super) fn ask(&self, key: KeyDigest) -> Read {
         let deadline = match self.link.deadline() {
             Ok(deadline) => deadline,
-            Err(error) => return Read(State::Failed(error)),
+            Err(error) => return Read::failed(error),
         };
-        let (asked, read) = Asked::new(key, deadline);
-        self.queue.push([asked]);
+        let mut waiting = lock(&self.queue.waiting);
+        let read = waiting.add(key, deadline, &self.queue);
+        let next = waiting.next(&self.queue.told, false);
+        self.queue.hold_back(waiting);
+        if let Some(next) = next {
+            self.queue.send(next);
+        }
         read
     }
 
     /// Asks for several values, in as few trips as they fit into.
     pub(super) fn ask_many(&self, keys: &[KeyDigest]) -> Vec<Read> {
-        let failed = |error: LinkError| Read(State::Failed(error));
         let deadline = match self.link.deadline() {
             Ok(deadline) => deadline,
-            Err(error) => return keys.iter().map(|_| failed(error.clone())).collect(),
+            Err(error) => {
+                let failed = |_: &KeyDigest| Read::failed(error.clone());
+                return keys.iter().map(failed).collect();
+            }
         };
-        let asked = keys.iter().map(|key| Asked::new(*key, deadline));
-        let (asked, reads): (Vec<_>, _) = asked.unzip();
-        self.queue.push(asked);
+        let mut waiting = lock(&self.queue.waiting);
+        let add = |key: &KeyDigest| waiting.add(*key, deadline, &self.queue);
+        let reads = keys.iter().map(add).collect();
+        drop(waiting);
+        self.queue.go_on(true);
         reads
     }
 }
 
-impl Future for Read {
-    type Output = Told;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Told> {
-        match &mut self.0 {
-            State::Failed(error) => Poll::Ready(Err(error.clone())),
-            // As an `Answer` is polled, whoever blocks on it.
-            State::Waiting(heard) => Pin::new(&mut unconstrained(heard))
-                .poll(cx)
-                .map(|told| told.unwrap_or_else(|_| Err(LinkError::closed()))),
+impl Waiting {
+    /// One more who waits.
+    fn add(&mut self, key: KeyDigest, deadline: Instant, queue: &Arc<Queue>) -> Read {
+        if self.closed {
+            return Read::failed(LinkError::closed());
         }
+        if self.forming.back().is_none_or(Forming::is_full) {
+            self.forming.push_back(Forming::with_capacity(self.last));
+        }
+        let Some(forming) = self.forming.back_mut() else {
+            return Read::failed(LinkError::closed());
+        };
+        let at = forming.keys.len();
+        forming.keys.push(Some(key));
+        forming.deadlines.push(deadline);
+        Read::waiting(Arc::clone(&forming.batch), at, Arc::clone(queue))
+    }
+
+    /// The next trip, if it may begin, or must.
+    fn next(&mut self, told: &AtomicIsize, must: bool) -> Option<Forming> {
+        let next = self.forming.front()?;
+        let told = usize::try_from(told.load(Ordering::Relaxed)).unwrap_or(0);
+        if self.under_way >= LANES || !must && !next.is_full() && told > next.keys.len() {
+            return None;
+        }
+        self.under_way += 1;
+        self.forming.pop_front()
+    }
+}
+
+impl Forming {
+    fn with_capacity(keys: usize) -> Self {
+        Self {
+            batch: Arc::default(),
+            keys: Vec::with_capacity(keys),
+            deadlines: Vec::with_capacity(keys),
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.keys.len() >= BURST
     }
 }
 
 impl Queue {
-    fn push(&self, asked: impl IntoIterator<Item = Asked>) {
-        let mut waiting = lock(&self.waiting);
-        if waiting.closed {
-            return;
-        }
-        let first = waiting.asked.is_empty();
-        waiting.asked.extend(asked);
-        drop(waiting);
-        // Whoever was first has said so, and nobody has looked since.
-        if first {
-            self.filled.notify_one();
-        }
-    }
-
-    /// What goes with the next trip.
-    async fn burst(&self) -> VecDeque<Asked> {
+    /// Sends the trips that may begin, or must.
+    fn go_on(self: &Arc<Self>, must: bool) {
         loop {
-            let burst = self.take();
-            if !burst.is_empty() {
-                return burst;
-            }
-            self.filled.notified().await;
+            let mut waiting = lock(&self.waiting);
+            let Some(next) = waiting.next(&self.told, must) else {
+                return self.hold_back(waiting);
+            };
+            drop(waiting);
+            self.send(next);
         }
     }
 
-    fn take(&self) -> VecDeque<Asked> {
-        let mut waiting = lock(&self.waiting);
-        let mut burst = if waiting.asked.len() <= BURST {
-            std::mem::take(&mut waiting.asked)
-        } else {
-            waiting.asked.drain(..BURST).collect()
-        };
-        let more = !waiting.asked.is_empty();
-        drop(waiting);
-        if more {
-            self.filled.notify_one();
+    /// Whoever is held back, and no trip on its way will let go, goes after a moment.
+    fn hold_back(&self, mut waiting: MutexGuard<'_, Waiting>) {
+        let held = waiting.under_way == 0 && !waiting.forming.is_empty();
+        if held && !std::mem::replace(&mut waiting.alarmed, true) {
+            drop(waiting);
+            self.held.notify_one();
         }
-        // Those who do not wait any more.
-        burst.retain(|asked| !asked.told.is_closed());
-        burst
+    }
+
+    fn send(self: &Arc<Self>, next: Forming) {
+        let going = Going {
+            queue: Arc::clone(self),
+            batch: next.batch,
+            keys: next.keys,
+            deadlines: next.deadlines,
+            late: 0,
+        };
+        if going.keys.iter().all(Option::is_none) {
+            return going.land();
+        }
+        if let Some(refusal) = self.link.refusal() {
+            going.tell(Err(refusal));
+            return going.land();
+        }
+        let bytes = going.bytes();
+        self.link.launch(&bytes, Box::new(going));
+    }
+
+    /// One who was told has looked, or does not want to know.
+    fn looked(self: &Arc<Self>) {
+        if self.told.fetch_sub(1, Ordering::Relaxed) == 1 {
+            // Nobody is held back any more.
+            self.go_on(false);
+        }
+    }
+
+    /// Does not ask for what nobody waits for any more, if it is not on its way.
+    fn forget(&self, batch: &Arc<Batch>, at: usize) {
+        // Where somebody is at it, perhaps in the process that this one was forked from, it is asked for in vain.
+        let Ok(mut waiting) = self.waiting.try_lock() else {
+            return;
+        };
+        let mut forming = waiting.forming.iter_mut();
+        let forming = forming.find(|forming| Arc::ptr_eq(&forming.batch, batch));
+        if let Some(key) = forming.and_then(|forming| forming.keys.get_mut(at)) {
+            *key = None;
+        }
     }
 }
 
-/// Dropped with the last lane: whoever waits is told, and whoever comes.
+/// Dropped with the link's thread: whoever waits is told, and whoever comes.
 struct End(Arc<Queue>);
 
 impl Drop for End {
     fn drop(&mut self) {
         let mut waiting = lock(&self.0.waiting);
         waiting.closed = true;
-        let asked = std::mem::take(&mut waiting.asked);
+        let forming = std::mem::take(&mut waiting.forming);
         drop(waiting);
-        drop(asked);
-    }
-}
-
-/// One trip after another.
-struct Lane {
-    link: Link,
-    log: Log,
-    prefix: Box<str>,
-    end: Arc<End>,
-}
-
-impl Lane {
-    async fn run(self) {
-        loop {
-            let burst = self.end.0.burst().await;
-            self.trip(burst).await;
-        }
-    }
-
-    async fn trip(&self, mut burst: VecDeque<Asked>) {
-        let (Some(last), count) = (burst.back(), burst.len()) else {
-            return;
-        };
-        let keys = burst.iter().map(|asked| asked.key);
-        let request = and_values(Request::default(), &self.prefix, keys, &self.log);
-        let mut trip = pin!(self.link.ask_inside(request, last.deadline));
-        // Nobody waits for longer because others have come later. Those in the queue have come later than all of these.
-        let replies = loop {
-            let Some(first) = burst.front() else {
-                break trip.await;
-            };
-            match timeout_at(first.deadline.into(), &mut trip).await {
-                Ok(replies) => break replies,
-                Err(_) => burst
-                    .pop_front()
-                    .into_iter()
-                    .for_each(|late| late.tell(Err(LinkError::TimedOut))),
-            }
-        };
-        match replies.and_then(|replies| found(replies, count, &self.log)) {
-            Ok(found) => {
-                let gone = count - burst.len();
-                for (asked, found) in burst.into_iter().zip(found.into_iter().skip(gone)) {
-                    asked.tell(Ok(found));
-                }
-            }
-            Err(error) => burst
-                .into_iter()
-                .for_each(|asked| asked.tell(Err(error.clone()))),
+        for forming in forming {
+            let count = forming.keys.len();
+            let closed = Err(LinkError::closed());
+            forming.batch.tell(closed, count, &self.0.told);
         }
     }
 }
 
-impl Asked {
-    fn new(key: KeyDigest, deadline: Instant) -> (Self, Read) {
-        let (told, heard) = oneshot::channel();
-        let asked = Self {
-            key,
-            deadline,
-            told,
-        };
-        (asked, Read(State::Waiting(heard)))
+/// A trip on its way. Dropped, it tells those who wait that there is none.
+struct Going {
+    queue: Arc<Queue>,
+    batch: Arc<Batch>,
+    keys: Vec<Option<KeyDigest>>,
+    deadlines: Vec<Instant>,
+    /// How many have waited for long enough.
+    late: usize,
+}
+
+impl Going {
+    fn tell(&self, outcome: Result<Values, LinkError>) {
+        self.batch.tell(outcome, self.keys.len(), &self.queue.told);
     }
 
-    fn tell(self, told: Told) {
-        // Whoever does not want to know has dropped it.
-        let _ = self.told.send(told);
+    /// It is over, and the next ones may begin.
+    fn land(self) {
+        let queue = Arc::clone(&self.queue);
+        drop(self);
+        queue.go_on(false);
+    }
+
+    fn asked(&self) -> impl Iterator<Item = KeyDigest> {
+        self.keys.iter().flatten().copied()
+    }
+
+    /// The commands as they are sent.
+    fn bytes(&self) -> Vec<u8> {
+        let (prefix, count) = (&*self.queue.prefix, self.asked().count());
+        let longest = prefix.len() + KeyDigest::TEXT_LEN;
+        let mut bytes = Vec::with_capacity(count * (longest + 8) + 256);
+        bytes.extend_from_slice(format!("*{}\r\n$4\r\nMGET\r\n", count + 1).as_bytes());
+        let head = format!("${longest}\r\n{prefix}");
+        for key in self.asked() {
+            bytes.extend_from_slice(head.as_bytes());
+            bytes.extend_from_slice(&key.letters());
+            bytes.extend_from_slice(b"\r\n");
+        }
+        let rest = Request::of(redis::cmd("TIME")).and(self.queue.log.range());
+        rest.pack(&mut bytes);
+        bytes
+    }
+
+    /// What an answer says.
+    fn values(&self, reply: Reply) -> Result<Values, LinkError> {
+        let known = self
+            .queue
+            .log
+            .absorb_range(scripts::records(reply.value(2)?)?);
+        let now = scripts::time(reply.value(1)?)?;
+        let found = reply.items(0, self.asked().count())?;
+        let places = if found.len() == self.keys.len() {
+            found
+        } else {
+            let mut found = found.into_iter();
+            let place = |key: &Option<KeyDigest>| key.and_then(|_| found.next().flatten());
+            self.keys.iter().map(place).collect()
+        };
+        Ok(Values {
+            reply,
+            places,
+            now,
+            known,
+        })
+    }
+}
+
+impl Trip for Going {
+    fn commands(&self) -> Request {
+        let keys: Vec<KeyDigest> = self.asked().collect();
+        let queue = &self.queue;
+        and_values(
+            Request::default(),
+            &queue.prefix,
+            keys.into_iter(),
+            &queue.log,
+        )
+    }
+
+    fn len(&self) -> usize {
+        3
+    }
+
+    fn deadlines(&self) -> &[Instant] {
+        self.deadlines.get(self.late..).unwrap_or_default()
+    }
+
+    fn late(&mut self, now: Instant) {
+        let late = self
+            .deadlines()
+            .iter()
+            .take_while(|deadline| **deadline <= now);
+        let late = self.late + late.count();
+        if late > self.late {
+            self.late = late;
+            self.batch.late(late);
+        }
+    }
+
+    fn end(self: Box<Self>, outcome: Result<Reply, LinkError>) {
+        let values = outcome.and_then(|reply| self.values(reply));
+        self.tell(values);
+        self.land();
+    }
+}
+
+impl Drop for Going {
+    fn drop(&mut self) {
+        if !self.batch.is_told() {
+            self.tell(Err(LinkError::closed()));
+        }
+        let mut waiting = lock(&self.queue.waiting);
+        waiting.under_way -= 1;
+        waiting.last = self.keys.len();
     }
 }
 
@@ -272,38 +399,21 @@ pub(super) fn and_values(
     request.and(get).and(redis::cmd("TIME")).and(log.range())
 }
 
-/// What was there for so many keys. Nothing can be said of values where a part of the log is missing.
-pub(super) fn found(
-    replies: Vec<Value>,
-    keys: usize,
-    log: &Log,
-) -> Result<Vec<Option<Found>>, LinkError> {
+/// What was there for a key. Nothing can be said of a value where a part of the log is missing.
+pub(super) fn found(replies: Vec<Value>, log: &Log) -> Result<Option<Found>, LinkError> {
     let Ok([values, time, records]) = <[Value; 3]>::try_from(replies) else {
         return Err(LinkError::Unexpected("not three replies".into()));
     };
     let known = log.absorb_range(scripts::records(records)?);
     let now = scripts::time(time)?;
     match values {
-        Value::Array(values) if values.len() == keys => Ok(values
-            .into_iter()
-            .map(|value| Found::of(value, now).filter(|_| known))
-            .collect()),
+        Value::Array(mut values) if values.len() == 1 => Ok(match values.pop() {
+            Some(Value::BulkString(value)) if known => {
+                let place = 0..value.len();
+                Found::of(Arc::new(value), place, now)
+            }
+            _ => None,
+        }),
         _ => Err(LinkError::Unexpected("not as many values as keys".into())),
-    }
-}
-
-impl Found {
-    /// What was stored, if it counts for any longer at this time of the server.
-    fn of(value: Value, now: Duration) -> Option<Self> {
-        let Value::BulkString(mut envelope) = value else {
-            return None;
-        };
-        // What was not stored by us does not say when it expires, and is not an envelope either; it is known as that when it is parsed.
-        let Some(at) = scripts::expiry(&mut envelope) else {
-            let left = Duration::ZERO;
-            return Some(Self { envelope, left });
-        };
-        let left = at.checked_sub(now).filter(|left| !left.is_zero())?;
-        Some(Self { envelope, left })
     }
 }

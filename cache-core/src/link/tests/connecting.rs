@@ -45,6 +45,25 @@ fn works_over_a_socket_and_with_a_password() {
 }
 
 #[test]
+fn reads_have_a_wire_of_their_own_wherever_the_server_is() {
+    let server = start!("requirepass s3cret!pass", "user ann on >hunter2 ~* +@all");
+    for url in [
+        format!("{}?pass=s3cret!pass", server.socket_url()),
+        server.url().replace("//", "//:s3cret!pass@"),
+        format!("{}/3", server.url().replace("//", "//ann:hunter2@")),
+        server.url().replace("//", "//ann:hunter2@") + "?protocol=resp3",
+    ] {
+        let link = patient(&url);
+        until("it has a wire", || link.has_wire());
+    }
+    // Where nobody is told which server this is, there is the other way.
+    let shy = start!("user ann on >hunter2 ~* +@all -info");
+    let link = patient(&shy.url().replace("//", "//ann:hunter2@"));
+    assert_eq!(link.ask(ping()).wait(), pong());
+    assert!(!link.has_wire());
+}
+
+#[test]
 fn several_commands_are_one_trip() {
     let server = start!();
     let link = patient(&server.url());

@@ -1,8 +1,11 @@
 //! Reads from real servers.
 
 use std::thread;
+use std::time::Duration;
 
 use futures_util::future::join_all;
+
+mod failing;
 
 use super::*;
 use crate::index::Index;
@@ -28,9 +31,13 @@ struct Instance {
 
 impl Instance {
     fn of(server: &Server, op_timeout: Duration) -> Self {
+        Self::with(server, op_timeout, 1_000)
+    }
+
+    fn with(server: &Server, op_timeout: Duration, failures: u32) -> Self {
         let options = LinkOptions {
             op_timeout,
-            failures: 1_000,
+            failures,
             ..LinkOptions::default()
         };
         let link = Link::open(&server.url(), options).unwrap();
@@ -53,11 +60,12 @@ impl Instance {
         until("contact", || {
             instance.get(0).is_ok_and(|found| found.is_some())
         });
+        until("there is a wire", || instance.link.has_wire());
         instance
     }
 
     fn get(&self, n: u8) -> Result<Option<Vec<u8>>, LinkError> {
-        block_on(self.reads.ask(key(n))).map(|found| found.map(|found| found.envelope))
+        block_on(self.reads.ask(key(n))).map(|found| found.map(|found| found.envelope().to_vec()))
     }
 }
 
@@ -118,7 +126,7 @@ fn those_who_wait_at_the_same_time_make_few_trips() {
         let found = told.unwrap();
         match found {
             Some(found) if n > 0 => {
-                assert_eq!(found.envelope, [n as u8]);
+                assert_eq!(found.envelope(), [n as u8]);
                 assert!(
                     found.left <= SOON && !found.left.is_zero(),
                     "{:?}",
@@ -158,7 +166,7 @@ fn many_that_are_asked_for_together_are_one_trip() {
         );
         for (n, told) in told.into_iter().enumerate() {
             let n = (n % 200) as u8;
-            let envelope = told.unwrap().map(|found| found.envelope);
+            let envelope = told.unwrap().map(|found| found.envelope().to_vec());
             assert!(n == 0 || envelope == (n < 100).then(|| vec![n]), "{n}");
         }
     }
@@ -175,7 +183,7 @@ fn more_than_a_burst_are_all_answered() {
         .collect();
     server.resume().unwrap();
     for told in block_on(join_all(asked)) {
-        assert_eq!(told.unwrap().unwrap().envelope, b"0");
+        assert_eq!(told.unwrap().unwrap().envelope(), b"0");
     }
 }
 
@@ -193,7 +201,7 @@ fn what_is_no_value_is_none_and_keeps_nobody_else_from_his() {
     server.resume().unwrap();
     let told: Vec<_> = block_on(join_all(asked))
         .into_iter()
-        .map(|told| told.unwrap().map(|found| found.envelope))
+        .map(|told| told.unwrap().map(|found| found.envelope().to_vec()))
         .collect();
     assert_eq!(
         told,
@@ -241,7 +249,7 @@ fn what_nobody_waits_for_is_not_asked_for() {
             // They are on their way.
             let sent: Vec<Read> = (0..LANES).map(|_| instance.reads.ask(key(0))).collect();
             until("they are sent", || {
-                lock(&instance.reads.queue.waiting).asked.is_empty()
+                lock(&instance.reads.queue.waiting).forming.is_empty()
             });
             drop(
                 (0..1_000)

@@ -22,11 +22,11 @@ fn an_older_envelope_does_not_replace_a_younger_one() {
         flag(ask(&link, super::store(VALUE, LEASE, &store))).unwrap()
     };
     let get = || {
-        let mut value = bytes(ask(&link, Command::from(Cmd::get(VALUE)))).unwrap();
-        let expiry = expiry(&mut value).unwrap().as_millis();
+        let value = bytes(ask(&link, Command::from(Cmd::get(VALUE)))).unwrap();
+        let (envelope, expiry) = expiry(&value).unwrap();
         let known = server.command([b"PEXPIRETIME".as_slice(), VALUE]).unwrap();
-        assert_eq!(known, server::Reply::Integer(expiry as i64));
-        value
+        assert_eq!(known, server::Reply::Integer(expiry.as_millis() as i64));
+        envelope.to_vec()
     };
     assert!(put(at(G, 10), b"x", None, None));
     assert!(!put(at(G, 9), b"y", None, None));
@@ -85,7 +85,7 @@ fn what_is_as_young_as_an_invalidation_is_not_removed() {
 
 #[test]
 fn what_does_not_say_when_it_expires_is_no_value() {
-    let expires = |value: &[u8]| expiry(&mut value.to_vec());
+    let expires = |value: &[u8]| expiry(value).map(|(_, at)| at);
     assert_eq!(
         expires(b"1700000000000"),
         Some(Duration::from_millis(1_700_000_000_000))

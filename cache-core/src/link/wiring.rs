@@ -1,0 +1,108 @@
+//! Keeps a [`Wire`] beside the link's connection, where there can be one.
+
+use std::pin::pin;
+use std::sync::Arc;
+
+use futures_util::future::{Either, select};
+use redis::Value;
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
+
+use super::connection::{Backoff, Connection, State};
+use super::error::LinkError;
+use super::reply::Reply;
+use super::wire::{Event, Reader, Wire};
+use super::{Shared, nanos, socket};
+use crate::sync::lock;
+
+/// Opens one whenever there is a connection, and another when it breaks before that.
+pub(super) async fn keep(shared: Arc<Shared>) {
+    let mut state = shared.state.subscribe();
+    loop {
+        let connected = |state: &State| matches!(state, State::Connected(_));
+        let main = match state.wait_for(connected).await.map(|state| state.clone()) {
+            Ok(State::Connected(main)) => main,
+            Ok(_) => continue,
+            Err(_) => return,
+        };
+        if socket::reaches(main.at()) {
+            beside(&shared, &main, state.clone()).await;
+        } else {
+            changed(&main, &mut state).await;
+        }
+    }
+}
+
+async fn changed(main: &Connection, state: &mut watch::Receiver<State>) {
+    // It fails with the link.
+    let _ = state.wait_for(|state| !state.has(main)).await;
+}
+
+/// Until there is another connection: that may be with another server.
+async fn beside(shared: &Arc<Shared>, main: &Connection, mut state: watch::Receiver<State>) {
+    let mut over = pin!(changed(main, &mut state));
+    let mut backoff = Backoff::new();
+    loop {
+        let reading = async {
+            // What goes wrong is tried again; until then there is the other way.
+            let opening = timeout(shared.options.connect_timeout, shared.address.wire(main));
+            if let Ok(Some((read, write))) = opening.await {
+                let (wire, reader) = Wire::new(read, write, shared.options.op_timeout);
+                *lock(&shared.wire) = Some(wire);
+                let _off = Off(shared);
+                run(shared, main, reader).await;
+            }
+            sleep(backoff.next()).await;
+        };
+        if let Either::Right(_) = select(pin!(reading), over.as_mut()).await {
+            return;
+        }
+    }
+}
+
+/// Takes the wire away when it is dropped.
+struct Off<'a>(&'a Shared);
+
+impl Drop for Off<'_> {
+    fn drop(&mut self) {
+        *lock(&self.0.wire) = None;
+    }
+}
+
+/// Brings those who wait their answers.
+async fn run(shared: &Arc<Shared>, main: &Connection, mut reader: Reader) {
+    while let Some(event) = reader.next().await {
+        match event {
+            Event::Answered(flight, reply) => {
+                shared.trips.add(nanos(flight.sent.elapsed()));
+                let refusal = refusal(shared, main, &reply);
+                shared.note(&Ok(refusal.as_ref()));
+                flight.trip.end(refusal.map_or(Ok(reply), Err));
+            }
+            Event::TimedOut(flight) => {
+                shared.trips.add(nanos(flight.sent.elapsed()));
+                // Whoever is at the other end may be gone without a word.
+                *lock(&shared.wire) = None;
+                shared.note(&Err(&LinkError::TimedOut));
+                flight.trip.end(Err(LinkError::TimedOut));
+            }
+        }
+    }
+    *lock(&shared.wire) = None;
+    let (lost, why) = reader.rest();
+    for flight in lost {
+        shared.trips.add(nanos(flight.sent.elapsed()));
+        shared.note(&Err(&why));
+        flight.trip.end(Err(why.clone()));
+    }
+}
+
+/// What the server says in the place of an answer.
+fn refusal(shared: &Shared, main: &Connection, reply: &Reply) -> Option<LinkError> {
+    let refused = (0..reply.len()).find(|at| reply.is_refused(*at))?;
+    match reply.value(refused) {
+        Ok(Value::ServerError(error)) => Some(main.refused(&error, &shared.address.secrets)),
+        Ok(_) => Some(LinkError::unexpected("an error that is none")),
+        Err(error) => Some(error),
+    }
+}

@@ -1,0 +1,178 @@
+//! Those whose values come with the same trip.
+
+use std::ops::Range;
+use std::pin::Pin;
+use std::sync::OnceLock;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use super::{Found, Queue};
+use crate::link::{LinkError, Reply};
+use crate::remote::found::Text;
+use crate::sync::atomic::{AtomicIsize, AtomicUsize, Ordering};
+use crate::sync::{Arc, Mutex, lock};
+
+/// A value, or that there is none.
+type Told = Result<Option<Found>, LinkError>;
+
+/// What one trip brought.
+pub(super) struct Values {
+    pub(super) reply: Reply,
+    /// Where each of them lies.
+    pub(super) places: Vec<Option<Range<usize>>>,
+    /// By the server's clock.
+    pub(super) now: Duration,
+    /// Whether anything can be said of them: no part of the log was missing.
+    pub(super) known: bool,
+}
+
+/// See the module.
+#[derive(Default)]
+pub(super) struct Batch {
+    outcome: OnceLock<Result<Values, LinkError>>,
+    /// So many of them, from the first, have waited for long enough.
+    late: AtomicUsize,
+    wakers: Mutex<Vec<Option<Waker>>>,
+    /// How many of them have looked, or do not want to know; and [`TOLD`].
+    gone: AtomicUsize,
+}
+
+/// There is an outcome.
+const TOLD: usize = 1 << 31;
+
+/// A value that is asked for: a future for any runtime, or none. Dropped, it is not asked for any more, if it is not on its way.
+#[must_use = "futures do nothing unless awaited"]
+pub(crate) struct Read(State);
+
+enum State {
+    Failed(LinkError),
+    Waiting {
+        batch: Arc<Batch>,
+        at: usize,
+        queue: Arc<Queue>,
+    },
+    Told,
+}
+
+impl Batch {
+    /// Tells all, once. Those of so many who have not gone before are counted, until they have looked.
+    pub(super) fn tell(
+        &self,
+        outcome: Result<Values, LinkError>,
+        count: usize,
+        told: &AtomicIsize,
+    ) {
+        let count = count as isize;
+        if self.outcome.set(outcome).is_ok() {
+            told.fetch_add(count, Ordering::Relaxed);
+            let gone = self.gone.fetch_or(TOLD, Ordering::Relaxed);
+            told.fetch_sub(gone as isize, Ordering::Relaxed);
+            let wakers = std::mem::take(&mut *lock(&self.wakers));
+            wakers.into_iter().flatten().for_each(Waker::wake);
+        }
+    }
+
+    pub(super) fn is_told(&self) -> bool {
+        self.outcome.get().is_some()
+    }
+
+    /// Tells the first so many of them that their time is over.
+    pub(super) fn late(&self, late: usize) {
+        self.late.store(late, Ordering::Release);
+        let wakers: Vec<_> = lock(&self.wakers)
+            .iter_mut()
+            .take(late)
+            .filter_map(Option::take)
+            .collect();
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    fn told(self: &Arc<Self>, at: usize) -> Option<Told> {
+        match self.outcome.get() {
+            Some(Ok(values)) => {
+                let place = values.places.get(at).cloned().flatten();
+                let place = place.filter(|_| values.known);
+                let text = || Arc::clone(self) as Arc<dyn Text>;
+                Some(Ok(
+                    place.and_then(|place| Found::of(text(), place, values.now))
+                ))
+            }
+            Some(Err(error)) => Some(Err(error.clone())),
+            None => {
+                let late = at < self.late.load(Ordering::Acquire);
+                late.then_some(Err(LinkError::TimedOut))
+            }
+        }
+    }
+
+    fn wake(&self, at: usize, waker: &Waker) {
+        let mut wakers = lock(&self.wakers);
+        if wakers.len() <= at {
+            wakers.resize(at + 1, None);
+        }
+        match wakers.get_mut(at) {
+            Some(Some(known)) if known.will_wake(waker) => {}
+            Some(place) => *place = Some(waker.clone()),
+            None => {}
+        }
+    }
+}
+
+impl Text for Batch {
+    fn bytes(&self) -> &[u8] {
+        match self.outcome.get() {
+            Some(Ok(values)) => values.reply.bytes(),
+            _ => &[],
+        }
+    }
+}
+
+impl Read {
+    pub(super) fn failed(error: LinkError) -> Self {
+        Self(State::Failed(error))
+    }
+
+    /// Waits no more.
+    fn leave(&mut self) {
+        if let State::Waiting { batch, at, queue } = std::mem::replace(&mut self.0, State::Told) {
+            if batch.gone.fetch_add(1, Ordering::Relaxed) & TOLD != 0 {
+                queue.looked();
+            } else {
+                queue.forget(&batch, at);
+            }
+        }
+    }
+
+    pub(super) fn waiting(batch: Arc<Batch>, at: usize, queue: Arc<Queue>) -> Self {
+        Self(State::Waiting { batch, at, queue })
+    }
+}
+
+impl Future for Read {
+    type Output = Told;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Told> {
+        let told = match &self.0 {
+            State::Failed(error) => Some(Err(error.clone())),
+            State::Waiting { batch, at, .. } => batch.told(*at).or_else(|| {
+                batch.wake(*at, cx.waker());
+                // It may have come in between.
+                batch.told(*at)
+            }),
+            State::Told => None,
+        };
+        match told {
+            Some(told) => {
+                self.leave();
+                Poll::Ready(told)
+            }
+            None => Poll::Pending,
+        }
+    }
+}
+
+impl Drop for Read {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}
