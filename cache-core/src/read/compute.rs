@@ -50,7 +50,7 @@ pub(super) struct Driver {
     pub(super) stage: Stage,
     /// When it began, in milliseconds of the cache's clock.
     asked: u64,
-    /// Whether the log was asked since, or need not be.
+    /// Whether the log was asked since.
     #[cfg(feature = "redis")]
     pub(super) confirmed: bool,
     /// Whether it has joined others when nothing had been heard of the log for long: what they give may be too old for it.
@@ -128,7 +128,7 @@ impl Driver {
         Box::new(Self {
             asked: ticket.cache.now(),
             #[cfg(feature = "redis")]
-            confirmed: !ticket.cache.is_strict(),
+            confirmed: false,
             doubts: false,
             ticket,
             instance,
@@ -314,15 +314,20 @@ impl Driver {
                 Some(self.compute(Some(leader), true))
             }
             Role::Wait(waiter) => {
+                #[cfg(feature = "redis")]
+                if let Some(stage) = self.confirm_to_join() {
+                    return Some(stage);
+                }
+                let cache = &self.ticket.cache;
                 let waiting = match self.frame().map(Frame::chain) {
                     None => None,
-                    Some(chain) => match parts.flights.wait(&chain, waiter.flight.id) {
+                    Some(chain) => match cache.0.flights.wait(&chain, waiter.flight.id) {
                         Some(waiting) => Some(waiting),
                         // Recursion, or a circle: the one who is waited for waits for us.
                         None => return Some(self.compute(None, false)),
                     },
                 };
-                self.doubts |= !ticket.cache.is_trusted_at(self.asked);
+                self.doubts |= !cache.is_trusted_at(self.asked);
                 self.since.get_or_insert_with(Instant::now);
                 Some(Stage::Waiting {
                     waiter,

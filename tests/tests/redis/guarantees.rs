@@ -17,7 +17,7 @@ async fn with(server: &Server, set: impl FnOnce(Builder) -> Builder) -> Cache {
 }
 
 /// One that hears of nothing by itself: whatever it knows, it has asked for.
-async fn deaf(server: &Server, set: impl FnOnce(Builder) -> Builder) -> (Cache, Mute) {
+pub(super) async fn deaf(server: &Server, set: impl FnOnce(Builder) -> Builder) -> (Cache, Mute) {
     let wire = Mute::to(server);
     let builder = Cache::builder().namespace("test").redis(&wire.url());
     let cache = set(builder).build().await.unwrap();
@@ -179,7 +179,7 @@ async fn to_flush_is_to_trust_nothing_from_before_a_promotion() {
 }
 
 /// A way to a server that does not let the tail through: what blocks for longer than this.
-struct Mute(
+pub(super) struct Mute(
     std::net::SocketAddr,
     std::sync::Arc<std::sync::atomic::AtomicBool>,
 );

@@ -4,7 +4,10 @@ use cache_core::{
     RefusalReason, TestCache, blocking, cache, cache_resource, explain, peek, refresh,
 };
 
+use super::guarantees::deaf;
 use super::*;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
 #[tokio::test]
 async fn what_is_kept_in_redis_alone_is_fetched_at_each_call() {
@@ -48,6 +51,42 @@ async fn what_is_kept_in_redis_alone_is_fetched_at_each_call() {
     assert_eq!(b.scope(far(2)).await, None);
     assert_eq!(b.stats().total.fetched, fetched + 1);
     assert_eq!(a.stats().total.refusals.total(), 0);
+}
+
+#[tokio::test]
+async fn nobody_joins_an_older_computation_of_what_is_in_redis_alone() {
+    static ROW: Row = Row::new();
+    static GATE: Semaphore = Semaphore::const_new(0);
+    #[cache_resource("joined:{id}", tiers(redis))]
+    async fn joined(id: u64) -> u64 {
+        let read = ROW.read() + id;
+        GATE.acquire().await.unwrap().forget();
+        read
+    }
+    let server = start!();
+    // The one that has not heard of what the other invalidates.
+    let ((a, _wire), b) = (
+        deaf(&server, |builder| builder).await,
+        process(&server).await,
+    );
+    let call = || {
+        let a = a.clone();
+        tokio::spawn(async move { a.scope(joined(0)).await })
+    };
+    let old = call();
+    let run = async |times| {
+        while ROW.reads() < times {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(SOON, run(1)).await.unwrap();
+    let value = ROW.write();
+    b.invalidate_pattern("resource:joined:*").await.unwrap();
+    let new = call();
+    // Or else it has joined the old one.
+    let _ = timeout(Duration::from_secs(1), run(2)).await;
+    GATE.add_permits(2);
+    assert_eq!((old.await.unwrap(), new.await.unwrap()), (1, value));
 }
 
 #[tokio::test]

@@ -1,4 +1,7 @@
-//! Strict freshness: a call asks the log before it takes what is here.
+//! A call asks the log before it takes what is here: each call where freshness is strict, and whoever would join another's computation of
+//! what is kept in Redis alone, of which a call is served nothing older than itself.
+
+use std::time::Instant;
 
 use super::{Driver, Stage};
 use crate::events::EventKind;
@@ -13,11 +16,23 @@ impl Driver {
         let holds_back = |scope: &crate::sync::Arc<crate::scope::Scope>| scope.holds_back();
         let aside = ticket.broken.is_some() || ticket.scope.as_ref().is_some_and(holds_back);
         let looks = matches!(ticket.mode(), None | Some(Mode::Explain));
-        if self.confirmed || aside || !looks {
+        if self.confirmed || !ticket.cache.is_strict() || aside || !looks {
             return None;
         }
         let remote = ticket.cache.0.remote.as_ref()?;
         Some(Stage::Confirming(remote.confirm()))
+    }
+
+    /// Asks the log before this call waits for another's value, if it has to.
+    pub(super) fn confirm_to_join(&mut self) -> Option<Stage> {
+        let ticket = &self.ticket;
+        if self.confirmed || !ticket.seat.site.spec.policy.redis_only {
+            return None;
+        }
+        let remote = ticket.cache.0.remote.as_ref()?;
+        let asking = Stage::Confirming(remote.confirm());
+        self.since.get_or_insert_with(Instant::now);
+        Some(asking)
     }
 
     /// What comes after the answer; nothing if what was in memory is this call's.
@@ -45,7 +60,8 @@ impl Driver {
         if waited {
             self.ticket.seat.counters.miss(self.ticket.why);
         }
-        if heard {
+        // Without an answer what is kept in Redis alone is as old as anything may be then.
+        if heard || !self.ticket.cache.is_strict() {
             return Some(Stage::Begin);
         }
         self.report_call();
