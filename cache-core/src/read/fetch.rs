@@ -153,6 +153,7 @@ impl Driver {
             envelope,
             deps,
             version,
+            left,
             ..
         } = found.judge(
             &cache.0.config.cipher,
@@ -171,7 +172,7 @@ impl Driver {
             class: envelope.class,
             stamp: envelope.stamp,
             checked: version,
-            expires: time::deadline(asked.at, found.left),
+            expires: time::deadline(asked.at, left),
             deps,
             began: asked.at,
             // It was computed before it was asked for: what has begun since is newer.

@@ -18,7 +18,7 @@ pub(crate) struct Found {
     /// Whatever it came in.
     text: Arc<dyn Text>,
     envelope: Range<usize>,
-    pub(crate) left: Duration,
+    left: Duration,
 }
 
 /// What values came in.
@@ -42,6 +42,8 @@ pub(crate) struct Sound<'a> {
     pub(crate) version: u64,
     /// Less than that of whatever is said from now on.
     pub(crate) ordinal: u64,
+    /// How long it counts.
+    pub(crate) left: Duration,
 }
 
 impl Found {
@@ -107,7 +109,13 @@ impl Found {
         if !verdict.valid {
             return Err(FetchMiss::Invalidated);
         }
+        // When it expires stands outside of what is checked, and is by a clock that may have been set since.
+        let most = match envelope.fresh_for {
+            u32::MAX => Duration::MAX,
+            millis => Duration::from_millis(millis.into()),
+        };
         Ok(Sound {
+            left: self.left.min(most),
             envelope,
             deps,
             version: verdict.version,

@@ -153,6 +153,7 @@ impl Cache {
             deps,
             version,
             ordinal,
+            left,
         } = found.judge(
             &self.0.config.cipher,
             whole,
@@ -166,7 +167,7 @@ impl Cache {
         let value = value.ok_or(FetchMiss::Type)?;
         let head = Head {
             checked: version,
-            expires: time::deadline(sent, found.left),
+            expires: time::deadline(sent, left),
             deps,
             ordinal,
             ..self.head(seat, address, envelope.stamp, sent)

@@ -259,3 +259,25 @@ async fn numbers_of_generations_that_are_none_are_overcome() {
     }
     broken(&server, "fc:{test}:meta", "HSET KEY x y", true).await;
 }
+
+#[tokio::test]
+async fn nothing_stays_in_memory_for_longer_than_it_was_computed_for() {
+    static ROW: Row = Row::new();
+    #[cache(ttl = "200ms")]
+    async fn brief() -> u64 {
+        ROW.read()
+    }
+    let server = start!();
+    let (a, b) = (process(&server).await, process(&server).await);
+    a.scope(brief()).await;
+    until("it is stored", || keys(&server, VALUES).len() == 1);
+    let key = keys(&server, VALUES).remove(0);
+    let good = get(&server, &key);
+    let for_ever = [&good[..good.len() - 13], b"9999999999999"].concat();
+    server.command([b"SET", &key[..], &for_ever[..]]).unwrap();
+    let began = Instant::now();
+    while b.stats().total.fetched < 2 {
+        assert_eq!(b.scope(brief()).await, 1);
+        assert!(began.elapsed() < SOON, "it is still there");
+    }
+}
