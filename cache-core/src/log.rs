@@ -249,6 +249,10 @@ impl Log {
             return Told(heard);
         }
         let mut waiting = lock(&self.0.waiting);
+        if waiting.closed {
+            // Nobody would ever ask, or say so.
+            return Told(heard);
+        }
         waiting.asking.push(told);
         if !std::mem::replace(&mut waiting.confirming, true) {
             drop(waiting);

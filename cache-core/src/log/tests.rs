@@ -1,6 +1,7 @@
 //! Instances that follow the log of real servers.
 
 mod appending;
+mod asking;
 mod traces;
 
 use std::thread;
