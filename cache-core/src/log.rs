@@ -29,6 +29,7 @@ mod tail;
 mod tests;
 
 pub(crate) use contact::Contact;
+pub(crate) use keeper::RECORD_BYTES;
 
 /// How many records one answer of the server has at most.
 const PAGE: usize = 512;

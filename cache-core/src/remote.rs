@@ -28,7 +28,7 @@ pub(crate) use found::{Found, Sound};
 use greeting::Greeting;
 pub(crate) use lease::{Claim, Claimed, claimed};
 use puts::Puts;
-pub(crate) use puts::Shown;
+pub(crate) use puts::{Shown, TOGETHER};
 pub(crate) use reads::Read;
 use reads::Reads;
 

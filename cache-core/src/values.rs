@@ -163,7 +163,7 @@ impl Cache {
         Ok(found.into_iter().map(|found| found.value()).collect())
     }
 
-    /// Puts many values; with Redis in as many trips as one, but for what is too much for one trip.
+    /// Puts many values; with Redis some hundreds at a time, in as many trips as one.
     ///
     /// Cancel safe: dropped, it has put some of the values, or all or none; with Redis there may be none, old or new.
     ///

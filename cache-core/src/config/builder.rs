@@ -155,7 +155,8 @@ impl Builder {
 
     /// How many invalidated addresses, tags and patterns are remembered, at about 150 bytes each. 100,000 by default.
     /// Entries that were not used since before the oldest of them are misses. An invalidation of more than that at once
-    /// (a transaction's, or of `remove_many`) invalidates everything.
+    /// (a transaction's, or of `remove_many`) invalidates everything, and with Redis one of more than 10,000: so many wait for
+    /// the log at most.
     pub fn index_max_records(mut self, count: usize) -> Self {
         self.config.index_max_records = count.max(1);
         self

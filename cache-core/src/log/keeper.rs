@@ -17,7 +17,7 @@ const SAY_AGAIN: Duration = Duration::from_millis(200);
 const FEW: usize = 64;
 
 /// About so many bytes are in one record at most: one alone must come through in the time that an answer may take.
-const RECORD: usize = 16 << 10;
+pub(crate) const RECORD_BYTES: usize = 16 << 10;
 
 /// Appends what is pending, and asks for news at every heartbeat, until the link is closed.
 pub(super) async fn keep(log: &Shared) {
@@ -45,22 +45,29 @@ pub(super) async fn keep(log: &Shared) {
 }
 
 /// Matchers for one record after another, each with the last ordinal that has been said with it.
-fn records(own: Vec<Pending>) -> Vec<(u64, Vec<Matcher>)> {
-    let (mut records, mut matchers, mut bytes, mut said) = (Vec::new(), Vec::new(), 0, 0);
+pub(super) fn records(own: Vec<Pending>) -> Vec<(u64, Vec<Matcher>)> {
+    let mut records: Vec<(u64, Vec<Matcher>)> = Vec::new();
+    let (mut room, mut said) = (0, 0);
     for pending in own {
+        // What is said together has one position, if one record can hold it: what others say is before all of it, or behind.
+        if pending.matchers.iter().map(Matcher::size).sum::<usize>() > room {
+            room = 0;
+        }
         for matcher in pending.matchers {
             let size = matcher.size();
-            if bytes + size > RECORD && bytes > 0 {
-                records.push((said, std::mem::take(&mut matchers)));
-                bytes = 0;
+            match records.last_mut() {
+                Some((_, matchers)) if size <= room => matchers.push(matcher),
+                _ => {
+                    records.push((said, vec![matcher]));
+                    room = RECORD_BYTES;
+                }
             }
-            bytes += size;
-            matchers.push(matcher);
+            room = room.saturating_sub(size);
         }
         said = pending.ordinal;
-    }
-    if !matchers.is_empty() {
-        records.push((said, matchers));
+        if let Some((up_to, _)) = records.last_mut() {
+            *up_to = said;
+        }
     }
     records
 }

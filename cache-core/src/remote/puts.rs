@@ -5,9 +5,13 @@ use std::collections::HashMap;
 use super::Remote;
 use crate::key::KeyDigest;
 use crate::link::{LinkError, Request, scripts};
-use crate::log::Appending;
+use crate::log::{self, Appending};
 use crate::matcher::Matcher;
 use crate::sync::{Arc, Mutex, lock};
+
+/// So many bytes of matchers are put together at most. They are one record then, and what another process puts is before all of
+/// them or behind: between two records it would be as valid as what has the stamp of the second.
+pub(crate) const TOGETHER: usize = log::RECORD_BYTES;
 
 /// By key, the ordinal of the record of the last value that is being put.
 #[derive(Default)]

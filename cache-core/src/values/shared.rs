@@ -17,6 +17,9 @@
 //! **The second record** cannot be part of the first: between the two there is no value, and what somebody makes of that
 //! has a stamp after the first. Nor can the value be shown before the first: it would need a stamp that is not known yet.
 //!
+//! **Many values** are put some hundreds at a time, so that each has the position of the one record that names it: between two
+//! records of one put, what another process puts would be as valid.
+//!
 //! **A trip that fails**, or a `set` that is dropped, may have shown the value, or show it later. The record that is then
 //! appended names its key, too: the value is dead wherever it turns up, and with it what was made of it.
 //!
@@ -49,7 +52,7 @@ use crate::key::KeyDigest;
 use crate::link::LinkError;
 use crate::matcher::Matcher;
 use crate::position::Position;
-use crate::remote::{Found, Remote, Shown, Sound};
+use crate::remote::{Found, Remote, Shown, Sound, TOGETHER};
 use crate::schema;
 use crate::scope;
 use crate::shape::CacheValue;
@@ -211,7 +214,7 @@ impl Cache {
         }
     }
 
-    /// Puts values under their addresses, in three trips; the last of several of one address.
+    /// Puts values under their addresses; the last of several of one address.
     pub(super) async fn put_shared<T: CacheValue + Serialize + DeserializeOwned>(
         &self,
         remote: &Remote,
@@ -221,16 +224,56 @@ impl Cache {
         let seat = self.seat(&SITE, "");
         let began = self.now();
         let expires = time::deadline(began, ttl.min(LONGEST));
-        let (mut ready, failed) = self.prepare(values, &seat);
+        let (ready, failed) = self.prepare(values, &seat);
+        let mut outcome = Ok(());
+        for part in self.parts(ready) {
+            let put = self.put_part(remote, &seat, part, began, expires).await;
+            outcome = outcome.and(put);
+        }
+        let Some((address, error)) = failed else {
+            return outcome;
+        };
         // The old value is none any more, even if the new one cannot be put.
-        let mut addresses: Vec<_> = ready
+        let names = [VALUE, ANSWER].map(|name| self.value_matcher(name, &address));
+        let told = remote.say(names.into()).await;
+        self.tell_invalidated(&address);
+        let told = told.map_err(|error| not_logged(&error.to_string()));
+        outcome.and(told).and(Err(error))
+    }
+
+    /// As many at a time as one record can name.
+    fn parts<T>(&self, ready: Vec<Ready<T>>) -> Vec<Vec<Ready<T>>> {
+        let mut parts: Vec<Vec<_>> = Vec::new();
+        let mut bytes = 0;
+        for ready in ready {
+            let size = self.value_matcher(VALUE, &ready.address).size();
+            bytes += size;
+            match parts.last_mut() {
+                Some(part) if bytes <= TOGETHER && part.len() < self.0.config.index_max_records => {
+                    part.push(ready);
+                }
+                _ => {
+                    parts.push(vec![ready]);
+                    bytes = size;
+                }
+            }
+        }
+        parts
+    }
+
+    /// Puts some values, in three trips.
+    async fn put_part<T: CacheValue + Serialize + DeserializeOwned>(
+        &self,
+        remote: &Remote,
+        seat: &Seat,
+        mut ready: Vec<Ready<T>>,
+        began: u64,
+        expires: u64,
+    ) -> Result<(), Error> {
+        let addresses: Vec<_> = ready
             .iter()
             .map(|ready| Arc::clone(&ready.address))
             .collect();
-        addresses.extend(failed.as_ref().map(|(address, _)| Arc::clone(address)));
-        if addresses.is_empty() {
-            return Ok(());
-        }
         let named = |names: &[&str]| {
             let mut matchers: Vec<_> = addresses
                 .iter()
@@ -249,13 +292,13 @@ impl Cache {
         ready.retain(|ready| {
             let last = putting.is_last(ready.key);
             if !last {
-                self.refuse_value(&seat, &ready.address, RefusalReason::Superseded);
+                self.refuse_value(seat, &ready.address, RefusalReason::Superseded);
             }
             last
         });
         let (stamp, shown) = match &logged {
             Ok(stamp) => {
-                let schema = self.schema_of::<T>(&seat);
+                let schema = self.schema_of::<T>(seat);
                 let shown = self.show(remote, &mut ready, *stamp, schema, expires);
                 (*stamp, shown.await)
             }
@@ -273,13 +316,13 @@ impl Cache {
                 let head = Head {
                     expires,
                     ordinal: putting.ordinal,
-                    ..self.head(&seat, &address, stamp, began)
+                    ..self.head(seat, &address, stamp, began)
                 };
                 match self.insert(&head.with(Arc::new(value), weight), self.max_weight()) {
                     Ok(()) => self.0.events.tell(EventKind::Stored, || {
                         (Arc::clone(&seat.name), Arc::clone(&address))
                     }),
-                    Err(reason) => self.refuse_value(&seat, &address, reason),
+                    Err(reason) => self.refuse_value(seat, &address, reason),
                 }
             }
             unsaid.matchers = named(&[ANSWER]);
@@ -287,13 +330,17 @@ impl Cache {
         // After it: whoever asks from now on finds it.
         let told = remote.say(std::mem::take(&mut unsaid.matchers)).await;
         for address in &addresses {
-            let what = || ("".into(), Arc::clone(address));
-            self.0.events.tell(EventKind::Invalidated, what);
+            self.tell_invalidated(address);
         }
         logged.map_err(|error| not_logged(&error.to_string()))?;
         shown?;
-        told.map_err(|error| not_logged(&error.to_string()))?;
-        failed.map_or(Ok(()), |(_, error)| Err(error))
+        told.map(drop)
+            .map_err(|error| not_logged(&error.to_string()))
+    }
+
+    fn tell_invalidated(&self, address: &Arc<str>) {
+        let what = || ("".into(), Arc::clone(address));
+        self.0.events.tell(EventKind::Invalidated, what);
     }
 
     /// Gives values to Redis.

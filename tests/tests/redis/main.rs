@@ -10,6 +10,7 @@ mod guarantees;
 mod leases;
 mod observing;
 mod outages;
+mod putting;
 mod refusals;
 mod sentinels;
 mod sharing;

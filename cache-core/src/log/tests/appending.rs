@@ -94,6 +94,28 @@ fn much_at_once_is_several_records() {
     assert_eq!(a.log.pending(), 0);
 }
 
+/// Where it stands counts: what another says between two records of it would be before one and behind the other.
+#[test]
+fn what_is_said_together_is_one_record_if_it_can_be() {
+    let pending = |ordinal, many| crate::index::Pending {
+        ordinal,
+        origin: None,
+        matchers: (0..many)
+            .flat_map(|n| tag(&format!("a long tag, number {n:>20}")))
+            .collect(),
+    };
+    let all = [(1, 200), (2, 200), (3, 5), (4, 2_000), (5, 5)];
+    let records = keeper::records(all.map(|(ordinal, many)| pending(ordinal, many)).into());
+    let said: Vec<(u64, usize)> = records
+        .iter()
+        .map(|(said, matchers)| (*said, matchers.len()))
+        .collect();
+    assert_eq!(said[..2], [(1, 200), (3, 205)]);
+    assert!(said.len() > 5, "no record is too large: {said:?}");
+    assert_eq!(said.iter().map(|(_, many)| many).sum::<usize>(), 2_410);
+    assert_eq!(said.last().map(|(said, _)| *said), Some(5));
+}
+
 #[test]
 fn what_is_too_much_for_one_answer_comes_in_several() {
     let server = start!();

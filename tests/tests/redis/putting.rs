@@ -1,0 +1,90 @@
+//! What becomes of values that are put: many at once, unanswered, and read by cached functions.
+
+#![expect(clippy::unwrap_used, reason = "what tests share is a test, too")]
+
+use super::*;
+use tests::redis::Reply;
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// One that has time for large trips on a busy machine.
+async fn patient(server: &Server) -> Cache {
+    let builder = Cache::builder().namespace("test").redis(&server.url());
+    let builder = builder.op_timeout(Duration::from_secs(5));
+    let cache = builder.build().await.unwrap();
+    until("contact", || cache.health().is_well());
+    cache
+}
+
+/// More than may be pending, and more than fits into one record.
+#[tokio::test]
+async fn however_many_values_are_put_all_are_there() {
+    let server = start!();
+    let (a, b) = (patient(&server).await, patient(&server).await);
+    b.set("before", 0_u64, MINUTE).await.unwrap();
+    let values = (0..10_500_u64).map(|n| (format!("many:{n}"), n));
+    a.set_many(values, MINUTE).await.unwrap();
+    for n in (0..10_500).step_by(250) {
+        let address = format!("many:{n}");
+        for cache in [&a, &b] {
+            let got = cache.get::<u64>(&address).await.unwrap();
+            assert_eq!(got, Some(n), "{address}");
+        }
+    }
+    let before = b.get::<u64>("before").await.unwrap();
+    assert_eq!(before, Some(0), "what is another's is left");
+}
+
+fn array(reply: Reply) -> Vec<Reply> {
+    match reply {
+        Reply::Array(all) => all,
+        other => unreachable!("{other:?}"),
+    }
+}
+
+fn bytes(reply: Reply) -> Vec<u8> {
+    match reply {
+        Reply::Bytes(bytes) => bytes,
+        other => unreachable!("{other:?}"),
+    }
+}
+
+fn contains(text: &[u8], part: &[u8]) -> bool {
+    text.windows(part.len()).any(|window| window == part)
+}
+
+/// If the record that names a value stood before the position of its stamp, what another puts between the two would be as
+/// valid as this value.
+#[tokio::test]
+async fn each_of_many_values_has_the_position_of_the_record_that_names_it() {
+    let server = start!();
+    let a = patient(&server).await;
+    let values = (0..1_000_u64).map(|n| (format!("long:{n:0>60}"), n));
+    a.set_many(values, MINUTE).await.unwrap();
+    let log = array(
+        server
+            .command(["XRANGE", "fc:{test}:log", "-", "+"])
+            .unwrap(),
+    );
+    let record = |at: &str| {
+        let record = log.iter().find(
+            |record| matches!(record, Reply::Array(parts) if parts[0] == Reply::Bytes(at.into())),
+        );
+        format!("{record:?}").into_bytes()
+    };
+    let keys = array(server.command(["KEYS", VALUES]).unwrap());
+    assert_eq!(keys.len(), 1_000);
+    for key in keys {
+        let envelope = bytes(server.command([b"GET".to_vec(), bytes(key)]).unwrap());
+        let number = |at: usize| u64::from_be_bytes(envelope[at..at + 8].try_into().unwrap());
+        let stamp = format!("{}-{}", number(4), number(12));
+        let named = envelope.windows(5).position(|window| window == b"long:");
+        let address = &envelope[named.unwrap()..][..65];
+        let digits: Vec<String> = address.iter().map(u8::to_string).collect();
+        let address = digits.join(", ");
+        assert!(
+            contains(&record(&stamp), address.as_bytes()),
+            "{stamp} does not name it"
+        );
+    }
+}
