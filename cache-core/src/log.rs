@@ -285,7 +285,7 @@ impl Log {
 
     /// Whether the server is there, and says no: then there is no use in asking it anything else.
     pub(crate) fn is_refused(&self) -> bool {
-        matches!(*self.0.contact.borrow(), Contact::Refused(_))
+        self.0.is_refused()
     }
 
     /// How often the log has begun a new generation.
@@ -473,8 +473,8 @@ impl Shared {
         self.trusted_until.fetch_max(until, Ordering::Relaxed);
     }
 
-    /// Everything up to this ordinal stands at this position or before.
-    fn logged(&self, ordinal: u64, position: Position) {
+    /// Everything up to this ordinal stands at this position or before, and has as many copies as it should, or not.
+    fn logged(&self, ordinal: u64, position: Position, copied: Result<(), LinkError>) {
         let mut waiting = lock(&self.waiting);
         waiting.logged.push((ordinal, position));
         let (told, still): (Vec<Caller>, _) = std::mem::take(&mut waiting.callers)
@@ -486,7 +486,7 @@ impl Shared {
         let mut dead = Vec::new();
         for caller in told {
             // Whoever does not want to know has dropped it.
-            let _ = caller.told.send(Ok(position));
+            let _ = caller.told.send(copied.clone().map(|()| position));
             dead.extend(caller.dead);
         }
         self.free(&dead, position);
@@ -522,14 +522,22 @@ impl Shared {
         self.settled.notify_waiters();
     }
 
-    /// Nobody can be told when the log will be there again: those who wait are told that it is not, if it was tried to say what they
-    /// have. That stays pending. Whether others wait.
-    fn fail(&self, tried: u64, error: &LinkError) -> bool {
+    fn is_refused(&self) -> bool {
+        matches!(*self.contact.borrow(), Contact::Refused(_))
+    }
+
+    /// The log does not answer, or not as it should.
+    fn lose(&self, error: &LinkError) {
         self.in_touch.store(false, Ordering::Relaxed);
         self.contact.send_modify(|contact| contact.fail(error));
         if let LinkError::Unexpected(_) = error {
             self.link.leave();
         }
+    }
+
+    /// Nobody can be told when the log will take records again: those who wait are told that it does not, if it was tried to say
+    /// what they have. That stays pending. Whether others wait.
+    fn fail(&self, tried: u64, error: &LinkError) -> bool {
         let mut waiting = lock(&self.waiting);
         let (told, still): (Vec<Caller>, _) = std::mem::take(&mut waiting.callers)
             .into_iter()

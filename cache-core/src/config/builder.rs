@@ -336,8 +336,9 @@ impl Builder {
 
     /// How many replicas must have an invalidation before it is acknowledged (`WAIT`). 0 by default: that of the primary is enough.
     ///
-    /// With fewer replicas than that, or slower ones (half a second), it is [`NotLogged`](ErrorKind::NotLogged): it has taken effect
-    /// here, is appended again until there are enough, and the others know of it as soon as the primary has it.
+    /// With fewer replicas than that, or slower ones (half a second), it is [`NotLogged`](ErrorKind::NotLogged) all the same: it has
+    /// taken effect here, is in the primary's log, where others hear of it, and is lost only if the primary is, with every process
+    /// that has heard of it. All else goes on as with enough of them.
     #[cfg(feature = "redis")]
     pub fn ack_replicas(mut self, count: usize) -> Self {
         self.config.ack_replicas = count;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{PAGE, Shared, random};
 use crate::index::Page;
-use crate::link::{LinkError, Request, scripts};
+use crate::link::{Dedicated, LinkError, Request, scripts};
 use crate::position::Position;
 use crate::sync::atomic::Ordering;
 use crate::sync::lock;
@@ -40,38 +40,57 @@ impl Shared {
             record,
         };
         let request = Request::of(scripts::append(&self.log, &self.meta, &append));
-        let reply = match self.options.ack_replicas {
-            replicas @ 1.. if append.record.is_some() => self.replicate(request, replicas).await?,
-            _ => self.link.ask(request).await?.pop(),
+        let mut replies = match self.options.ack_replicas {
+            1.. if append.record.is_some() => {
+                let kept = lock(&self.patient).take();
+                let patient = match kept {
+                    Some(patient) => patient,
+                    None => self.link.dedicated().await?,
+                };
+                self.ask_patiently(patient, request).await?
+            }
+            _ => self.link.ask(request).await?,
         };
-        let reply = scripts::appended(reply.unwrap_or(redis::Value::Nil))?;
+        let reply = scripts::appended(replies.pop().unwrap_or(redis::Value::Nil))?;
         if !reply.is_answer_to(&append) {
             return Err(LinkError::Unexpected("the answer to something else".into()));
         }
         Ok(reply)
     }
 
-    /// Sends an append, and waits until so many replicas have it.
-    async fn replicate(
-        &self,
-        request: Request,
-        replicas: usize,
-    ) -> Result<Option<redis::Value>, LinkError> {
-        let patient = lock(&self.patient).take();
-        let patient = match patient {
-            Some(patient) => patient,
-            None => self.link.dedicated().await?,
+    /// Waits until so many replicas have the record that has just been appended.
+    pub(super) async fn copied(&self) -> Result<(), LinkError> {
+        let replicas = self.options.ack_replicas;
+        if replicas == 0 {
+            return Ok(());
+        }
+        // The same connection: the server waits for what came over it.
+        let Some(patient) = lock(&self.patient).take() else {
+            return Err(LinkError::Disconnected("that of the append is gone".into()));
         };
-        let request = request.and(scripts::wait(replicas, REPLICATED));
-        let mut replies = patient.ask(request, 2 * REPLICATED).await?;
-        *lock(&self.patient) = Some(patient);
+        let wait = Request::of(scripts::wait(replicas, REPLICATED));
+        let mut replies = self.ask_patiently(patient, wait).await?;
         let have = scripts::replicated(replies.pop().unwrap_or(redis::Value::Nil))?;
         if have < replicas {
             return Err(LinkError::Refused(
-                format!("{have} of {replicas} replicas have the invalidation").into(),
+                format!(
+                    "{have} of {replicas} replicas have the invalidation, which others hear of from the primary"
+                )
+                .into(),
             ));
         }
-        Ok(replies.pop())
+        Ok(())
+    }
+
+    /// Asks over a connection that may be kept waiting, and keeps it if it works.
+    async fn ask_patiently(
+        &self,
+        patient: Dedicated,
+        request: Request,
+    ) -> Result<Vec<redis::Value>, LinkError> {
+        let replies = patient.ask(request, 2 * REPLICATED).await?;
+        *lock(&self.patient) = Some(patient);
+        Ok(replies)
     }
 
     /// Applies what came.

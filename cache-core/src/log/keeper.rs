@@ -33,11 +33,19 @@ pub(super) async fn keep(log: &Shared) {
                 let _ = timeout_at(next, log.wake.notified()).await;
             }
             Err(error) => {
+                let refused = matches!(error, LinkError::Refused(_));
+                if !refused {
+                    log.lose(&error);
+                }
                 // Callers are to be told soon that the log is away, not to be made to wait for it.
                 if !log.fail(tried, &error) {
                     let longer = pause.mul_f64(0.5 + 0.5 * crate::time::fraction());
                     pause = (pause * 2).min(LONGEST_PAUSE);
                     let _ = timeout_at(Instant::now() + longer, log.wake.notified()).await;
+                }
+                // A server that takes no record, for want of room say, may still tell what others have said.
+                if refused && (log.is_refused() || log.sync().await.is_err()) {
+                    log.lose(&error);
                 }
             }
         }
@@ -75,16 +83,23 @@ pub(super) fn records(own: Vec<Pending>) -> Vec<(u64, Vec<Matcher>)> {
 impl Shared {
     /// Appends all that is pending, and applies all that the log has.
     pub(super) async fn flush(&self, pending: Vec<Pending>) -> Result<(), LinkError> {
+        if self.is_refused() {
+            // The least first: it may say no to everything.
+            self.sync().await?;
+        }
         let (lost, own): (Vec<_>, Vec<_>) = pending
             .into_iter()
             .partition(|pending| pending.origin.is_some());
         for (said, matchers) in records(own) {
-            let Some(position) = self.append(&matchers, None).await? else {
+            let position = self.append(&matchers, None).await?;
+            if !self.stands(position) {
                 // Once more, to whichever server has the log now.
                 self.wake.notify_one();
                 return Ok(());
-            };
-            self.logged(said, position);
+            }
+            // In the log it is, whoever has a copy: others hear of it, and nothing more is to be said.
+            let copied = self.copied().await;
+            self.logged(said, position, copied);
         }
         self.say_again(lost).await?;
         self.sync().await
@@ -110,13 +125,12 @@ impl Shared {
         Ok(())
     }
 
-    /// Appends one record. Its place in the log; none if another server has taken over meanwhile, which does not have it: it is not
-    /// applied here either, and nobody would know that it was lost.
+    /// Appends one record. Its place in the log.
     async fn append(
         &self,
         matchers: &[Matcher],
         origin: Option<Position>,
-    ) -> Result<Option<Position>, LinkError> {
+    ) -> Result<Position, LinkError> {
         let packed = self.sealed(matcher::pack(matchers))?;
         let record = scripts::Record {
             kind: b'i',
@@ -125,10 +139,11 @@ impl Shared {
             origin,
         };
         let (own, _) = self.exchange(Some(record)).await?;
-        Ok(self.stands(own).then_some(own))
+        Ok(own)
     }
 
-    /// Whether a record that has been appended here is, or will be, applied.
+    /// Whether a record that has been appended here is, or will be, applied. Not if another server has taken over meanwhile, which
+    /// does not have it: nobody would know that it was lost.
     pub(super) fn stands(&self, own: Position) -> bool {
         own.generation >= self.index.applied().generation
     }

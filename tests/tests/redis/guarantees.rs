@@ -154,6 +154,42 @@ async fn an_invalidation_waits_for_as_many_replicas_as_it_should() {
     until("nothing is owed", || a.health().is_well());
 }
 
+/// A record that the replicas do not have is in the log all the same, once, and everything else goes on.
+#[tokio::test]
+async fn without_its_replica_a_process_shares_and_hears_as_before() {
+    static ROW: Row = Row::new();
+    #[cache(ttl = 60, tags("alone"))]
+    async fn row(id: u64) -> u64 {
+        ROW.read() + id
+    }
+    let server = start!();
+    let a = with(&server, |builder| builder.ack_replicas(1)).await;
+    let b = process(&server).await;
+    let log = || server.command(["XLEN", "fc:{test}:log"]).unwrap();
+    let tests::redis::Reply::Integer(before) = log() else {
+        unreachable!()
+    };
+    for n in 1..=3 {
+        let told = a.invalidate_tag("x").await;
+        assert!(told.is_err_and(|error| error.kind() == ErrorKind::NotLogged));
+        assert_eq!(log(), tests::redis::Reply::Integer(before + n));
+        assert!(a.health().is_well(), "{:?}", a.health());
+    }
+    assert_eq!(b.scope(row(1)).await, 2);
+    until("it is stored", || {
+        server.command(["KEYS", VALUES]).unwrap() != tests::redis::Reply::Array(Vec::new())
+    });
+    assert_eq!(a.scope(row(1)).await, 2);
+    assert_eq!(ROW.reads(), 1, "Redis was not asked");
+    ROW.write();
+    b.invalidate_tag("alone").await.unwrap();
+    let began = Instant::now();
+    while a.scope(row(1)).await != 3 {
+        assert!(began.elapsed() < SOON, "it hears nothing");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
 #[tokio::test]
 async fn to_flush_is_to_trust_nothing_from_before_a_promotion() {
     for (policy, kept) in [(OnFork::Repair, true), (OnFork::Flush, false)] {

@@ -119,15 +119,19 @@ async fn a_server_that_is_out_of_memory() {
     let server = start!("maxmemory-policy noeviction");
     let (a, b) = (process(&server).await, process(&server).await);
     assert_eq!(a.scope(value(1)).await, 2);
-    until("it is stored", || {
-        server.command(["KEYS", VALUES]).unwrap() != tests::redis::Reply::Array(Vec::new())
+    assert_eq!(b.scope(value(5)).await, 6);
+    until("they are stored", || {
+        let keys = server.command(["KEYS", VALUES]).unwrap();
+        matches!(keys, tests::redis::Reply::Array(keys) if keys.len() == 2)
     });
     server.command(["CONFIG", "SET", "maxmemory", "1"]).unwrap();
     // What is there is read still.
     assert_eq!(b.scope(value(1)).await, 2);
-    assert_eq!(ROW.reads(), 1);
+    assert_eq!(ROW.reads(), 2);
     refused(&a, "OOM").await;
     left_alone(&server);
+    assert_eq!(a.scope(value(5)).await, 6);
+    assert_eq!(ROW.reads(), 2, "it is read still, and nothing of it was");
     let late = opened(&server.url()).await;
     assert_eq!(late.scope(value(2)).await, 3);
     server.command(["CONFIG", "SET", "maxmemory", "0"]).unwrap();

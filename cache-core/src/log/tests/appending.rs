@@ -30,7 +30,7 @@ fn an_append_that_another_server_overtakes_is_still_to_be_said() {
     moved.move_to(&new);
     let (own, _) = a.shared.take(reply);
     assert!(!a.shared.stands(own));
-    a.shared.logged(u64::MAX, own);
+    a.shared.logged(u64::MAX, own, Ok(()));
     assert_eq!(a.index.pending_count(), 1, "nobody else would say it");
     assert!(!a.takes(value, "x"));
     moved.settle();
