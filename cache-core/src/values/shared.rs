@@ -282,6 +282,8 @@ impl Cache {
             self.0.index.fit(&mut matchers);
             matchers
         };
+        // Before the record, which may come to be logged although this caller is told that it was not.
+        let before = self.0.index.applied();
         let keys = ready.iter().map(|ready| ready.key).collect();
         let mut putting = remote.put(keys, named(&[VALUE]));
         let mut unsaid = Unsaid {
@@ -302,8 +304,8 @@ impl Cache {
                 let shown = self.show(remote, &mut ready, *stamp, schema, expires);
                 (*stamp, shown.await)
             }
-            // Here alone.
-            Err(_) => (self.0.index.applied(), Ok(())),
+            // Here alone, until the log has the record.
+            Err(_) => (before, Ok(())),
         };
         if shown.is_ok() {
             for Ready {

@@ -2,6 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "what tests share is a test, too")]
 
+use std::pin::pin;
+use std::task::{Context, Waker};
+
+use cache_core::ErrorKind;
+
 use super::*;
 use tests::redis::Reply;
 
@@ -87,4 +92,33 @@ async fn each_of_many_values_has_the_position_of_the_record_that_names_it() {
             "{stamp} does not name it"
         );
     }
+}
+
+/// Its append had no answer in time, and came to the log by a later try, before the caller looked.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_not_logged_and_then_was_is_no_value_here() {
+    let server = start!();
+    let (a, b) = (process(&server).await, process(&server).await);
+    a.set("n", 1_u64, MINUTE).await.unwrap();
+    server.pause().unwrap();
+    let stats = || a.stats().redis.unwrap();
+    let before = stats().timed_out;
+    let told = {
+        let mut putting = pin!(a.set("n", 2_u64, MINUTE));
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(putting.as_mut().poll(&mut cx).is_pending());
+        // A heartbeat may have been on its way.
+        until("the append fails", || stats().timed_out >= before + 2);
+        server.resume().unwrap();
+        until("it is in the log", || a.health().is_well());
+        putting.await
+    };
+    let error = told.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotLogged, "{error}");
+    until("both have the log", || {
+        a.health().is_well()
+            && a.health().redis.unwrap().applied == b.health().redis.unwrap().applied
+    });
+    assert_eq!(b.get::<u64>("n").await.unwrap(), None);
+    assert_eq!(a.get::<u64>("n").await.unwrap(), None, "here alone");
 }
