@@ -7,7 +7,6 @@ use std::sync::LazyLock;
 pub use crate::class::Class;
 use crate::index::{Dep, Deps, Index};
 use crate::position::Position;
-use crate::rule::{Rule, holds};
 use crate::stats::SiteCounters;
 use crate::sync::Arc;
 use crate::sync::atomic::{AtomicU64, Ordering};
@@ -181,10 +180,7 @@ impl Kept {
             .index
             .check(self.stamp(), self.ordinal, &self.deps);
         if verdict.valid {
-            // Only within one generation: a stamp must not jump over records that another generation lost.
-            if verdict.applied.generation == self.generation || !holds(Rule::Raise) {
-                raise(&self.sequence, verdict.applied.sequence);
-            }
+            raise(&self.sequence, verdict.raised(self.stamp()).sequence);
             raise(&self.checked, verdict.version);
         }
         verdict.valid

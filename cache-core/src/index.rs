@@ -38,6 +38,20 @@ pub(crate) struct Verdict {
     pub(crate) applied: Position,
 }
 
+impl Verdict {
+    /// The stamp of a value that was found valid with this one: no record matches it up to where the log had been applied.
+    pub(crate) fn raised(&self, stamp: Position) -> Position {
+        // Only within one generation: a stamp must not jump over records that another generation lost.
+        if self.applied.generation != stamp.generation && holds(Rule::Raise) {
+            return stamp;
+        }
+        Position {
+            sequence: stamp.sequence.max(self.applied.sequence),
+            ..stamp
+        }
+    }
+}
+
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Index {

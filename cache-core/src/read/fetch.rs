@@ -151,6 +151,7 @@ impl Driver {
         let (target, index) = (&self.target, &cache.0.index);
         let Sound {
             envelope,
+            stamp,
             deps,
             version,
             left,
@@ -170,7 +171,7 @@ impl Driver {
             instance: Arc::clone(&self.instance),
             key: self.ticket.key.clone(),
             class: envelope.class,
-            stamp: envelope.stamp,
+            stamp,
             checked: version,
             expires: time::deadline(asked.at, left),
             deps,

@@ -10,6 +10,7 @@ use crate::flight;
 use crate::index::Index;
 use crate::key::Digest;
 use crate::link::scripts;
+use crate::position::Position;
 use crate::stats::FetchMiss;
 use crate::sync::Arc;
 
@@ -36,6 +37,8 @@ impl Text for Vec<u8> {
 /// An envelope of the key that was asked for, which may be served.
 pub(crate) struct Sound<'a> {
     pub(crate) envelope: Envelope<'a>,
+    /// Up to where it is known to be valid.
+    pub(crate) stamp: Position,
     /// Those of the key, and those of the value.
     pub(crate) deps: Deps,
     /// The version of the index at which it was found valid.
@@ -116,6 +119,7 @@ impl Found {
         };
         Ok(Sound {
             left: self.left.min(most),
+            stamp: verdict.raised(envelope.stamp),
             envelope,
             deps,
             version: verdict.version,

@@ -153,6 +153,7 @@ impl Cache {
         let found = found.ok_or(FetchMiss::Absent)?;
         let Sound {
             envelope,
+            stamp,
             deps,
             version,
             ordinal,
@@ -173,12 +174,12 @@ impl Cache {
             expires: time::deadline(sent, left),
             deps,
             ordinal,
-            ..self.head(seat, address, envelope.stamp, sent)
+            ..self.head(seat, address, stamp, sent)
         };
         let entry = head.with(Arc::new(value.clone()), envelope.payload.len());
         // Refused or not: it is the answer.
         let _ = self.insert(&entry, self.max_weight());
-        Ok((value, envelope.stamp))
+        Ok((value, stamp))
     }
 
     /// The fingerprint of a type, which is taken once.

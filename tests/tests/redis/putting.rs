@@ -5,7 +5,7 @@
 use std::pin::pin;
 use std::task::{Context, Waker};
 
-use cache_core::ErrorKind;
+use cache_core::{ErrorKind, cache};
 
 use super::*;
 use tests::redis::Reply;
@@ -121,4 +121,26 @@ async fn what_was_not_logged_and_then_was_is_no_value_here() {
     });
     assert_eq!(b.get::<u64>("n").await.unwrap(), None);
     assert_eq!(a.get::<u64>("n").await.unwrap(), None, "here alone");
+}
+
+#[tokio::test]
+async fn what_is_made_of_anothers_value_is_kept() {
+    static ROW: Row = Row::new();
+    #[cache(ttl = 1000)]
+    async fn made() -> Option<u64> {
+        let n: Option<u64> = cache_core::get("n").await.unwrap();
+        Some(ROW.read() + n?)
+    }
+    let server = start!();
+    let (a, b) = (patient(&server).await, patient(&server).await);
+    a.set("n", 7_u64, MINUTE).await.unwrap();
+    let applied = |cache: &Cache| cache.health().redis.unwrap().applied;
+    until("it has heard of all", || applied(&b) >= applied(&a));
+    for _ in 0..3 {
+        assert_eq!(b.scope(made()).await, Some(8));
+    }
+    assert_eq!(ROW.reads(), 1, "{:?}", b.stats().total.refusals);
+    a.set("n", 8_u64, MINUTE).await.unwrap();
+    until("it has heard of all", || applied(&b) >= applied(&a));
+    assert_eq!(b.scope(made()).await, Some(9));
 }
