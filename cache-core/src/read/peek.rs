@@ -31,7 +31,7 @@ impl Peeking {
 impl Driver {
     /// Asks Redis, if there is anything to be asked.
     pub(super) fn peek(&self) -> Stage {
-        match self.remote() {
+        match self.remote().filter(|remote| !remote.is_refused()) {
             Some(remote) => Stage::Peeking(Peeking {
                 asked: Moment {
                     at: self.ticket.cache.now(),

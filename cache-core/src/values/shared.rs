@@ -101,6 +101,9 @@ impl Cache {
         addresses: &[&str],
         found: &mut [Looked<T>],
     ) {
+        if remote.is_refused() {
+            return;
+        }
         let absent = addresses
             .iter()
             .zip(found)

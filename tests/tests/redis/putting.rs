@@ -5,7 +5,7 @@
 use std::pin::pin;
 use std::task::{Context, Waker};
 
-use cache_core::{ErrorKind, cache};
+use cache_core::{ErrorKind, blocking, cache};
 
 use super::*;
 use tests::redis::Reply;
@@ -143,4 +143,32 @@ async fn what_is_made_of_anothers_value_is_kept() {
     a.set("n", 8_u64, MINUTE).await.unwrap();
     until("it has heard of all", || applied(&b) >= applied(&a));
     assert_eq!(b.scope(made()).await, Some(9));
+}
+
+#[tokio::test]
+async fn a_server_that_refuses_is_not_asked_for_values() {
+    #[cache(ttl = 60)]
+    fn value(n: u64) -> u64 {
+        n
+    }
+    let server = start!("user some on >word ~* &* +@all -info");
+    let url = server.url().replace("//", "//some:word@");
+    let builder = Cache::builder().namespace("test").redis(&url);
+    let cache = builder.build_blocking().unwrap();
+    says(&cache, "INFO");
+    let refused = cache.invalidate_tag("x").await;
+    assert!(refused.is_err_and(|error| error.kind() == ErrorKind::NotLogged));
+    let (found, calls) = server
+        .calls_during(|| {
+            cache.enter(|| {
+                let one = blocking::get::<u64>("n").unwrap();
+                let many = blocking::get_many::<u64>(&["n", "m"]).unwrap();
+                (one, many, blocking::peek(|| value(1)).unwrap())
+            })
+        })
+        .unwrap();
+    assert_eq!(found, (None, vec![None, None], None));
+    for command in ["get", "mget", "getrange"] {
+        assert!(!calls.contains_key(command), "{calls:?}");
+    }
 }
