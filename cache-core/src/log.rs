@@ -4,12 +4,14 @@
 //! at the server first makes sure that it still is the server that wrote the log. The tail waits for records on a connection of its
 //! own. Both hand what comes to the [index](Index), in which everything that matters is decided.
 
+use std::collections::VecDeque;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot, watch};
 use tokio::task::unconstrained;
+use tokio::time::{Instant, timeout_at};
 
 use crate::cipher::Cipher;
 use crate::flight;
@@ -127,7 +129,7 @@ struct Waiting {
     /// Whether the link is closed: nobody will be told anything any more.
     closed: bool,
     /// Who wants to know what the log has by now.
-    asking: Vec<oneshot::Sender<Result<(), LinkError>>>,
+    asking: VecDeque<Asking>,
     /// Whether it is being asked for them.
     confirming: bool,
     /// Up to these ordinals the log has everything from these positions on.
@@ -140,6 +142,12 @@ struct Caller {
     told: oneshot::Sender<Result<Position, LinkError>>,
     /// The values that his record names, if nobody needs them any more.
     dead: Vec<Vec<u8>>,
+}
+
+/// Somebody who wants to know what the log has.
+struct Asking {
+    deadline: Instant,
+    told: oneshot::Sender<Result<(), LinkError>>,
 }
 
 /// Something that the log is asked for: a future for any runtime, or none. Dropped, it goes on.
@@ -242,19 +250,23 @@ impl Log {
         }
     }
 
-    /// Applies all that the log has by now: those who ask at the same time share the next trip.
+    /// Applies all that the log has by now: those who ask at the same time share the next trip. Nobody waits for longer than an
+    /// answer may take.
     pub(crate) fn confirm(&self) -> Confirming {
         let (told, heard) = oneshot::channel();
-        if let Some(refusal) = self.0.link.refusal() {
-            let _ = told.send(Err(refusal));
-            return Told(heard);
-        }
+        let deadline = match self.0.link.deadline() {
+            Ok(deadline) => deadline.into(),
+            Err(refusal) => {
+                let _ = told.send(Err(refusal));
+                return Told(heard);
+            }
+        };
         let mut waiting = lock(&self.0.waiting);
         if waiting.closed {
             // Nobody would ever ask, or say so.
             return Told(heard);
         }
-        waiting.asking.push(told);
+        waiting.asking.push_back(Asking { deadline, told });
         if !std::mem::replace(&mut waiting.confirming, true) {
             drop(waiting);
             self.0.link.spawn(confirm(Arc::clone(&self.0)));
@@ -333,13 +345,20 @@ impl Drop for End {
 /// Asks the log what it has, as long as somebody wants to know.
 async fn confirm(log: Arc<Shared>) {
     loop {
-        let asking = log.asking();
+        let mut asking = log.asking();
         if asking.is_empty() {
             return;
         }
-        let outcome = log.sync().await;
-        for told in asking {
-            let _ = told.send(outcome.clone());
+        let mut trips = pin!(log.sync());
+        // They came one after another, and are told in that order that it takes too long.
+        while let Some(first) = asking.front() {
+            let heard = timeout_at(first.deadline, trips.as_mut()).await;
+            let many = if heard.is_ok() { asking.len() } else { 1 };
+            let outcome = heard.unwrap_or(Err(LinkError::TimedOut));
+            for Asking { told, .. } in asking.drain(..many) {
+                // Whoever does not want to know has dropped it.
+                let _ = told.send(outcome.clone());
+            }
         }
     }
 }
@@ -460,7 +479,7 @@ impl Shared {
     }
 
     /// Who wants to know what the log has by now, to be told with the next trip; if nobody does, there is none.
-    fn asking(&self) -> Vec<oneshot::Sender<Result<(), LinkError>>> {
+    fn asking(&self) -> VecDeque<Asking> {
         let mut waiting = lock(&self.waiting);
         let asking = std::mem::take(&mut waiting.asking);
         waiting.confirming = !asking.is_empty();
