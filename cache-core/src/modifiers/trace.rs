@@ -12,11 +12,12 @@ use crate::stats::{MissReason, RefusalReason};
 pub struct Trace {
     /// Whether the call was cached at all: `false` where the future reached no cached call.
     pub cached: bool,
-    /// The tier that had the value: `memory`, or nothing for a miss.
+    /// The tier that had the value: `memory`, `redis`, or nothing for a miss in all of them.
     pub tier: Option<&'static str>,
     /// The address of the entry.
     pub address: Option<String>,
-    /// How long ago the computation of the value began.
+    /// How long ago the computation of the value began. Of a value from Redis by the clocks of two machines; in memory here it is as old
+    /// as its coming.
     pub age: Option<Duration>,
     /// The value's place in the log.
     pub stamp: Option<Position>,
@@ -38,11 +39,8 @@ impl fmt::Display for Trace {
         match (self.cached, self.tier, self.miss) {
             (false, ..) => f.write_str("not a cached call"),
             (_, Some(tier), _) => {
-                write!(
-                    f,
-                    "{address}: hit in {tier}, {:.1?} old",
-                    self.age.unwrap_or_default()
-                )
+                write!(f, "{address}: hit in {tier}")?;
+                self.age.map_or(Ok(()), |age| write!(f, ", {age:.1?} old"))
             }
             (_, None, miss) => {
                 write!(

@@ -180,6 +180,10 @@ impl Driver {
             ordinal: asked.ordinal,
             cost_ns: u64::from(envelope.cost) * 1_000,
         };
+        self.trace(|trace| {
+            let age = time::unix_millis().saturating_sub(envelope.computed_at);
+            trace.age = Some(Duration::from_millis(age));
+        });
         let entry = head.with(Arc::clone(&payload), envelope.payload.len());
         if !work.accept(payload) {
             return Err(FetchMiss::Type);

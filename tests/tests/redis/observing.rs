@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use cache_core::{EventKind, FetchMiss, cache, cache_resource};
+use cache_core::{EventKind, FetchMiss, Freshness, cache, cache_resource, explain};
 use tokio::sync::Semaphore;
 
 use super::*;
@@ -223,4 +223,39 @@ async fn an_outage_is_told_and_counted() {
     let redis = cache.stats().redis.unwrap();
     assert!(redis.generations >= 1 && redis.connections >= 2);
     assert_eq!(cache.health().redis.unwrap().generations, redis.generations);
+}
+
+#[tokio::test]
+async fn a_hit_says_how_old_the_value_is_wherever_it_is_found() {
+    static ROW: Row = Row::new();
+    #[cache(ttl = 60)]
+    async fn aged() -> u64 {
+        ROW.read()
+    }
+    let server = start!();
+    let builder = Cache::builder().namespace("test").redis(&server.url());
+    let Ok(strict) = builder.freshness(Freshness::Strict).build().await else {
+        unreachable!("nothing about it can fail");
+    };
+    until("contact", || strict.health().is_well());
+    let other = process(&server).await;
+    strict.scope(aged()).await;
+    let computed = Instant::now();
+    until("it is stored, and of some age", || {
+        server.command(["KEYS", VALUES]).is_ok_and(|keys| {
+            keys != tests::redis::Reply::Array(Vec::new())
+                && computed.elapsed() > Duration::from_millis(20)
+        })
+    });
+    for (cache, tier) in [(strict, "memory"), (other, "redis")] {
+        let (value, trace) = cache.scope(explain(aged())).await;
+        assert_eq!((value, trace.tier), (1, Some(tier)));
+        let text = trace.to_string();
+        let age = trace.age.unwrap_or_default();
+        assert!(
+            age >= Duration::from_millis(20) && age < SOON && text.contains(" old"),
+            "{text}"
+        );
+    }
+    assert_eq!(ROW.reads(), 1);
 }

@@ -3,6 +3,8 @@
 
 use std::time::Instant;
 
+use std::time::Duration;
+
 use super::{Driver, Stage};
 use crate::events::EventKind;
 use crate::modifiers::Mode;
@@ -49,9 +51,12 @@ impl Driver {
                 scope.count_kept();
             }
             self.report(entry.stamp(), entry.deps());
+            let age = self.ticket.cache.now().saturating_sub(entry.began());
+            let age = Duration::from_millis(age);
             self.trace(|trace| {
                 trace.miss = None;
                 trace.tier = Some("memory");
+                trace.age = Some(age);
                 trace.stamp = Some(entry.stamp());
             });
             self.stage = Stage::Done;
