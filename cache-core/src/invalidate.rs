@@ -24,7 +24,8 @@ impl Cache {
     /// Cancel safe: dropped, it has invalidated all of it or nothing.
     ///
     /// # Errors
-    /// [`ErrorKind::Pattern`](crate::ErrorKind::Pattern) if the pattern does not parse, or has a `{` that is not escaped: a forgotten `format!`.
+    /// [`ErrorKind::Pattern`](crate::ErrorKind::Pattern) if the pattern does not parse, or has a `{` that is not escaped: a forgotten `format!`;
+    /// [`ErrorKind::NotLogged`](crate::ErrorKind::NotLogged) if the log is elsewhere and does not answer; never with memory alone.
     pub async fn invalidate_pattern(&self, pattern: &str) -> Result<Token, Error> {
         self.append_pattern(pattern)?.await
     }
@@ -78,7 +79,7 @@ impl Cache {
 /// Cancel safe, as that is.
 ///
 /// # Errors
-/// [`ErrorKind::Pattern`](crate::ErrorKind::Pattern) if the pattern does not parse, or has a `{` that is not escaped: a forgotten `format!`.
+/// As [`Cache::invalidate_pattern`].
 pub async fn invalidate_pattern(pattern: &str) -> Result<Token, Error> {
     global::current().invalidate_pattern(pattern).await
 }

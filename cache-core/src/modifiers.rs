@@ -341,7 +341,8 @@ pub async fn key_of<F: Future>(call: F) -> Result<Key, Error> {
 ///
 /// # Errors
 /// [`NoCachedCall`](crate::ErrorKind::NoCachedCall) if the future suspends or ends before it reaches a cached call,
-/// [`Key`](crate::ErrorKind::Key) if its arguments cannot be a key.
+/// [`Key`](crate::ErrorKind::Key) if its arguments cannot be a key,
+/// [`NotLogged`](crate::ErrorKind::NotLogged) if the log is elsewhere and does not answer; never with memory alone.
 pub async fn invalidate<F: Future>(call: F) -> Result<Token, Error> {
     let target = capture(call)
         .await

@@ -104,7 +104,7 @@ pub fn key_of<R>(call: impl FnOnce() -> R) -> Result<Key, Error> {
 ///
 /// # Errors
 /// [`NoCachedCall`](crate::ErrorKind::NoCachedCall), [`Key`](crate::ErrorKind::Key), and [`Unsupported`](crate::ErrorKind::Unsupported) under
-/// `panic = "abort"`.
+/// `panic = "abort"`; [`NotLogged`](crate::ErrorKind::NotLogged) if the log is elsewhere and does not answer.
 pub fn invalidate<R>(call: impl FnOnce() -> R) -> Result<Token, Error> {
     let target = captured("invalidate", call)?;
     target.cache.invalidate(vec![target.matcher()]).wait()
@@ -147,7 +147,7 @@ pub fn invalidate_pattern(pattern: &str) -> Result<Token, Error> {
 /// Invalidates every entry with this tag; see [`invalidate_tag`](crate::invalidate_tag).
 ///
 /// # Errors
-/// None with memory alone; remote logs can fail.
+/// As [`invalidate_tag`](crate::invalidate_tag).
 pub fn invalidate_tag(tag: &str) -> Result<Token, Error> {
     global::current().append_tag(tag).wait()
 }
@@ -155,7 +155,7 @@ pub fn invalidate_tag(tag: &str) -> Result<Token, Error> {
 /// Invalidates everything; see [`clear`](crate::clear).
 ///
 /// # Errors
-/// None with memory alone; remote logs can fail.
+/// As [`clear`](crate::clear).
 pub fn clear() -> Result<Token, Error> {
     global::current().append_all().wait()
 }
