@@ -4,34 +4,37 @@
 //! at the server first makes sure that it still is the server that wrote the log. The tail waits for records on a connection of its
 //! own. Both hand what comes to the [index](Index), in which everything that matters is decided.
 
-use std::collections::VecDeque;
-use std::pin::{Pin, pin};
-use std::task::{Context, Poll};
+use std::pin::pin;
 use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot, watch};
-use tokio::task::unconstrained;
-use tokio::time::{Instant, timeout_at};
 
 use crate::cipher::Cipher;
 use crate::flight;
-use crate::index::{Index, Logged, OnFork, Page, Said};
-use crate::link::{Dedicated, Link, LinkError, Notice, Request, scripts};
-use crate::matcher::{self, Matcher};
-use crate::position::Position;
+use crate::index::{Index, Logged, OnFork, Page};
+use crate::link::{Dedicated, Link, LinkError, Notice, scripts};
+use crate::matcher::Matcher;
 use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Arc, Mutex, lock};
 use crate::time::Clock;
 
+mod callers;
 mod contact;
 mod exchange;
 mod keeper;
+mod record;
 mod tail;
 #[cfg(test)]
 mod tests;
+mod told;
 
+use callers::{Asking, Caller, End, Waiting};
 pub(crate) use contact::Contact;
 pub(crate) use keeper::RECORD_BYTES;
+#[cfg(test)]
+pub(crate) use record::logged;
+use told::Told;
+pub(crate) use told::{Appending, Confirming};
 
 /// How many records one answer of the server has at most.
 const PAGE: usize = 512;
@@ -39,23 +42,11 @@ const PAGE: usize = 512;
 /// How many come with a value: there are few as long as the tail is read, and one that is full is no help.
 const FEW: usize = 64;
 
-/// How many values are removed at a time: the server does nothing else meanwhile.
-const FREED: usize = 256;
-
 /// The first pause before something that failed is tried again; each is twice as long as the one before.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
 
 /// The longest such pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
-
-/// What a record names begins with this where it is encrypted, and with the kind of a matcher where it is not.
-const SEALED: u8 = 0xFE;
-
-/// What is sealed in a record is none of an envelope.
-const RECORD: &[u8] = b"record";
-
-/// The kind of a record that nobody can read.
-const UNKNOWN: u8 = b'?';
 
 /// How a log is kept.
 #[derive(Clone, Debug)]
@@ -121,75 +112,6 @@ struct Shared {
     wake: Notify,
     /// Less is pending than before.
     settled: Notify,
-}
-
-#[derive(Default)]
-struct Waiting {
-    callers: Vec<Caller>,
-    /// Whether the link is closed: nobody will be told anything any more.
-    closed: bool,
-    /// Who wants to know what the log has by now.
-    asking: VecDeque<Asking>,
-    /// Whether it is being asked for them.
-    confirming: bool,
-    /// Up to these ordinals the log has everything from these positions on.
-    logged: Vec<(u64, Position)>,
-}
-
-/// Somebody who waits for his record to be logged.
-struct Caller {
-    ordinal: u64,
-    told: oneshot::Sender<Result<Position, LinkError>>,
-    /// The values that his record names, if nobody needs them any more.
-    dead: Vec<Vec<u8>>,
-}
-
-/// Somebody who wants to know what the log has.
-struct Asking {
-    deadline: Instant,
-    told: oneshot::Sender<Result<(), LinkError>>,
-}
-
-/// Something that the log is asked for: a future for any runtime, or none. Dropped, it goes on.
-#[must_use = "what is not waited for may fail unseen"]
-pub(crate) struct Told<T>(oneshot::Receiver<Result<T, LinkError>>);
-
-/// Done when all that the log had when it was asked for is applied.
-pub(crate) type Confirming = Told<()>;
-
-/// An append on its way.
-#[must_use = "an append that is not waited for may fail unseen"]
-pub(crate) struct Appending {
-    ordinal: u64,
-    told: Told<Position>,
-}
-
-impl Appending {
-    /// Where the record stands until the log has it: later than all that began before.
-    pub(crate) fn ordinal(&self) -> u64 {
-        self.ordinal
-    }
-}
-
-impl Future for Appending {
-    type Output = Result<Position, LinkError>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.told).poll(cx)
-    }
-}
-
-impl<T> Future for Told<T> {
-    type Output = Result<T, LinkError>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        // As an `Answer` is polled, whoever blocks on it.
-        Pin::new(&mut unconstrained(&mut self.0))
-            .poll(cx)
-            .map(|told| {
-                told.unwrap_or_else(|_| Err(LinkError::Disconnected("the cache is closed".into())))
-            })
-    }
 }
 
 impl Log {
@@ -269,7 +191,7 @@ impl Log {
         waiting.asking.push_back(Asking { deadline, told });
         if !std::mem::replace(&mut waiting.confirming, true) {
             drop(waiting);
-            self.0.link.spawn(confirm(Arc::clone(&self.0)));
+            self.0.link.spawn(callers::confirm(Arc::clone(&self.0)));
         }
         Told(heard)
     }
@@ -327,42 +249,6 @@ impl Log {
     }
 }
 
-/// Dropped with its link's thread: who waits is told, and who comes.
-struct End(Arc<Shared>);
-
-impl Drop for End {
-    fn drop(&mut self) {
-        let mut waiting = lock(&self.0.waiting);
-        waiting.closed = true;
-        let callers = std::mem::take(&mut waiting.callers);
-        let asking = std::mem::take(&mut waiting.asking);
-        drop(waiting);
-        drop((callers, asking));
-        self.0.in_touch.store(false, Ordering::Relaxed);
-    }
-}
-
-/// Asks the log what it has, as long as somebody wants to know.
-async fn confirm(log: Arc<Shared>) {
-    loop {
-        let mut asking = log.asking();
-        if asking.is_empty() {
-            return;
-        }
-        let mut trips = pin!(log.sync());
-        // They came one after another, and are told in that order that it takes too long.
-        while let Some(first) = asking.front() {
-            let heard = timeout_at(first.deadline, trips.as_mut()).await;
-            let many = if heard.is_ok() { asking.len() } else { 1 };
-            let outcome = heard.unwrap_or(Err(LinkError::TimedOut));
-            for Asking { told, .. } in asking.drain(..many) {
-                // Whoever does not want to know has dropped it.
-                let _ = told.send(outcome.clone());
-            }
-        }
-    }
-}
-
 impl Shared {
     fn new(
         link: &Link,
@@ -391,34 +277,6 @@ impl Shared {
             wake: Notify::new(),
             settled: Notify::new(),
         }
-    }
-
-    /// What a record names, as it stands there.
-    fn sealed(&self, packed: Vec<u8>) -> Result<Vec<u8>, LinkError> {
-        if !self.options.cipher.is_on() {
-            return Ok(packed);
-        }
-        let sealed = self.options.cipher.seal(RECORD, &packed);
-        let sealed = sealed.ok_or(LinkError::Unexpected(
-            "no randomness to encrypt with".into(),
-        ))?;
-        Ok([&[SEALED][..], &sealed].concat())
-    }
-
-    /// A record as the index takes it, decrypted.
-    fn read(&self, mut raw: scripts::RawRecord) -> Logged {
-        // What is not encrypted may be of anybody, and costs hits at most.
-        if let Some((&SEALED, sealed)) = raw.matchers.split_first() {
-            match self.options.cipher.open(RECORD, sealed) {
-                Some(packed) => raw.matchers = packed,
-                None => raw.kind = UNKNOWN,
-            }
-        }
-        logged(raw)
-    }
-
-    fn read_all(&self, records: Vec<scripts::RawRecord>) -> Vec<Logged> {
-        records.into_iter().map(|raw| self.read(raw)).collect()
     }
 
     /// Applies all that the log has.
@@ -478,67 +336,10 @@ impl Shared {
         more
     }
 
-    /// Who wants to know what the log has by now, to be told with the next trip; if nobody does, there is none.
-    fn asking(&self) -> VecDeque<Asking> {
-        let mut waiting = lock(&self.waiting);
-        let asking = std::mem::take(&mut waiting.asking);
-        waiting.confirming = !asking.is_empty();
-        asking
-    }
-
     /// The log has been heard of, in answer to what was asked at `sent`.
     fn heard(&self, sent: u64) {
         let until = crate::time::deadline(sent, self.options.max_staleness);
         self.trusted_until.fetch_max(until, Ordering::Relaxed);
-    }
-
-    /// Everything up to this ordinal stands at this position or before, and has as many copies as it should, or not.
-    fn logged(&self, ordinal: u64, position: Position, copied: Result<(), LinkError>) {
-        let mut waiting = lock(&self.waiting);
-        waiting.logged.push((ordinal, position));
-        let (told, still): (Vec<Caller>, _) = std::mem::take(&mut waiting.callers)
-            .into_iter()
-            .partition(|caller| caller.ordinal <= ordinal);
-        waiting.callers = still;
-        drop(waiting);
-        self.settle();
-        let mut dead = Vec::new();
-        for caller in told {
-            // Whoever does not want to know has dropped it.
-            let _ = caller.told.send(copied.clone().map(|()| position));
-            dead.extend(caller.dead);
-        }
-        self.free(&dead, position);
-    }
-
-    /// Removes those of the values that are older than this position, in the background.
-    fn free(&self, values: &[Vec<u8>], older_than: Position) {
-        let names: Vec<&[u8]> = values.iter().map(Vec::as_slice).collect();
-        for names in names.chunks(FREED) {
-            let drop = scripts::drop_older(names, older_than);
-            self.link.send(Request::of(drop));
-        }
-    }
-
-    /// What has been logged, and applied here, is no longer pending: before it is applied, nothing else would stop old values.
-    fn settle(&self) {
-        let applied = self.index.applied();
-        let mut waiting = lock(&self.waiting);
-        // What another generation has lost is not settled: it is still pending, and said again.
-        waiting
-            .logged
-            .retain(|(_, position)| position.generation >= applied.generation);
-        let done = waiting
-            .logged
-            .iter()
-            .filter(|(_, position)| *position <= applied)
-            .map(|(ordinal, _)| *ordinal)
-            .max();
-        let Some(done) = done else { return };
-        waiting.logged.retain(|(ordinal, _)| *ordinal > done);
-        drop(waiting);
-        self.index.settle_up_to(done);
-        self.settled.notify_waiters();
     }
 
     fn is_refused(&self) -> bool {
@@ -552,43 +353,6 @@ impl Shared {
         if let LinkError::Unexpected(_) = error {
             self.link.leave();
         }
-    }
-
-    /// Nobody can be told when the log will take records again: those who wait are told that it does not, if it was tried to say
-    /// what they have. That stays pending. Whether others wait.
-    fn fail(&self, tried: u64, error: &LinkError) -> bool {
-        let mut waiting = lock(&self.waiting);
-        let (told, still): (Vec<Caller>, _) = std::mem::take(&mut waiting.callers)
-            .into_iter()
-            .partition(|caller| caller.ordinal <= tried);
-        waiting.callers = still;
-        let others = !waiting.callers.is_empty();
-        drop(waiting);
-        for Caller { told, .. } in told {
-            let _ = told.send(Err(error.clone()));
-        }
-        others
-    }
-}
-
-/// A record as the index takes it. One that is not understood invalidates everything.
-pub(crate) fn logged(raw: scripts::RawRecord) -> Logged {
-    let said = match raw.kind {
-        b'o' => Said::Opened {
-            ancestor: raw.origin,
-        },
-        b'i' => Said::Invalid {
-            matchers: matcher::unpack(&raw.matchers).into(),
-            origin: raw.origin,
-        },
-        _ => Said::Invalid {
-            matchers: Box::new([Matcher::All]),
-            origin: raw.origin,
-        },
-    };
-    Logged {
-        position: raw.position,
-        said,
     }
 }
 

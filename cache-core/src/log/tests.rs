@@ -4,12 +4,16 @@ mod appending;
 mod asking;
 mod traces;
 
+use std::pin::Pin;
+use std::task::Context;
 use std::thread;
 
 use super::*;
 use crate::deps::Dep;
 use crate::link::LinkOptions;
 use crate::link::tests::{server::Server, start};
+use crate::matcher;
+use crate::position::Position;
 
 /// Long enough for whatever must happen, on a machine with other things to do.
 const SOON: Duration = Duration::from_secs(20);

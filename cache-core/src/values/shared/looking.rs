@@ -1,0 +1,112 @@
+//! What others have put.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use serde::de::DeserializeOwned;
+
+use super::super::{ANSWER, Looked, SITE, VALUE};
+use crate::cache::{Cache, Seat};
+use crate::codec::{Codec, Rmp};
+use crate::entry::Head;
+use crate::events::EventKind;
+use crate::link::LinkError;
+use crate::position::Position;
+use crate::remote::{Found, Remote, Sound};
+use crate::scope;
+use crate::shape::CacheValue;
+use crate::stats::FetchMiss;
+use crate::sync::Arc;
+use crate::time;
+
+impl Cache {
+    /// Asks Redis for what is absent here, in one trip.
+    pub(in crate::values) async fn look_there<T: CacheValue + DeserializeOwned>(
+        &self,
+        remote: &Remote,
+        addresses: &[&str],
+        found: &mut [Looked<T>],
+    ) {
+        if remote.is_refused() {
+            return;
+        }
+        let absent = addresses
+            .iter()
+            .zip(found)
+            .filter(|(_, found)| matches!(found, Looked::Absent { held_back: false }))
+            .map(|(address, found)| (*address, found));
+        let (addresses, absent): (Vec<&str>, Vec<_>) = absent.unzip();
+        let keys: Vec<_> = addresses
+            .iter()
+            .map(|address| self.value_digest(VALUE, address).short())
+            .collect();
+        let sent = self.now();
+        let reads = remote.fetch_many(&keys);
+        let seat = self.seat(&SITE, "");
+        for ((address, absent), read) in addresses.into_iter().zip(absent).zip(reads) {
+            let what = || (Arc::clone(&seat.name), address.into());
+            let tell = |kind| self.0.events.tell(kind, what);
+            match self.value_of(read.await, sent, address, &seat) {
+                Ok((value, stamp)) => {
+                    if let Some(frame) = scope::current().as_ref().and_then(|at| at.frame.as_ref())
+                    {
+                        let dep = self.value_dep(ANSWER, address);
+                        frame.report(&self.0.index, stamp, &[dep]);
+                    }
+                    remote.fetches.found();
+                    seat.counters.fetched();
+                    tell(EventKind::Fetched);
+                    *absent = Looked::Found(value);
+                }
+                Err(why) => {
+                    remote.fetches.missed(why);
+                    tell(EventKind::NotFetched(why));
+                }
+            }
+        }
+    }
+
+    /// What Redis has under an address, and up to where that is known to be true; or why there is none.
+    fn value_of<T: CacheValue + DeserializeOwned>(
+        &self,
+        found: Result<Option<Found>, LinkError>,
+        sent: u64,
+        address: &str,
+        seat: &Seat,
+    ) -> Result<(T, Position), FetchMiss> {
+        let found = found.map_err(|_| FetchMiss::Unanswered)?;
+        let (whole, own) = (
+            self.value_digest(VALUE, address),
+            [self.value_dep(VALUE, address)],
+        );
+        let found = found.ok_or(FetchMiss::Absent)?;
+        let Sound {
+            envelope,
+            stamp,
+            deps,
+            version,
+            ordinal,
+            left,
+        } = found.judge(
+            &self.0.config.cipher,
+            whole,
+            self.schema_of::<T>(seat),
+            &own,
+            &self.0.index,
+        )?;
+        // A `Deserialize` that panics is a user's.
+        let decode = || Rmp::decode::<T>(&envelope.payload);
+        let value = catch_unwind(AssertUnwindSafe(decode)).ok().flatten();
+        let value = value.ok_or(FetchMiss::Type)?;
+        let head = Head {
+            checked: version,
+            expires: time::deadline(sent, left),
+            deps,
+            ordinal,
+            ..self.head(seat, address, stamp, sent)
+        };
+        let entry = head.with(Arc::new(value.clone()), envelope.payload.len());
+        // Refused or not: it is the answer.
+        let _ = self.insert(&entry, self.max_weight());
+        Ok((value, stamp))
+    }
+}
