@@ -19,7 +19,7 @@ pub(crate) struct Found {
     /// Whatever it came in.
     text: Arc<dyn Text>,
     envelope: Range<usize>,
-    left: Duration,
+    pub(super) left: Duration,
 }
 
 /// What values came in.
