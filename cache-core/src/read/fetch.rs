@@ -30,13 +30,6 @@ pub(super) struct Fetching {
     pub(super) sent: u64,
 }
 
-/// When Redis was asked: in milliseconds, and among the computations of this process.
-#[derive(Clone, Copy)]
-pub(super) struct Moment {
-    pub(super) at: u64,
-    pub(super) ordinal: u64,
-}
-
 /// What is on its way.
 pub(super) enum Asked {
     Value(Read),
@@ -106,13 +99,9 @@ impl Driver {
                 return Some(self.compute(Some(leader), true));
             }
         };
-        let asked = Moment {
-            at: sent,
-            ordinal: leader.flight().id,
-        };
         let entry = found
             .ok_or(FetchMiss::Absent)
-            .and_then(|found| self.promote(&found, asked, Some(&leader), work))
+            .and_then(|found| self.promote(&found, sent, Some(&leader), work))
             .inspect_err(|why| self.missed(*why));
         let Ok(entry) = entry else {
             // With the stamp of now: what was found dead was so, perhaps, by a record that has only just been applied.
@@ -139,11 +128,11 @@ impl Driver {
         None
     }
 
-    /// Puts a value from Redis into memory, and takes it as this call's, if it is one and valid; or why not.
+    /// Takes a value from Redis as this call's, if it is one and valid, and puts it into memory if this call leads others; or why not.
     pub(super) fn promote(
         &self,
         found: &Found,
-        asked: Moment,
+        sent: u64,
         leader: Option<&Leader<MemoryKey, Arc<Kept>>>,
         work: &mut dyn Work,
     ) -> Result<Arc<Kept>, FetchMiss> {
@@ -173,11 +162,11 @@ impl Driver {
             class: envelope.class,
             stamp,
             checked: version,
-            expires: time::deadline(asked.at, left),
+            expires: time::deadline(sent, left),
             deps,
-            began: asked.at,
+            began: sent,
             // It was computed before it was asked for: what has begun since is newer.
-            ordinal: asked.ordinal,
+            ordinal: leader.map_or(0, |leader| leader.flight().id),
             cost_ns: u64::from(envelope.cost) * 1_000,
         };
         self.trace(|trace| {
@@ -188,8 +177,11 @@ impl Driver {
         if !work.accept(payload) {
             return Err(FetchMiss::Type);
         }
-        // Refused or not: it is this call's answer.
-        let _ = self.insert(&entry, cache.max_weight(), leader);
+        // A peek leaves none: a refresh under way, which began before, may be about to give a newer one.
+        if leader.is_some() {
+            // Refused or not: it is this call's answer.
+            let _ = self.insert(&entry, cache.max_weight(), leader);
+        }
         Ok(entry)
     }
 

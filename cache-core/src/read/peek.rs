@@ -4,27 +4,25 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use super::compute::{Driver, Stage};
-use super::fetch::Moment;
 use super::run::Work;
-use crate::flight;
 use crate::link::LinkError;
 use crate::remote::{Found, Read};
 
 /// A value that was asked for, and nothing else with it.
 pub(super) struct Peeking {
     read: Read,
-    asked: Moment,
+    sent: u64,
 }
 
 impl Peeking {
     pub(super) fn poll(
         &mut self,
         cx: &mut Context<'_>,
-    ) -> Poll<(Result<Option<Found>, LinkError>, Moment)> {
-        let asked = self.asked;
+    ) -> Poll<(Result<Option<Found>, LinkError>, u64)> {
+        let sent = self.sent;
         Pin::new(&mut self.read)
             .poll(cx)
-            .map(|outcome| (outcome, asked))
+            .map(|outcome| (outcome, sent))
     }
 }
 
@@ -33,10 +31,7 @@ impl Driver {
     pub(super) fn peek(&self) -> Stage {
         match self.remote().filter(|remote| !remote.is_refused()) {
             Some(remote) => Stage::Peeking(Peeking {
-                asked: Moment {
-                    at: self.ticket.cache.now(),
-                    ordinal: flight::next_id(),
-                },
+                sent: self.ticket.cache.now(),
                 read: remote.fetch(self.target.digest),
             }),
             None => self.left(),
@@ -46,13 +41,13 @@ impl Driver {
     /// Whether the answer is this call's.
     pub(super) fn peeked(
         &mut self,
-        (outcome, asked): (Result<Option<Found>, LinkError>, Moment),
+        (outcome, sent): (Result<Option<Found>, LinkError>, u64),
         work: &mut dyn Work,
     ) -> bool {
         let entry = outcome
             .ok()
             .flatten()
-            .and_then(|found| self.promote(&found, asked, None, work).ok());
+            .and_then(|found| self.promote(&found, sent, None, work).ok());
         let Some(entry) = entry else {
             return false;
         };

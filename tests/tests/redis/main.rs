@@ -145,6 +145,14 @@ fn until(what: &str, mut so: impl FnMut() -> bool) {
     }
 }
 
+/// How many values the server has.
+fn stored(server: &Server) -> usize {
+    match server.command(["KEYS", VALUES]) {
+        Ok(tests::redis::Reply::Array(keys)) => keys.len(),
+        _ => 0,
+    }
+}
+
 /// Where a server listens, at 127.0.0.1.
 fn port(server: &Server) -> String {
     server

@@ -51,10 +51,6 @@ fn keys(server: &Server) -> Vec<String> {
     }
 }
 
-fn stored(server: &Server) -> usize {
-    keys(server).len()
-}
-
 #[test]
 fn functions_without_a_runtime_share_too() {
     static ROW: Row = Row::new();

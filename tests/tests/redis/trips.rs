@@ -263,10 +263,3 @@ async fn what_removes_a_value_late_leaves_a_newer_one() {
     assert_eq!(late_comer.scope(late(1)).await, value);
     assert_eq!((late_comer.stats().total.fetched, ROW.reads()), (2, 3));
 }
-
-fn stored(server: &Server) -> usize {
-    match server.command(["KEYS", "fc:{test}/v/*"]) {
-        Ok(tests::redis::Reply::Array(keys)) => keys.len(),
-        _ => 0,
-    }
-}

@@ -1,6 +1,6 @@
 //! Values without a function are everybody's: what one process has put the others get, and nobody an older one.
 
-use cache_core::{ErrorKind, FetchMiss, blocking, cache, peek};
+use cache_core::{ErrorKind, FetchMiss, blocking, cache, peek, refresh};
 
 use super::*;
 use tests::redis::Reply;
@@ -333,6 +333,29 @@ async fn a_value_costs_three_trips_to_put_and_one_to_get() {
     b.get::<u64>("n").await.unwrap();
     let got = b.health().redis.unwrap().answered - before;
     assert!((1..=3).contains(&got), "{got}, heartbeats included");
+}
+
+#[tokio::test]
+async fn a_peek_does_not_keep_a_refresh_from_its_value() {
+    static ROW: Row = Row::new();
+    static GATE: tokio::sync::Semaphore = tokio::sync::Semaphore::const_new(1);
+    #[cache(ttl = 60)]
+    async fn value() -> u64 {
+        GATE.acquire().await.unwrap().forget();
+        ROW.read()
+    }
+    let server = start!();
+    let (a, b) = (process(&server).await, process(&server).await);
+    assert_eq!(a.scope(value()).await, 1);
+    until("it is stored", || stored(&server) == 1);
+    ROW.write();
+    let refreshing = b.clone();
+    let refreshing = tokio::spawn(async move { refreshing.scope(refresh(value())).await });
+    tokio::task::yield_now().await;
+    assert_eq!(b.scope(peek(value())).await, Some(1));
+    GATE.add_permits(1);
+    assert_eq!(refreshing.await.unwrap(), 2);
+    assert_eq!(b.scope(value()).await, 2);
 }
 
 #[tokio::test]
