@@ -222,6 +222,11 @@ impl Log {
         self.0.is_refused()
     }
 
+    /// Whether the server has last said that it is the one whose log this is.
+    pub(crate) fn is_in_touch(&self) -> bool {
+        self.0.in_touch.load(Ordering::Relaxed)
+    }
+
     /// How often the log has begun a new generation.
     pub(crate) fn generations(&self) -> u64 {
         self.0.generations.load(Ordering::Relaxed)

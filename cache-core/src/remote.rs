@@ -150,6 +150,11 @@ impl Remote {
         self.log.confirm()
     }
 
+    /// Whether the server has last said that it has the log: without, nothing that it answers is known to be all there is.
+    pub(crate) fn is_in_touch(&self) -> bool {
+        self.log.is_in_touch()
+    }
+
     /// As long as the last word from the log counts.
     pub(crate) fn heard_until(&self) -> u64 {
         self.log.heard_until()

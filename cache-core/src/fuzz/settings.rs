@@ -12,7 +12,9 @@ const SECRET: &str = "hunter2";
 /// Something that is set: its name in the environment and in a file, its text, and whether that was read.
 struct Said {
     variable: &'static str,
+    #[cfg_attr(not(feature = "config"), expect(dead_code, reason = "of a file"))]
     table: &'static str,
+    #[cfg_attr(not(feature = "config"), expect(dead_code, reason = "of a file"))]
     key: &'static str,
     text: String,
     is: Box<dyn Fn(&Read) -> bool>,

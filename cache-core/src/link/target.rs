@@ -53,7 +53,7 @@ impl Target {
                 service: None,
             }),
         };
-        let open = |url: &String| tls.apply(url.as_str().into_connection_info()?);
+        let open = |url: &String| tls.apply(unnamed(url.as_str().into_connection_info()?));
         let target = parsed.filter(|_| tls.is_whole()).and_then(|parts| {
             let doors: RedisResult<Vec<_>> = parts.doors.iter().map(open).collect();
             Some(Self {
@@ -101,6 +101,13 @@ impl Target {
         let users = settings().filter_map(|info| info.redis_settings().username());
         Secrets::new(passwords.chain(users))
     }
+}
+
+/// A connection that does not say which library has made it: that takes a right of its own, which nothing else needs, and fails at every
+/// connection without it.
+fn unnamed(info: ConnectionInfo) -> ConnectionInfo {
+    let settings = info.redis_settings().clone().set_skip_set_lib_name();
+    info.set_redis_settings(settings)
 }
 
 /// An URL for each who is asked first, and one of a server.

@@ -55,6 +55,15 @@ async fn greeted(id: u64) -> u64 {
     id
 }
 
+/// What a server is, and of which version.
+fn product(server: &Server) -> String {
+    let info = server.info("server").unwrap();
+    match info.get("valkey_version") {
+        Some(version) => format!("Valkey {version}"),
+        None => format!("Redis {}", info["redis_version"]),
+    }
+}
+
 #[tokio::test]
 async fn a_server_is_greeted_once() {
     let mut server = start!(
@@ -65,8 +74,10 @@ async fn a_server_is_greeted_once() {
     let url = server.url().replace("//", "//:s3cret!pass@");
     let (builder, heard) = listening(Cache::builder().redis(&url));
     let cache = builder.require_redis(SOON).build().await.unwrap();
-    let version = server.info("server").unwrap()["redis_version"].clone();
-    let line = format!("Redis {version}, primary, maxmemory of 100 MiB, volatile-lru");
+    let line = format!(
+        "{}, primary, maxmemory of 100 MiB, volatile-lru",
+        product(&server)
+    );
     told(&heard, EventKind::Greeted, &line);
     let is = health(&cache);
     assert_eq!(is.server, Some(line));
@@ -145,7 +156,7 @@ async fn a_user_who_may_not_is_told_and_nothing_more_is_asked() {
     server
         .command(["ACL", "SETUSER", "default", "+@all"])
         .unwrap();
-    told(&heard, EventKind::Greeted, "Redis");
+    told(&heard, EventKind::Greeted, &product(&server));
     until("it is well", || cache.health().is_well());
     assert_eq!(health(&cache).unusable, None);
 }

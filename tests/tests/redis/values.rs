@@ -1,6 +1,6 @@
 //! Values without a function are everybody's: what one process has put the others get, and nobody an older one.
 
-use cache_core::{ErrorKind, FetchMiss, blocking, cache, peek, refresh};
+use cache_core::{ErrorKind, FetchMiss, blocking, cache, explain, peek, refresh};
 
 use super::*;
 use tests::redis::Reply;
@@ -109,7 +109,7 @@ async fn what_is_computed_while_a_value_is_put_does_not_stay() {
         Some(cache_core::get("seen").await.unwrap().unwrap_or(0))
     }
     let server = start!();
-    let (a, b) = (process(&server).await, process(&server).await);
+    let (a, b) = (patient(&server).await, patient(&server).await);
     let done = std::sync::Arc::new(AtomicU64::new(0));
     let readers: Vec<_> = [&a, &b]
         .map(|cache| {
@@ -130,13 +130,56 @@ async fn what_is_computed_while_a_value_is_put_does_not_stay() {
     for reader in readers {
         reader.await.unwrap();
     }
-    for cache in [&a, &b, &process(&server).await] {
+    for cache in [&a, &b, &patient(&server).await] {
         let began = Instant::now();
         while cache.scope(seen()).await != Some(149) {
             assert!(began.elapsed() < SOON);
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     }
+}
+
+/// A process that waits as long as it takes, for what is not about time.
+async fn patient(server: &Server) -> Cache {
+    let builder = Cache::builder().namespace("test").op_timeout(SOON);
+    let cache = builder.redis(&server.url()).build().await.unwrap();
+    until("contact", || cache.health().is_well());
+    cache
+}
+
+#[tokio::test]
+async fn what_is_computed_while_nobody_answers_does_not_stay() {
+    #[cache(ttl = 1000)]
+    async fn seen() -> u64 {
+        cache_core::get("seen").await.unwrap().unwrap_or(0)
+    }
+    #[cache(ttl = 1000)]
+    async fn seen_by_way_of_another() -> u64 {
+        seen().await
+    }
+    let server = start!();
+    let (a, b) = (process(&server).await, process(&server).await);
+    a.set("seen", 1_u64, MINUTE).await.unwrap();
+    server.pause().unwrap();
+    for _ in 0..20 {
+        assert_eq!(b.scope(seen_by_way_of_another()).await, 0);
+    }
+    server.resume().unwrap();
+    until("it is well again", || b.health().is_well());
+    // Not to be there is not the same as not to be had.
+    let began = Instant::now();
+    while b.scope(seen_by_way_of_another()).await != 1 {
+        assert!(began.elapsed() < SOON, "what nobody had said is kept");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    // That there is none is something to be kept.
+    #[cache(ttl = 1000)]
+    async fn none() -> u64 {
+        cache_core::get("none").await.unwrap().unwrap_or(0)
+    }
+    assert_eq!(b.scope(none()).await, 0);
+    let (_, trace) = b.scope(explain(none())).await;
+    assert_eq!(trace.tier, Some("memory"));
 }
 
 /// Two processes put at the same time, each many at once: in the end all have the same, and it is the last of one of them.

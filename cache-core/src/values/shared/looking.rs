@@ -26,13 +26,23 @@ impl Cache {
         addresses: &[&str],
         found: &mut [Looked<T>],
     ) {
+        // Not to be had is not the same as not to be there: nothing that is computed from it may stay.
+        let doubt = || {
+            if let Some(frame) = scope::current().as_ref().and_then(|at| at.frame.as_ref()) {
+                frame.report(&self.0.index, Position::ZERO, &[]);
+            }
+        };
+        let asked = |found: &Looked<T>| matches!(found, Looked::Absent { held_back: false });
         if remote.is_refused() {
+            if found.iter().any(asked) {
+                doubt();
+            }
             return;
         }
         let absent = addresses
             .iter()
             .zip(found)
-            .filter(|(_, found)| matches!(found, Looked::Absent { held_back: false }))
+            .filter(|(_, found)| asked(found))
             .map(|(address, found)| (*address, found));
         let (addresses, absent): (Vec<&str>, Vec<_>) = absent.unzip();
         let keys: Vec<_> = addresses
@@ -40,6 +50,7 @@ impl Cache {
             .map(|address| self.value_digest(VALUE, address).short())
             .collect();
         let sent = self.now();
+        let known = remote.is_in_touch();
         let reads = remote.fetch_many(&keys);
         let seat = self.seat(&SITE, "");
         for ((address, absent), read) in addresses.into_iter().zip(absent).zip(reads) {
@@ -58,6 +69,9 @@ impl Cache {
                     *absent = Looked::Found(value);
                 }
                 Err(why) => {
+                    if why == FetchMiss::Unanswered || !known || !remote.is_in_touch() {
+                        doubt();
+                    }
                     remote.fetches.missed(why);
                     tell(EventKind::NotFetched(why));
                 }
