@@ -3,9 +3,9 @@
 //! A trip is one `MGET` and, behind it, one look at the log: every record that was appended before a value was read comes along with
 //! it, and every one that was appended before its caller asked, as nobody's read is put into a trip that is on its way.
 //!
-//! Who asks sends the trip by himself, at once, unless as many as may be are on their way, or more of those before him have been told
-//! and not yet run than wait with him: the processors are busy then, his own turn would come behind theirs, and they are about to ask
-//! again. Nobody depends on them: what is held back goes after a moment in any case.
+//! Who asks sends the trip by himself, at once, unless as many as may be are on their way; or, among many callers, unless more of those
+//! before him have been told and not yet run than wait with him: the processors are busy then, his own turn would come behind theirs,
+//! and they are about to ask again. Nobody depends on them: what is held back goes after a moment in any case.
 
 use std::collections::VecDeque;
 use std::fmt::Write;
@@ -34,6 +34,9 @@ const BURST: usize = 512;
 /// ... and how many trips are on their way at most.
 const LANES: usize = 2;
 
+/// Of at most so many callers nobody is held back for those who have been told: the processors have less to do than to wait for.
+const FEW: usize = 128;
+
 /// How long somebody is held back at most for those who have been told. A timer is not more exact.
 const HELD: Duration = Duration::from_millis(1);
 
@@ -61,6 +64,8 @@ struct Waiting {
     forming: VecDeque<Forming>,
     /// How many trips are on their way.
     under_way: usize,
+    /// How many values they ask for.
+    flying: usize,
     /// How many values the last trip asked for.
     last: usize,
     /// Whether whoever is held back goes after a moment.
@@ -160,9 +165,12 @@ impl Waiting {
     fn next(&mut self, told: &AtomicIsize, must: bool) -> Option<Forming> {
         let next = self.forming.front()?;
         let told = usize::try_from(told.load(Ordering::Relaxed)).unwrap_or(0);
-        if self.under_way >= LANES || !must && !next.is_full() && told > next.keys.len() {
+        let count = next.keys.len();
+        let held = told > count && told + self.flying + count > FEW && !next.is_full();
+        if self.under_way >= LANES || held && !must {
             return None;
         }
+        self.flying += count;
         self.under_way += 1;
         self.forming.pop_front()
     }
@@ -376,6 +384,7 @@ impl Drop for Going {
         let mut waiting = lock(&self.queue.waiting);
         waiting.under_way -= 1;
         waiting.last = self.keys.len();
+        waiting.flying -= self.keys.len();
     }
 }
 

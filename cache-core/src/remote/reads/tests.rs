@@ -240,6 +240,29 @@ fn nobody_waits_for_longer_than_the_time_out() {
 }
 
 #[test]
+fn who_has_been_told_and_does_not_look_holds_nobody_back() {
+    let server = start!();
+    let instance = Instance::of(&server, SOON);
+    let many: Vec<Read> = (0..4 * FEW).map(|_| instance.reads.ask(key(0))).collect();
+    let told = || instance.reads.queue.told.load(Ordering::Relaxed);
+    until("they are told", || told() == 4 * FEW as isize);
+    for _ in 0..3 {
+        assert_eq!(instance.get(0), Ok(Some(vec![b'0'])));
+    }
+    // Whether they look or not, they are not counted for ever; nor those who have not waited for their answer.
+    server.pause().unwrap();
+    drop(instance.reads.ask(key(0)));
+    let last = instance.reads.ask(key(0));
+    drop(many);
+    server.resume().unwrap();
+    assert!(block_on(last).is_ok());
+    until("nobody is counted", || told() == 0);
+    until("nothing is under way", || {
+        lock(&instance.reads.queue.waiting).flying == 0
+    });
+}
+
+#[test]
 fn what_nobody_waits_for_is_not_asked_for() {
     let server = start!();
     let instance = Instance::of(&server, SOON);
