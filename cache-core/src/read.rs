@@ -33,7 +33,7 @@ mod peek;
 mod run;
 pub use keep::{IntoTtl, Keep};
 use path::{function_path, type_arguments};
-pub use run::{Driven, Run, run, run_with};
+pub use run::{Driven, Run, drive, run, run_blocking, run_blocking_with, run_with};
 mod twins;
 
 /// A value that can be part of a key.
@@ -104,23 +104,29 @@ impl Call {
     /// Looks the value of the function at `site` up.
     ///
     /// # Errors
-    /// The miss, to be [driven](Miss::drive).
+    /// The miss, to be [driven](drive) or [run](run_blocking).
     #[inline]
     pub fn __cache_start<S: Split>(
         &mut self,
         site: &'static Site,
         function: Function<S>,
-    ) -> Result<S::Return, Miss> {
+    ) -> Result<S::Return, Miss<S>> {
         let Function { identity, path, .. } = function;
-        let found = find(&mut self.encoder, identity, site, path)?;
-        S::unpack(found).ok_or_else(|| {
-            let callee = Callee {
-                site,
-                identity,
-                path,
-            };
-            Miss::new(&mut self.encoder, callee, MissReason::Type, None)
-        })
+        let missed = match find(&mut self.encoder, identity, site, path) {
+            Ok(found) => match S::unpack(found) {
+                Some(out) => return Ok(out),
+                None => {
+                    let callee = Callee {
+                        site,
+                        identity,
+                        path,
+                    };
+                    Ticket::new(&mut self.encoder, callee, MissReason::Type, None)
+                }
+            },
+            Err(missed) => missed,
+        };
+        Err(Miss(missed, PhantomData))
     }
 }
 
@@ -130,7 +136,7 @@ fn find(
     identity: TypeId,
     site: &'static Site,
     path: fn() -> &'static str,
-) -> Result<Payload, Miss> {
+) -> Result<Payload, Box<Ticket>> {
     let callee = || Callee {
         site,
         identity,
@@ -144,20 +150,20 @@ fn find(
     let now = cache.now();
     match cache.serve(&Lookup::new(identity, encoder.encoded()), now) {
         Ok(served) => Ok(served),
-        Err(why) => Err(Miss::new(encoder, callee(), why, None)),
+        Err(why) => Err(Ticket::new(encoder, callee(), why, None)),
     }
 }
 
 /// The same where something surrounds the call, somebody listens, or the arguments are no key.
 #[inline(never)]
-fn find_with_care(encoder: &mut Encoder, callee: Callee) -> Result<Payload, Miss> {
+fn find_with_care(encoder: &mut Encoder, callee: Callee) -> Result<Payload, Box<Ticket>> {
     let scope = scope::current().unwrap_or_default();
     scope.count();
     let modifier = scope.modifier.clone().filter(|modifier| modifier.take());
     let mode = modifier.as_ref().map(|modifier| modifier.mode);
     let looks = matches!(mode, None | Some(Mode::Peek | Mode::Explain));
     if encoder.broken().is_some() || scope.holds_back() || !looks {
-        return Err(Miss::new(encoder, callee, MissReason::Bypass, modifier));
+        return Err(Ticket::new(encoder, callee, MissReason::Bypass, modifier));
     }
     let cache = scope.cache.as_ref().unwrap_or_else(|| global::get());
     let lookup = Lookup::new(callee.identity, encoder.encoded());
@@ -167,7 +173,7 @@ fn find_with_care(encoder: &mut Encoder, callee: Callee) -> Result<Payload, Miss
     };
     let entry = match found {
         Ok(entry) => entry,
-        Err(why) => return Err(Miss::new(encoder, callee, why, modifier)),
+        Err(why) => return Err(Ticket::new(encoder, callee, why, modifier)),
     };
     if mode != Some(Mode::Peek) {
         entry.instance.stats.hit();
@@ -194,8 +200,8 @@ fn find_with_care(encoder: &mut Encoder, callee: Callee) -> Result<Payload, Miss
     Ok(entry.payload())
 }
 
-/// A call that was not answered from memory.
-pub struct Miss(Box<Ticket>);
+/// A call that was not answered from memory, of a function that returns what `S` says.
+pub struct Miss<S>(Box<Ticket>, PhantomData<fn() -> S>);
 
 /// Everything about a missed call that does not depend on its types.
 pub(crate) struct Ticket {
@@ -213,14 +219,26 @@ pub(crate) struct Ticket {
     tags: Vec<String>,
 }
 
-impl Miss {
+impl<S> Miss<S> {
+    /// The address as the template has it.
+    pub fn address(&mut self, pieces: &[Piece<'_>]) {
+        self.0.address(pieces);
+    }
+
+    /// One more tag.
+    pub fn tag(&mut self, pieces: &[Piece<'_>]) {
+        self.0.tag(pieces);
+    }
+}
+
+impl Ticket {
     #[inline(never)]
     fn new(
         encoder: &mut Encoder,
         callee: Callee,
         why: MissReason,
         modifier: Option<Arc<Modifier>>,
-    ) -> Self {
+    ) -> Box<Self> {
         let scope = scope::current();
         let cache = scope
             .as_ref()
@@ -243,7 +261,7 @@ impl Miss {
                 (Arc::clone(&seat.name), why.as_str().into())
             });
         }
-        Self(Box::new(Ticket {
+        Box::new(Self {
             cache,
             seat,
             callee,
@@ -254,29 +272,25 @@ impl Miss {
             scope,
             address: None,
             tags: Vec::new(),
-        }))
+        })
     }
 
-    /// The address as the template has it.
-    pub fn address(&mut self, pieces: &[Piece<'_>]) {
-        let mut address = self.0.prefix();
+    fn address(&mut self, pieces: &[Piece<'_>]) {
+        let mut address = self.prefix();
         match render(pieces, &mut address) {
-            Ok(()) => self.0.address = Some(address),
-            Err(_) => self.0.cannot_be_named(),
+            Ok(()) => self.address = Some(address),
+            Err(_) => self.cannot_be_named(),
         }
     }
 
-    /// One more tag.
-    pub fn tag(&mut self, pieces: &[Piece<'_>]) {
+    fn tag(&mut self, pieces: &[Piece<'_>]) {
         let mut tag = String::new();
         match render(pieces, &mut tag) {
-            Ok(()) => self.0.tags.push(tag),
-            Err(_) => self.0.cannot_be_named(),
+            Ok(()) => self.tags.push(tag),
+            Err(_) => self.cannot_be_named(),
         }
     }
-}
 
-impl Ticket {
     fn mode(&self) -> Option<Mode> {
         self.modifier.as_ref().map(|modifier| modifier.mode)
     }

@@ -109,7 +109,7 @@ pub(super) struct Computation {
 }
 
 impl Driver {
-    pub(super) fn new<S: Split>(miss: Miss) -> Box<Self> {
+    pub(super) fn new<S: Split>(miss: Miss<S>) -> Box<Self> {
         // Before the digest is made, which covers the schema.
         let (instance, content) = miss.0.learn::<S>();
         Self::of(*miss.0, instance, content)

@@ -9,7 +9,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use super::compute::Driver;
-use super::{Function, Keep, Miss};
+use super::{Keep, Miss};
 use crate::entry::{Class, Head, Kept, Payload};
 use crate::modifiers::blocking;
 use crate::shape::Split;
@@ -126,50 +126,29 @@ type NoRules<S> = fn(&<S as Split>::Item, &mut Keep);
 /// A function without rules.
 fn no_rules<T>(_: &T, _: &mut Keep) {}
 
-impl Miss {
-    /// Goes the way of a miss, for an async function.
-    pub fn drive<S: Split>(self, _: Function<S>) -> Driven<S> {
-        Driven {
-            driver: Driver::new::<S>(self),
-            shape: PhantomData,
-        }
-    }
+/// What the body of a sync function comes to.
+pub fn run_blocking<S: Split>(miss: Miss<S>, body: impl FnOnce() -> S::Return) -> S::Return {
+    let mut body = Some(body);
+    block(miss, &mut || body.take().map(|body| body()), &mut no_rules)
+}
 
-    /// The same for a function that is not async.
-    pub fn run_blocking<S: Split>(
-        self,
-        function: Function<S>,
-        body: impl FnOnce() -> S::Return,
-    ) -> S::Return {
-        let mut body = Some(body);
-        let mut body = || body.take().map(|body| body());
-        self.block::<S>(function, &mut body, &mut no_rules)
-    }
+/// The same with rules.
+pub fn run_blocking_with<S: Split>(
+    miss: Miss<S>,
+    body: impl FnOnce() -> S::Return,
+    mut rules: impl FnMut(&S::Item, &mut Keep),
+) -> S::Return {
+    let mut body = Some(body);
+    block(miss, &mut || body.take().map(|body| body()), &mut rules)
+}
 
-    /// The same with rules.
-    pub fn run_blocking_with<S: Split>(
-        self,
-        function: Function<S>,
-        body: impl FnOnce() -> S::Return,
-        mut rules: impl FnMut(&S::Item, &mut Keep),
-    ) -> S::Return {
-        let mut body = Some(body);
-        let mut body = || body.take().map(|body| body());
-        self.block::<S>(function, &mut body, &mut rules)
-    }
-
-    /// The same for all functions of one return type.
-    fn block<S: Split>(
-        self,
-        function: Function<S>,
-        body: &mut dyn FnMut() -> Option<S::Return>,
-        rules: &mut dyn FnMut(&S::Item, &mut Keep),
-    ) -> S::Return {
-        let mut driven = self.drive(function);
-        driven
-            .driver
-            .block_for::<S>(std::pin::pin!(AtOnce(body)), rules)
-    }
+/// The same for all functions of one return type.
+fn block<S: Split>(
+    miss: Miss<S>,
+    body: &mut dyn FnMut() -> Option<S::Return>,
+    rules: &mut dyn FnMut(&S::Item, &mut Keep),
+) -> S::Return {
+    Driver::new(miss).block_for::<S>(std::pin::pin!(AtOnce(body)), rules)
 }
 
 /// A call on the way of a miss, around its body. Dropped after it: what the body holds, another may ask for, and the end of
@@ -177,6 +156,15 @@ impl Miss {
 pub struct Driven<S> {
     driver: Box<Driver>,
     shape: PhantomData<fn() -> S>,
+}
+
+/// What will drive the body of an async function. Functions, not methods: of a value that cannot be kept the compiler says
+/// the same thing at each, and shows it once.
+pub fn drive<S: Split>(miss: Miss<S>) -> Driven<S> {
+    Driven {
+        driver: Driver::new(miss),
+        shape: PhantomData,
+    }
 }
 
 /// What the body of an async function comes to.
@@ -209,7 +197,7 @@ pub fn run_with<'b, S: Split, F: Future<Output = S::Return>, J: FnMut(&S::Item, 
 }
 
 /// The driver until the body is dropped.
-struct Around<'b>(&'b mut Driver);
+struct Around<'b>(&'b mut Box<Driver>);
 
 impl Drop for Around<'_> {
     /// The body is dropped after this and before the driver, as part of the computation.
@@ -243,7 +231,8 @@ where
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<S::Return> {
         let this = self.get_mut();
-        let driver = &mut *this.driver.0;
-        driver.poll_for::<S>(cx, this.body.as_mut(), &mut this.rules)
+        this.driver
+            .0
+            .poll_for::<S>(cx, this.body.as_mut(), &mut this.rules)
     }
 }

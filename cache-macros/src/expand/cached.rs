@@ -25,7 +25,7 @@ use crate::value::Ttl;
 //                 Err(mut __miss) => { Miss::address(&mut __miss, &[…]); __miss }
 //             }
 //         };
-//         let mut __driven = __miss.drive(__function);
+//         let mut __driven = #private::drive(__miss);
 //         let __body = pin!(async move { … body … });
 //         run(&mut __driven, __body).await
 //     }
@@ -41,6 +41,7 @@ pub(crate) fn cached(model: &Cached) -> TokenStream {
     let rest = closure.as_ref().map(|closure| quote!(, #closure));
     // At the return type, as everything else that needs it to be a value: the compiler reports one place once.
     let span = anchor(&model.output);
+    let private = runtime.at(span);
     let work = match model.function.form {
         Form::Sync => {
             let run = Ident::new(
@@ -52,15 +53,14 @@ pub(crate) fn cached(model: &Cached) -> TokenStream {
                 span,
             );
             let body = body::closure(&model.function, &model.output);
-            quote_spanned!(span=> __miss.#run(__function, #body #rest))
+            quote_spanned!(span=> #private::#run(__miss, #body #rest))
         }
         Form::Async | Form::Future(_) => {
             let run = Ident::new(if closure.is_some() { "run_with" } else { "run" }, span);
             let body = body::future(&runtime, &model.function, &model.output);
-            let private = runtime.at(Span::mixed_site());
-            let drive = quote_spanned!(span=> let mut __driven = __miss.drive(__function););
-            let body = quote_spanned!(Span::mixed_site()=> let __body = #private::pin!(#body););
-            let private = runtime.at(span);
+            let drive = quote_spanned!(span=> let mut __driven = #private::drive(__miss););
+            let pinned = runtime.at(Span::mixed_site());
+            let body = quote_spanned!(Span::mixed_site()=> let __body = #pinned::pin!(#body););
             let run = quote_spanned!(span=> #private::#run(&mut __driven, __body #rest).await);
             quote!(#drive #body #run)
         }

@@ -90,7 +90,7 @@ fn an_async_function() {
                         }
                     }
                 };
-                let mut __driven = __miss.drive(__function);
+                let mut __driven = §drive(__miss);
                 let __body = §pin!(
                     async move { if false { return §never:: < sqlx::Result <
                     Option < User > > > (); } load(pool, id). await }
@@ -178,24 +178,23 @@ fn a_sync_method_with_rules() {
                     }
                 };
                 let __text0 = §text(§Piece::arg(&a));
-                __miss
-                    .run_blocking_with(
-                        __function,
-                        move || -> Result<Option<Part>, Error> { Ok(None) },
-                        |__value, __keep| {
-                            __keep.ttl(§judge(__value, |v| v.ttl));
-                            __keep.when(§holds(__value, |v| v.ok));
-                            __keep
-                                .tag(
-                                    &[
-                                        §Piece::Text("owner:"),
-                                        §Piece::arg(&__value.owner),
-                                        §Piece::Text(":"),
-                                        §Piece::Text(&__text0),
-                                    ],
-                                );
-                        },
-                    )
+                §run_blocking_with(
+                    __miss,
+                    move || -> Result<Option<Part>, Error> { Ok(None) },
+                    |__value, __keep| {
+                        __keep.ttl(§judge(__value, |v| v.ttl));
+                        __keep.when(§holds(__value, |v| v.ok));
+                        __keep
+                            .tag(
+                                &[
+                                    §Piece::Text("owner:"),
+                                    §Piece::arg(&__value.owner),
+                                    §Piece::Text(":"),
+                                    §Piece::Text(&__text0),
+                                ],
+                            );
+                    },
+                )
             }
         "#]],
     );
@@ -276,7 +275,7 @@ fn every_kind_of_argument() {
                         §Err(__miss) => __miss,
                     }
                 };
-                __miss.run_blocking(__function, move || -> u8 { 1 })
+                §run_blocking(__miss, move || -> u8 { 1 })
             }
         "#]],
     );
@@ -343,7 +342,7 @@ fn what_async_trait_leaves() {
                             §Err(__miss) => __miss,
                         }
                     };
-                    let mut __driven = __miss.drive(__function);
+                    let mut __driven = §drive(__miss);
                     let __body = §pin!(
                         async move { if false { return §never:: < u8 > (); }
                         let __self = self; 1 }
