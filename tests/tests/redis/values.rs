@@ -142,7 +142,9 @@ async fn what_is_computed_while_a_value_is_put_does_not_stay() {
 /// A process that waits as long as it takes, for what is not about time.
 async fn patient(server: &Server) -> Cache {
     let builder = Cache::builder().namespace("test").op_timeout(SOON);
-    let cache = builder.redis(&server.url()).build().await.unwrap();
+    let Ok(cache) = builder.redis(&server.url()).build().await else {
+        unreachable!("nothing about it can fail");
+    };
     until("contact", || cache.health().is_well());
     cache
 }
