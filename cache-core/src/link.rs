@@ -157,10 +157,16 @@ impl Link {
         runtime.spawn(wiring::keep(Arc::clone(&shared)));
         runtime.spawn(trips::drain(Arc::clone(&shared)));
         let ending = Arc::clone(&shared);
+        // Where there is no thread for it, it may be dropped neither with the closure nor here: a task of another one may be at it.
+        let runtime = Arc::new(Mutex::new(Some(runtime)));
+        let taken = Arc::clone(&runtime);
         thread::Builder::new()
             .name("cache-io".to_owned())
             // All tasks end with the runtime. Nobody joins the thread: the last handle may be dropped by one of its own tasks.
             .spawn(move || {
+                let Some(runtime) = lock(&taken).take() else {
+                    return;
+                };
                 runtime.block_on(async {
                     ending.closing.notified().await;
                     // What nobody waits for, and was given to the link before it was closed.
@@ -170,7 +176,12 @@ impl Link {
                 runtime.shutdown_background();
                 ending.ended.send_replace(true);
             })
-            .map_err(cannot_start)?;
+            .map_err(|error| {
+                if let Some(runtime) = lock(&runtime).take() {
+                    runtime.shutdown_background();
+                }
+                cannot_start(error)
+            })?;
         Ok(Self {
             shared,
             open: Some(Arc::new(Open(closing))),
@@ -332,12 +343,16 @@ impl Link {
     }
 
     /// Waits until `done` and until all is sent that nobody waits for, at most for a while; then closes it, and waits for its
-    /// thread to end. How much was not sent. Dropping the last handle waits for a short while, too.
+    /// thread to end. How much was not sent. Dropping the last handle waits for a short while, too. In a fork there is no thread,
+    /// and what waits is sent by the process that has it.
     pub(crate) async fn finish(
         &self,
         within: Duration,
         done: impl Future<Output = ()> + Send + 'static,
     ) -> u64 {
+        if self.shared.process != process::id() {
+            return 0;
+        }
         let shared = Arc::clone(&self.shared);
         let finish = async move {
             done.await;

@@ -208,13 +208,6 @@ impl Remote {
         self.link.send(Request::of(command));
     }
 
-    /// Removes a value, in the background.
-    pub(crate) fn discard(&self, key: KeyDigest) {
-        let mut unlink = redis::cmd("UNLINK");
-        unlink.arg(self.value(key));
-        self.link.send(Request::of(unlink));
-    }
-
     /// Brings to an end what was begun, at most for a while, and closes the connection. How much was not sent.
     pub(crate) async fn close(&self, within: Duration) -> u64 {
         self.link.finish(within, self.log.settled()).await

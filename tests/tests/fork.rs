@@ -26,7 +26,9 @@ fn child() -> bool {
     let told = blocking::invalidate(|| row(1));
     let refused = told.is_err_and(|error| error.kind() == ErrorKind::NotLogged);
     let gone = row(1) == 1 && reads() == 3;
-    hit && miss && refused && gone && began.elapsed() < Duration::from_secs(5)
+    let ended = cache_core::current().shutdown_blocking(Duration::from_secs(1));
+    let told = ended.pending == 1;
+    hit && miss && refused && gone && told && began.elapsed() < Duration::from_secs(5)
 }
 
 #[test]

@@ -234,10 +234,12 @@ impl Driver {
         }
     }
 
-    /// Removes from Redis what a refresh has shown to be none any more.
+    /// Invalidates what a refresh has shown to be none any more. That it is removed from Redis, some time, would not be enough: the
+    /// next call would still find it there.
     pub(super) fn unshare(&self) {
         if let Some(remote) = self.remote() {
-            remote.discard(self.target.digest);
+            // It is on its way there without anybody who waits for it.
+            drop(remote.append(vec![self.target.matcher()]));
         }
     }
 }

@@ -31,7 +31,10 @@ use batch::{Batch, Values};
 /// How many values one trip brings at most, ...
 const BURST: usize = 512;
 
-/// ... and how many trips are on their way at most.
+/// ... of how many bytes, as far as can be told before: what takes longer than an answer may would come for nobody.
+const BURST_BYTES: usize = 512 << 10;
+
+/// How many trips are on their way at most.
 const LANES: usize = 2;
 
 /// Of at most so many callers nobody is held back for those who have been told: the processors have less to do than to wait for.
@@ -58,7 +61,6 @@ struct Queue {
     told: AtomicIsize,
 }
 
-#[derive(Default)]
 struct Waiting {
     /// The next trips; all but the last are full.
     forming: VecDeque<Forming>,
@@ -68,10 +70,26 @@ struct Waiting {
     flying: usize,
     /// How many values the last trip asked for.
     last: usize,
+    /// How many of them the next trips bring at most, after what the last ones have brought.
+    burst: usize,
     /// Whether whoever is held back goes after a moment.
     alarmed: bool,
     /// Nobody will look again.
     closed: bool,
+}
+
+impl Default for Waiting {
+    fn default() -> Self {
+        Self {
+            forming: VecDeque::new(),
+            under_way: 0,
+            flying: 0,
+            last: 0,
+            burst: BURST,
+            alarmed: false,
+            closed: false,
+        }
+    }
 }
 
 /// A trip that has not begun.
@@ -149,7 +167,8 @@ impl Waiting {
         if self.closed {
             return Read::failed(LinkError::closed());
         }
-        if self.forming.back().is_none_or(Forming::is_full) {
+        let full = |forming: &Forming| forming.keys.len() >= self.burst;
+        if self.forming.back().is_none_or(full) {
             self.forming.push_back(Forming::with_capacity(self.last));
         }
         let Some(forming) = self.forming.back_mut() else {
@@ -166,13 +185,23 @@ impl Waiting {
         let next = self.forming.front()?;
         let told = usize::try_from(told.load(Ordering::Relaxed)).unwrap_or(0);
         let count = next.keys.len();
-        let held = told > count && told + self.flying + count > FEW && !next.is_full();
+        let held = told > count && told + self.flying + count > FEW && count < self.burst;
         if self.under_way >= LANES || held && !must {
             return None;
         }
         self.flying += count;
         self.under_way += 1;
         self.forming.pop_front()
+    }
+
+    /// A trip for so many values is over.
+    fn learn(&mut self, count: usize, outcome: &Result<Reply, LinkError>) {
+        let most = match outcome {
+            Ok(reply) => (count * BURST_BYTES / reply.bytes().len().max(1)).min(self.burst * 2),
+            Err(LinkError::TimedOut) => count / 2,
+            Err(_) => return,
+        };
+        self.burst = most.clamp(1, BURST);
     }
 }
 
@@ -183,10 +212,6 @@ impl Forming {
             keys: Vec::with_capacity(keys),
             deadlines: Vec::with_capacity(keys),
         }
-    }
-
-    fn is_full(&self) -> bool {
-        self.keys.len() >= BURST
     }
 }
 
@@ -223,7 +248,15 @@ impl Queue {
         if going.keys.iter().all(Option::is_none) {
             return going.land();
         }
-        if let Some(refusal) = self.link.refusal() {
+        let refusal = self.link.refusal().or_else(|| {
+            // The server is not to blame for those that it was not asked for.
+            let over = going
+                .deadlines
+                .iter()
+                .all(|deadline| *deadline <= Instant::now());
+            over.then_some(LinkError::TimedOut)
+        });
+        if let Some(refusal) = refusal {
             going.tell(Err(refusal));
             return going.land();
         }
@@ -370,6 +403,7 @@ impl Trip for Going {
     }
 
     fn end(self: Box<Self>, outcome: Result<Reply, LinkError>) {
+        lock(&self.queue.waiting).learn(self.keys.len(), &outcome);
         let values = outcome.and_then(|reply| self.values(reply));
         self.tell(values);
         self.land();

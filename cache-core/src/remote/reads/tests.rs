@@ -146,6 +146,30 @@ fn those_who_wait_at_the_same_time_make_few_trips() {
 }
 
 #[test]
+fn trips_bring_fewer_values_of_those_that_are_large() {
+    let server = start!();
+    let instance = Instance::of(&server, SOON);
+    let keys: Vec<KeyDigest> = (1..=100).map(key).collect();
+    for n in 1..=100 {
+        put(&server, key(n), &vec![n; 64 << 10], SOON);
+    }
+    let trips = || {
+        let ask = || block_on(join_all(instance.reads.ask_many(&keys)));
+        let (told, calls) = server.calls_during(ask).unwrap();
+        assert!(told.into_iter().all(|found| found.unwrap().is_some()));
+        calls["mget"]
+    };
+    // It could not be known before; then eight of them are what one trip may bring.
+    assert_eq!(trips(), 1);
+    assert!((100 / 8..=100 / 7 + 1).contains(&trips()));
+    for n in 1..=100 {
+        put(&server, key(n), &[n], SOON);
+    }
+    assert!(trips() > 1);
+    assert_eq!(trips(), 1, "they did not grow again");
+}
+
+#[test]
 fn many_that_are_asked_for_together_are_one_trip() {
     let server = start!();
     let instance = Instance::of(&server, SOON);
