@@ -12,12 +12,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
+#[cfg(not(loom))]
+use crate::alarm;
 use crate::position::Position;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Arc, Mutex, StaticU64, lock};
 
-#[cfg(not(loom))]
-mod alarm;
 mod waits;
 pub(crate) use waits::Waiting;
 use waits::Waits;

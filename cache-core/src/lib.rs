@@ -34,6 +34,7 @@ pub mod __private {
 }
 
 mod address;
+mod alarm;
 mod audit;
 mod cache;
 #[cfg(feature = "redis")]

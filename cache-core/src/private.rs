@@ -5,7 +5,7 @@ pub use std::compile_error;
 pub use std::fmt::Display;
 pub use std::format_args;
 pub use std::module_path;
-pub use std::option::Option::Some;
+pub use std::option::Option::{None, Some};
 pub use std::pin::pin;
 pub use std::result::Result::{self, Err, Ok};
 pub use std::string::String;
@@ -29,7 +29,7 @@ pub use crate::shape::{
 };
 pub use crate::site::{Site, SiteRef, Spec, TargetKind, TargetRef};
 pub use crate::sync::block_on;
-pub use crate::warmup::{JobFuture, Outcome, WarmupJob, outcome};
+pub use crate::warmup::{Calls, JobFuture, Outcome, Step, WarmupJob, calls, outcome};
 
 /// A value of any type that is never made: it tells the compiler the type of a body before it reads it.
 #[expect(clippy::panic, reason = "stands behind `if false`")]

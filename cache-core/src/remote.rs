@@ -42,6 +42,7 @@ pub(crate) struct Remote {
     reads: Reads,
     values: String,
     leases: String,
+    turns: String,
     /// How long a lease lasts; zero for none.
     lease: Duration,
     greeting: Arc<Mutex<Greeting>>,
@@ -90,6 +91,7 @@ impl Remote {
             link,
             values,
             leases: format!("fc:{{{namespace}}}/l/"),
+            turns: format!("fc:{{{namespace}}}/w/"),
             lease,
             greeting: Arc::default(),
             puts: Arc::default(),
@@ -239,5 +241,9 @@ impl Remote {
 
     fn lease_name(&self, key: KeyDigest) -> String {
         format!("{}{key}", self.leases)
+    }
+
+    fn turn_name(&self, name: KeyDigest) -> String {
+        format!("{}{name}", self.turns)
     }
 }

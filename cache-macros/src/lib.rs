@@ -88,6 +88,9 @@ pub fn invalidate_cache(args: TokenStream, item: TokenStream) -> TokenStream {
 
 /// Registers a call to make at start-up, `#[warmup_cache(user_id = 1)]`; repeatable, on free functions.
 ///
+/// * `every = "10m"`: made again and again by `Warmup::repeat`
+/// * `priority = 1`: the higher, the sooner; 0 by default
+/// * `from = ids()`: a call for each item: what is not given by name, a tuple if that is more than one
 /// * `crate = ::my_crate::cache_core`: where the runtime is, for re-exporters
 #[proc_macro_attribute]
 pub fn warmup_cache(args: TokenStream, item: TokenStream) -> TokenStream {

@@ -72,8 +72,12 @@ pub(crate) struct Invalidation {
 pub(crate) struct Warmup {
     pub(crate) krate: Path,
     pub(crate) function: Function,
-    /// In the order of the function's arguments.
-    pub(crate) args: Vec<Expr>,
+    /// In the order of the function's arguments; none where it is part of `from`.
+    pub(crate) args: Vec<Option<Expr>>,
+    /// What gives the others, again and again.
+    pub(crate) from: Option<Expr>,
+    pub(crate) every: Option<Length>,
+    pub(crate) priority: u32,
 }
 
 /// A path to `name` in the runtime's private module is resolved through this crate unless the user says otherwise.

@@ -82,9 +82,9 @@ pub(crate) const TABLE: &[Row] = &[
     row("tag", &[Invalidate], "tag = \"tenant:{tenant}\"", "invalidates what carries this tag", Values(|e, o, d| o.targets.extend(tag(e, d)))),
     row("on", &[Invalidate], "on = always", "`success` (by default), or `always`: after a failure too", Value(|e, o, d| o.always = always(e, d))),
     row("before", &[Invalidate], "before", "before the body runs as well", Flag(|o| o.before = true)),
-    row("every", &[Warmup], "every = \"10m\"", "warms again and again", Later),
-    row("priority", &[Warmup], "priority = 1", "which calls to warm first", Later),
-    row("from", &[Warmup], "from = ids()", "many sets of arguments", Later),
+    row("every", &[Warmup], "every = \"10m\"", "made again and again by `Warmup::repeat`", Value(|e, o, d| o.every = every(e, d))),
+    row("priority", &[Warmup], "priority = 1", "the higher, the sooner; 0 by default", Value(|e, o, d| o.priority = value::integer(e, d))),
+    row("from", &[Warmup], "from = ids()", "a call for each item: what is not given by name, a tuple if that is more than one", Value(|e, o, _| o.from = Some(e))),
     row("crate", &Macro::ALL, "crate = ::my_crate::cache_core", "where the runtime is, for re-exporters", Value(|e, o, d| o.krate = value::path(e, d))),
 ];
 
@@ -112,6 +112,9 @@ pub(crate) struct Options {
     pub(crate) fingerprint: bool,
     pub(crate) always: bool,
     pub(crate) before: bool,
+    pub(crate) every: Option<Length>,
+    pub(crate) priority: Option<u32>,
+    pub(crate) from: Option<Expr>,
     pub(crate) krate: Option<Path>,
 }
 
@@ -354,6 +357,17 @@ fn tiers(list: Vec<Expr>, options: &mut Options, diag: &mut Diag) {
         }
     }
     options.tiers = Some(tiers);
+}
+
+fn every(expr: Expr, diag: &mut Diag) -> Option<Length> {
+    let at = value::bare(expr.clone());
+    let length = value::length(expr, diag)?;
+    if length.is_zero() {
+        diag.error(&at, "an `every` of zero would never end")
+            .help("write how often: `every = \"10m\"`");
+        return None;
+    }
+    Some(length)
 }
 
 fn capacity(expr: Expr, diag: &mut Diag) -> Option<usize> {

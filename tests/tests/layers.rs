@@ -32,7 +32,7 @@ const LAYERS: &[Layer] = &[
     // Words.
     apart(&["sync"]),
     apart(&["rule"]),
-    apart(&["error", "time", "stats"]),
+    apart(&["error", "time", "stats", "alarm"]),
     // Identity.
     together(&[
         "key", "address", "pattern", "tag", "policy", "position", "matcher", "deps",

@@ -86,6 +86,18 @@ pub(crate) fn claimed(reply: Value) -> Result<Claimed, LinkError> {
 }
 
 impl Remote {
+    /// Whether it is this process that does what is called so, for as long as this: nobody else is asked to before. Yes where the
+    /// server does not say.
+    pub(crate) async fn turn(&self, name: KeyDigest, lifetime: Duration) -> bool {
+        let mut set = redis::cmd("SET");
+        set.arg(self.turn_name(name)).arg("1");
+        set.arg("NX").arg("PX").arg(millis(lifetime).max(1));
+        match self.link.ask(Request::of(set)).await {
+            Ok(replies) => !matches!(replies.first(), Some(Value::Nil)),
+            Err(_) => true,
+        }
+    }
+
     /// A claim of the lease of a value, to ask for it with. None where there are no leases.
     pub(crate) fn claim(&self, key: KeyDigest) -> Option<Claim> {
         let random = RandomState::new();

@@ -56,21 +56,31 @@ pub(crate) fn warmup(args: Vec<Arg>, function: Function, diag: &mut Diag) -> War
             .iter()
             .find(|(name, _)| name.unraw() == parameter.unraw())
         {
-            Some((_, expr)) => args.push(expr.clone()),
+            Some((_, expr)) => args.push(Some(expr.clone())),
+            None if options.from.is_some() => args.push(None),
             None if diag.is_empty() => {
                 diag.error_at(
                     Span::call_site(),
                     format!("`{}` needs its argument `{parameter}`", function.name()),
                 )
-                .help(format!("write `{parameter} = …`"));
+                .help(format!(
+                    "write `{parameter} = …`, or `from = …` for many calls"
+                ));
             }
             None => {}
         }
+    }
+    if let (Some(name), true) = (options.named("from"), args.iter().all(Option::is_some)) {
+        diag.error(name, "every argument is given: nothing is left for `from`")
+            .help("remove it, or the arguments that it gives");
     }
     Warmup {
         krate: model::runtime(options.krate),
         function,
         args,
+        from: options.from,
+        every: options.every,
+        priority: options.priority.unwrap_or(0),
     }
 }
 

@@ -122,13 +122,18 @@ fn options(model: &Cached, runtime: &Runtime<'_>) -> Vec<TokenStream> {
 
 /// `let __spec = __spec.ttl(Duration::from_millis(300000));`, all of it at the constant.
 fn timed(name: &str, length: &Length, runtime: &Runtime<'_>) -> TokenStream {
-    let (span, value) = match length {
+    let (span, value) = duration(length, runtime);
+    let method = Ident::new(name, span);
+    quote_spanned!(span=> let __spec = __spec.#method(#value);)
+}
+
+/// A constant of type `Duration`, and where it is written.
+pub(super) fn duration(length: &Length, runtime: &Runtime<'_>) -> (Span, TokenStream) {
+    match length {
         Length::Millis(millis, place) => {
             let private = runtime.at(at(*place));
             (at(*place), quote!(#private::Duration::from_millis(#millis)))
         }
         Length::Const(expr) => (start(expr), expr.to_token_stream()),
-    };
-    let method = Ident::new(name, span);
-    quote_spanned!(span=> let __spec = __spec.#method(#value);)
+    }
 }

@@ -51,6 +51,7 @@ fn accepts_what_is_right() {
         (Invalidate, "\"resource:users:{id}\", tag = \"t:{return.id}\", user(pool, id), self.repo.all(), on = always, before", USER),
         (Invalidate, "\"a[b-c]*\\\\*:{id}\"", "fn f(id: &str) {}"),
         (Warmup, "", "fn f() -> u8 { 1 }"),
+        (Warmup, "a = 1, from = ids().await, every = \"1h\", priority = 3", "async fn f(a: u8, b: &str, c: u8) -> u8 { 1 }"),
         (Warmup, "b = 1, a = x(), crate = ::c", "async fn f<'a>(a: &'a str, b: u8) -> u8 { 1 }"),
     ];
     for (by, args, item) in cases {
@@ -192,7 +193,11 @@ fn options_against_each_other_and_the_function() {
         (Warmup, "id = 1, id = 2", "fn f(id: u8) -> u8 { 1 }", "`id` is given twice\nhelp: keep one of them @ id"),
         (Warmup, "id", "fn f(id: u8) -> u8 { 1 }", "`id` needs a value\nhelp: write `id = …` @ id"),
         (Warmup, "1", "fn f(id: u8) -> u8 { 1 }", "arguments are given by name\nhelp: write `id = …` @ 1"),
-        (Warmup, "every = 5", "fn f() -> u8 { 1 }", "`every` is not in this version yet\nhelp: remove it; it will do this: warms again and again @ every"),
+        (Warmup, "every = 0", "fn f() -> u8 { 1 }", "an `every` of zero would never end\nhelp: write how often: `every = \"10m\"` @ 0"),
+        (Warmup, "every = \"soon\"", "fn f() -> u8 { 1 }", "not a duration\nhelp: write seconds (`300`) or `\"5m\"` @ \"soon\""),
+        (Warmup, "priority = high", "fn f() -> u8 { 1 }", "not a whole number\nhelp: write digits: `100` @ high"),
+        (Warmup, "id = 1, from = ids()", "fn f(id: u8) -> u8 { 1 }", "every argument is given: nothing is left for `from`\nhelp: remove it, or the arguments that it gives @ from"),
+        (Warmup, "from = ids()", "fn f() -> u8 { 1 }", "every argument is given: nothing is left for `from`\nhelp: remove it, or the arguments that it gives @ from"),
         (Warmup, "", "fn f((a, b): (u8, u8)) -> u8 { 1 }", "this argument has no name to give a value to\nhelp: name it, and take it apart in the body @ (a, b)"),
     ];
     for (by, args, item, expected) in cases {
@@ -209,7 +214,9 @@ fn options_against_each_other_and_the_function() {
     }
     let missing = errors(Warmup, "", "fn f(id: u8) -> u8 { 1 }");
     assert!(
-        missing[0].starts_with("`f` needs its argument `id`\nhelp: write `id = …`"),
+        missing[0].starts_with(
+            "`f` needs its argument `id`\nhelp: write `id = …`, or `from = …` for many calls"
+        ),
         "{missing:?}"
     );
 }

@@ -163,11 +163,39 @@ fn a_warmup() {
             const _: () = {
                 §inventory::submit! {
                     §WarmupJob { call : "profile(1,\"x\")", module :
-                    §module_path!(), run : ||
-                    §Box::pin(async {
-                    §outcome_of!(profile(1, "x"). await) }), }
+                    §module_path!(), priority : 0u32, every :
+                    §None, run : || §Box::pin(async {
+                    §Step::Made(§outcome_of!(profile(1,
+                    "x"). await)) }), }
                 }
             };
         "##]],
+    );
+}
+
+#[test]
+fn a_warmup_from_a_list() {
+    check(
+        Macro::Warmup,
+        "city = \"Rome\", from = days().await, every = \"1h\", priority = 3",
+        "fn weather(city: &str, day: u8, unit: &str) -> Weather { load(day) }",
+        expect![[r#"
+            fn weather(city: &str, day: u8, unit: &str) -> Weather {
+                load(day)
+            }
+            const _: () = {
+                §inventory::submit! {
+                    §WarmupJob { call :
+                    "weather(\"Rome\",from days().await)", module :
+                    §module_path!(), priority : 3u32, every :
+                    §Some(§Duration::from_millis(3600000u64)),
+                    run : || §Box::pin(async {
+                    §calls(days(). await, | (__1, __2) |
+                    §Box::pin(async move {
+                    §Step::Made(§outcome_of!(weather("Rome",
+                    __1, & __2))) })) }), }
+                }
+            };
+        "#]],
     );
 }

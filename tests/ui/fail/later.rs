@@ -1,4 +1,4 @@
-use cache_core::{cache, cache_query, cache_result, warmup_cache};
+use cache_core::{cache, cache_query, cache_result};
 
 // case: stale while it is refreshed
 #[cache(stale_while_revalidate = 60)]
@@ -40,27 +40,6 @@ fn remote(id: u64) -> u64 {
 #[cache(tiers(postgres))]
 fn far(id: u64) -> u64 {
     id
-}
-
-// case: again and again
-#[warmup_cache(id = 1, every = "10m")]
-#[cache]
-fn again(id: u64) -> u64 {
-    id
-}
-
-// case: an order
-#[warmup_cache(id = 1, priority = 1)]
-#[cache]
-fn first(id: u64) -> u64 {
-    id
-}
-
-// case: many sets of arguments
-#[warmup_cache(from = [1, 2])]
-#[cache]
-fn many() -> u64 {
-    1
 }
 
 fn main() {}

@@ -36,7 +36,7 @@ fn rename(id: u64) -> Result<String, String> {
 
 #[warmup_cache(
     idd = 1, // case: a misspelt argument
-    every = 5, // case: an option of a later version
+    every = 0, // case: again and again at once
 )]
 #[cache]
 fn profile(id: u64) -> String {

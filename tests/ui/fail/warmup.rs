@@ -88,4 +88,25 @@ fn fresh(id: u64) -> u64 {
     id
 }
 
+// case: again and again at once
+#[warmup_cache(id = 1, every = "0s")]
+#[cache]
+fn at_once(id: u64) -> u64 {
+    id
+}
+
+// case: an order that is no number
+#[warmup_cache(id = 1, priority = "high")]
+#[cache]
+fn ordered(id: u64) -> u64 {
+    id
+}
+
+// case: nothing left for a list
+#[warmup_cache(id = 1, from = [1, 2])]
+#[cache]
+fn nothing_left(id: u64) -> u64 {
+    id
+}
+
 fn main() {}

@@ -1,6 +1,9 @@
 //! One thread for all deadlines of waiters, started when somebody waits for the first time and gone when nobody has
 //! for a while. It exists because a waiter may be on any runtime, or on none.
 
+mod sleep;
+pub(crate) use sleep::sleep_until;
+
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -8,7 +11,7 @@ use std::sync::{Condvar, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 /// Whoever is to be told at a deadline.
-pub(super) trait Sleeper: Send + Sync {
+pub(crate) trait Sleeper: Send + Sync {
     /// The deadline has passed.
     fn ring(&self);
 }
@@ -83,7 +86,7 @@ impl Alarms {
 }
 
 /// Rings at `deadline` or soon after, if the sleeper is still there.
-pub(super) fn set(deadline: Instant, sleeper: Weak<dyn Sleeper>) {
+pub(crate) fn set(deadline: Instant, sleeper: Weak<dyn Sleeper>) {
     let mut alarms = ALARMS.lock().unwrap_or_else(PoisonError::into_inner);
     let soonest = alarms.add(Alarm(deadline, sleeper));
     let process = std::process::id();
