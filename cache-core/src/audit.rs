@@ -73,6 +73,11 @@ pub enum Finding {
         /// What it invalidates.
         target: String,
     },
+    /// An event was emitted that nothing is [mapped](Cache::on) to, and has invalidated nothing: a typing error, usually.
+    UnmappedEvent {
+        /// Its name.
+        event: String,
+    },
     /// A cached function that nothing ever invalidates: it is stale after a write, until its `ttl` is over. A function
     /// that was seen to depend on other cached functions is not meant; it dies with them.
     NeverInvalidated {
@@ -111,6 +116,10 @@ impl fmt::Display for Finding {
                     "`{function}` invalidates `{target}`, which is of no cached function of this program"
                 )
             }
+            Self::UnmappedEvent { event } => write!(
+                f,
+                "the event `{event}` was emitted and nothing is mapped to it: it has invalidated nothing"
+            ),
             Self::NeverInvalidated { function, address } => write!(
                 f,
                 "nothing invalidates `{function}` (`{address}`): after a write it is stale until its ttl is over"
@@ -239,6 +248,8 @@ impl Cache {
                 });
             }
         }
+        let unmapped = self.0.mappings.unmapped().into_iter();
+        findings.extend(unmapped.map(|event| Finding::UnmappedEvent { event }));
         for site in &sites {
             let derived = self.known_seat(site).is_some_and(|seat| seat.is_derived());
             if !derived && !targets.iter().any(|target| reaches(target, site)) {

@@ -10,6 +10,7 @@ use crate::events::{EventKind, Events};
 use crate::flight::Flights;
 use crate::index::Index;
 use crate::invalidating::Invalidating;
+use crate::mapping::Mappings;
 use crate::matcher::Matcher;
 use crate::policy::{self, Policy, Ttl};
 #[cfg(feature = "redis")]
@@ -45,6 +46,8 @@ pub(crate) struct Parts {
     pub(crate) memory: MemoryTier<Kept>,
     pub(crate) flights: Arc<Flights<MemoryKey, Arc<Kept>>>,
     pub(crate) events: Events,
+    /// What events of the application invalidate.
+    pub(crate) mappings: Mappings,
     sites: RwLock<Vec<Option<Arc<Seat>>>>,
     ghosts: Arc<Ghosts>,
     /// Whether a cached function has asked for a value without a function.

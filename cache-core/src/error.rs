@@ -27,7 +27,7 @@ pub enum ErrorKind {
     Unsupported,
     /// The value is larger than one entry may be.
     TooLarge,
-    /// The value under this address has another type.
+    /// The value under this address, or the event of this name, has another type.
     Type,
     /// A text that is no [`Token`](crate::Token).
     Token,

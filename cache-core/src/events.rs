@@ -46,6 +46,9 @@ pub enum EventKind {
     /// A target of an `#[invalidate_cache]` could not be made, and everything is invalidated in its place; the address
     /// says why.
     NotInvalidated,
+    /// An event of the application was emitted, and nothing is mapped to it: it has invalidated nothing. The address is its
+    /// name.
+    Unmapped,
     /// An invalidation has taken effect here, and could not be written to the log: others do not know of it yet. The
     /// address says why.
     NotLogged,
@@ -80,6 +83,7 @@ impl fmt::Display for Event {
             EventKind::Evicted => f.write_str("evicted"),
             EventKind::Invalidated => f.write_str("invalidated"),
             EventKind::NotInvalidated => f.write_str("not invalidated as written:"),
+            EventKind::Unmapped => f.write_str("nothing is mapped to the event"),
             EventKind::NotLogged => f.write_str("not in the log yet:"),
             EventKind::Greeted => f.write_str("connected with"),
             EventKind::Warned => f.write_str("Redis:"),

@@ -57,11 +57,13 @@ mod health;
 mod index;
 mod invalidate;
 mod invalidating;
+mod invalidation;
 mod key;
 #[cfg(feature = "redis")]
 mod link;
 #[cfg(feature = "redis")]
 mod log;
+mod mapping;
 mod matcher;
 mod modifiers;
 mod pattern;
@@ -105,8 +107,10 @@ pub use health::{Health, RedisHealth};
 #[cfg(feature = "redis")]
 pub use index::OnFork;
 pub use invalidate::{clear, invalidate_pattern, invalidate_tag};
+pub use invalidation::Invalidation;
 #[cfg(feature = "redis")]
 pub use link::RedisTls;
+pub use mapping::emit;
 pub use modifiers::{
     Key, Trace, blocking, bypass, explain, invalidate, key_of, peek, refresh, uncached,
 };

@@ -60,6 +60,8 @@ const LAYERS: &[Layer] = &[
         "write",
         "invalidate",
         "invalidating",
+        "invalidation",
+        "mapping",
         "transaction",
         "modifiers",
         "warmup",

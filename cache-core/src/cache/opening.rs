@@ -14,6 +14,7 @@ use crate::index::Index;
 use crate::link::Notice;
 #[cfg(feature = "redis")]
 use crate::log::LogOptions;
+use crate::mapping::Mappings;
 use crate::position::Position;
 #[cfg(feature = "redis")]
 use crate::remote::Remote;
@@ -53,6 +54,7 @@ impl Parts {
             memory,
             flights: Arc::new(Flights::new()),
             events,
+            mappings: Mappings::default(),
             sites: RwLock::default(),
             ghosts,
             values_used: AtomicBool::new(false),

@@ -6,6 +6,7 @@
 //!
 //! Under `panic = "abort"` they return [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported).
 
+use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use super::{Key, Mode, Modifier, Target, Trace};
 use crate::cache::Token;
 use crate::error::Error;
 use crate::global;
+use crate::invalidating::Invalidating;
 use crate::scope::{self, Scope};
 use crate::shape::CacheValue;
 use crate::sync::{Arc, block_on};
@@ -158,6 +160,15 @@ pub fn invalidate_tag(tag: &str) -> Result<Token, Error> {
 /// As [`clear`](crate::clear).
 pub fn clear() -> Result<Token, Error> {
     global::current().append_all().wait()
+}
+
+/// Tells of an event, and invalidates what it is mapped to; see [`emit`](crate::emit).
+///
+/// # Errors
+/// As [`emit`](crate::emit).
+pub fn emit<E: Any>(name: &str, event: &E) -> Result<Option<Token>, Error> {
+    let emitted = global::current().append_event(name, event)?;
+    emitted.map(Invalidating::wait).transpose()
 }
 
 /// The value under an address; see [`get`](crate::get).

@@ -16,6 +16,7 @@ mod identity;
 mod input;
 mod invalidation;
 mod lifetimes;
+mod mapping;
 mod modifiers;
 mod observing;
 mod patterns;
