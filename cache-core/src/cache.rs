@@ -4,6 +4,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use crate::config::{Builder, Config};
+use crate::curve::Curve;
 use crate::entry::Kept;
 use crate::error::Error;
 use crate::events::{EventKind, Events};
@@ -26,6 +27,7 @@ mod ghosts;
 mod opening;
 mod seat;
 mod serving;
+mod sizing;
 mod token;
 
 use ghosts::Ghosts;
@@ -50,6 +52,7 @@ pub(crate) struct Parts {
     pub(crate) mappings: Mappings,
     sites: RwLock<Vec<Option<Arc<Seat>>>>,
     ghosts: Arc<Ghosts>,
+    curve: Option<Curve>,
     /// Whether a cached function has asked for a value without a function.
     pub(crate) values_used: AtomicBool,
     /// Until when, in milliseconds of the clock, the index can be relied on without another word from a log that lives
@@ -99,6 +102,7 @@ impl Cache {
         let stats = Stats::new(functions, self.0.index.records(), self.0.memory.max_bytes());
         Stats {
             redis: self.redis_stats(),
+            memory_curve: self.memory_curve(),
             ..stats
         }
     }
@@ -135,6 +139,7 @@ impl Cache {
             self.0.memory.remove_older(&entry.key(), entry.ordinal());
             return Err(RefusalReason::TooLarge);
         }
+        self.watch_store(entry);
         let stats = &entry.instance.stats;
         stats.stored(weight);
         self.0.memory.insert(Arc::clone(entry)).map_err(|refused| {

@@ -24,46 +24,19 @@ pub(crate) mod fuzzed;
 #[cfg(feature = "redis")]
 mod keys;
 mod limits;
+mod memory;
 mod settings;
 mod units;
 pub use builder::Builder;
-
-/// The bounds of the memory tier.
-///
-/// ```
-/// use cache_core::Memory;
-/// let memory = Memory::new().max_bytes(256 << 20).max_entry_bytes(8 << 20);
-/// # let _ = memory;
-/// ```
-#[derive(Clone, Copy, Debug, Default)]
-#[must_use]
-pub struct Memory(MemoryOptions);
-
-impl Memory {
-    /// 128 MiB.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// At most this many bytes for all entries of all functions together, keys and bookkeeping included.
-    pub fn max_bytes(mut self, bytes: u64) -> Self {
-        self.0.max_bytes = bytes;
-        self
-    }
-
-    /// At most this many bytes for one entry; what is larger is returned, but not stored. By default a 32nd of
-    /// [`max_bytes`](Self::max_bytes).
-    pub fn max_entry_bytes(mut self, bytes: u64) -> Self {
-        self.0.max_entry_bytes = Some(bytes);
-        self
-    }
-}
+pub use memory::Memory;
+pub(crate) use memory::{Adaptive, Sizing};
 
 /// Everything that can be set, as plain data.
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
     pub(crate) namespace: Arc<str>,
     pub(crate) memory: MemoryOptions,
+    pub(crate) sizing: Sizing,
     pub(crate) wait_max: Duration,
     pub(crate) max_deps: usize,
     pub(crate) index_max_records: usize,
@@ -134,6 +107,7 @@ impl Default for Config {
         Self {
             namespace: "default".into(),
             memory: MemoryOptions::default(),
+            sizing: Sizing::default(),
             wait_max: Duration::from_secs(2),
             max_deps: 128,
             index_max_records: 100_000,

@@ -9,7 +9,7 @@ use crate::index::{Dep, Deps, Index};
 use crate::position::Position;
 use crate::stats::SiteCounters;
 use crate::sync::Arc;
-use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::tier::memory::{CapacityRing, Front, KeyBytes, Lookup, MemoryKey, Resident, Standing};
 
 /// A value, its type forgotten. What a function returns in an `Arc` is that `Arc`.
@@ -48,16 +48,21 @@ pub struct Kept {
     weight: u64,
     standing: Standing,
     pub(crate) class: Class,
+    /// Whether each of its uses is looked at.
+    watched: AtomicBool,
 }
 
 /// What a hit reads, and all that it reads if the key is short. The memory tier keeps it beside the entry, in its table.
 pub(crate) struct Face {
-    /// As [`Kept::checked`], or older.
+    /// As [`Kept::checked`], or older; [`WATCHED`] where no hit is to pass by without a look.
     checked: AtomicU64,
     front: Front,
     pub(crate) instance: Arc<Instance>,
     payload: Payload,
 }
+
+/// No version of an index.
+const WATCHED: u64 = u64::MAX;
 
 impl Face {
     /// The value.
@@ -125,6 +130,7 @@ impl Head {
             cost_ns: self.cost_ns,
             weight,
             standing: Standing::default(),
+            watched: AtomicBool::new(false),
         })
     }
 }
@@ -186,6 +192,21 @@ impl Kept {
         verdict.valid
     }
 
+    /// Lets each of its uses be looked at, from when it is stored.
+    pub(crate) fn watch(&self) {
+        self.watched.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether each of its uses is looked at.
+    pub(crate) fn is_watched(&self) -> bool {
+        self.watched.load(Ordering::Relaxed)
+    }
+
+    /// The hash that it is found by.
+    pub(crate) fn hash(&self) -> u64 {
+        self.hash
+    }
+
     /// The entry's own address.
     pub(crate) fn address(&self) -> &str {
         self.deps.first().map_or("", Dep::text)
@@ -219,7 +240,11 @@ impl Resident for Kept {
 
     fn face(&self) -> Face {
         Face {
-            checked: AtomicU64::new(self.checked.load(Ordering::Relaxed)),
+            checked: AtomicU64::new(if self.is_watched() {
+                WATCHED
+            } else {
+                self.checked.load(Ordering::Relaxed)
+            }),
             front: Front::of(self.bytes.encoded(self.word)),
             instance: Arc::clone(&self.instance),
             payload: self.payload(),

@@ -43,6 +43,7 @@ mod class;
 #[cfg(feature = "redis")]
 mod codec;
 mod config;
+mod curve;
 mod deps;
 mod entry;
 #[cfg(feature = "redis")]
@@ -121,8 +122,8 @@ pub use scope::{ScopeHandle, scope_handle};
 pub use shape::CacheValue;
 pub use shutdown::Shutdown;
 pub use stats::{
-    FetchMiss, FetchMissCounts, FunctionStats, Latencies, MissCounts, MissReason, RedisStats,
-    RefusalCounts, RefusalReason, Stats,
+    FetchMiss, FetchMissCounts, FunctionStats, Latencies, MemoryCurve, MissCounts, MissReason,
+    RedisStats, RefusalCounts, RefusalReason, Stats,
 };
 pub use testing::TestCache;
 pub use time::{Clock, ManualClock};

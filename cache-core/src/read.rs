@@ -254,6 +254,7 @@ impl Ticket {
         let open = cache.is_strict() && why == MissReason::Unconfirmed;
         if !silent && !open {
             seat.counters.miss(why);
+            cache.watch_miss(key.hash(), why);
         }
         let broken = encoder.broken().map(ToString::to_string);
         if let Some(why) = &broken {

@@ -4,10 +4,12 @@ use std::fmt;
 use std::time::Duration;
 
 mod counters;
+mod curve;
 mod latency;
 mod reason;
 mod redis;
 pub(crate) use counters::SiteCounters;
+pub use curve::MemoryCurve;
 pub(crate) use latency::Histogram;
 pub use latency::Latencies;
 pub use reason::{FetchMissCounts, MissCounts, MissReason, RefusalCounts, RefusalReason};
@@ -99,6 +101,8 @@ pub struct Stats {
     pub invalidations: u64,
     /// The bound of the memory tier, in bytes.
     pub max_bytes: u64,
+    /// What the hit rate would be with another bound, if [it is estimated](crate::Memory::curve) and there were calls enough.
+    pub memory_curve: Option<MemoryCurve>,
     /// What was done with Redis, if it is configured.
     pub redis: Option<RedisStats>,
 }
@@ -122,6 +126,7 @@ impl Stats {
             total,
             invalidations,
             max_bytes,
+            memory_curve: None,
             redis: None,
         }
     }
@@ -192,6 +197,16 @@ impl fmt::Display for Stats {
             bytes(self.total.bytes),
             bytes(self.max_bytes)
         )?;
+        if let Some(curve) = &self.memory_curve {
+            let percent = |bytes| 100.0 * curve.hit_rate_with(bytes);
+            write!(
+                f,
+                "; hits with half of it {:.1} %, as it is {:.1} %, with twice {:.1} %",
+                percent(self.max_bytes / 2),
+                percent(self.max_bytes),
+                percent(self.max_bytes.saturating_mul(2))
+            )?;
+        }
         match &self.redis {
             Some(redis) => write!(f, "\n{redis}"),
             None => Ok(()),

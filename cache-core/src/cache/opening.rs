@@ -5,6 +5,7 @@ use super::{Cache, Parts};
 use crate::config::Config;
 #[cfg(feature = "redis")]
 use crate::config::Freshness;
+use crate::curve::Curve;
 use crate::entry::Kept;
 use crate::error::Error;
 use crate::events::EventKind;
@@ -57,6 +58,7 @@ impl Parts {
             mappings: Mappings::default(),
             sites: RwLock::default(),
             ghosts,
+            curve: config.sizing.curve.then(Curve::new),
             values_used: AtomicBool::new(false),
             trusted_until: Arc::new(AtomicU64::new(u64::MAX)),
             #[cfg(feature = "redis")]

@@ -32,6 +32,7 @@ impl Cache {
     fn serve_after_check(&self, seen: &Seen<'_, Kept>) -> Result<Payload, MissReason> {
         self.judge(seen.entry)?;
         seen.face.remember(seen.entry);
+        self.watch_use(seen.entry);
         seen.face.instance.stats.hit();
         Ok(seen.face.payload())
     }
@@ -39,7 +40,9 @@ impl Cache {
     /// An entry that may be served now to a call, or why there is none.
     pub(crate) fn find_for_call(&self, lookup: &Lookup<'_>) -> Result<Arc<Kept>, MissReason> {
         let entry = self.recall(lookup)?;
-        self.judge(&entry).map(|()| entry)
+        self.judge(&entry)?;
+        self.watch_use(&entry);
+        Ok(entry)
     }
 
     /// An entry that may be shown now, or why there is none. Where freshness is strict, a call has to ask the log before.

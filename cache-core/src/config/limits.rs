@@ -25,6 +25,16 @@ pub(super) fn check(config: &Config, complain: &mut dyn FnMut(String)) {
         config.memory.max_bytes == 0,
         "`max_bytes` is 0: nothing could be stored; give it at least a few MiB",
     );
+    if let Some(adaptive) = config.sizing.adaptive {
+        refuse(
+            adaptive.least == 0 || adaptive.least > adaptive.most,
+            "`between` has no bytes between its bounds, or begins at 0; write the fewer first, at least a few MiB",
+        );
+        refuse(
+            !(0.0..=1.0).contains(&adaptive.hit_rate),
+            "the hit rate of `between` is none; write one from 0 to 1, as in 0.9",
+        );
+    }
     refuse(
         config.memory.max_entry_bytes == Some(0),
         "`max_entry_bytes` is 0: nothing could be stored; leave it out, or give it at least a few KiB",

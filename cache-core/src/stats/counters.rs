@@ -160,6 +160,15 @@ impl SiteCounters {
             .unwrap_or(0)
     }
 
+    /// Hits and misses.
+    pub(crate) fn calls(&self) -> u64 {
+        let misses = self.misses.iter();
+        self.hits.get()
+            + misses
+                .map(|count| count.load(Ordering::Relaxed))
+                .sum::<u64>()
+    }
+
     pub(crate) fn read(&self, name: String) -> FunctionStats {
         let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let gauge = |counter: &AtomicI64| counter.load(Ordering::Relaxed).max(0).cast_unsigned();

@@ -24,6 +24,7 @@ mod regression;
 mod rules;
 mod runs;
 mod scopes;
+mod sizing;
 mod transactions;
 mod values;
 mod warmup;

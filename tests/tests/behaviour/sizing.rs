@@ -1,0 +1,107 @@
+//! How much memory there should be: the curve, and a bound that follows it.
+
+use std::ops::RangeInclusive;
+
+use cache_core::{Cache, ErrorKind, Memory, cache};
+
+#[cache(ttl = "1h")]
+fn page(n: u64) -> Vec<u8> {
+    vec![n as u8; 1_000]
+}
+
+/// Numbers of which the small ones come more often.
+struct Skewed(u64);
+
+impl Skewed {
+    fn next(&mut self, most: u64) -> u64 {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        let share = (self.0 >> 11) as f64 / (1_u64 << 53) as f64;
+        (most as f64).powf(share) as u64
+    }
+}
+
+fn cache(memory: Memory) -> Cache {
+    Cache::builder().memory(memory).build_blocking().unwrap()
+}
+
+/// Calls with so many numbers at most, and the share of them that were hits.
+fn calls(cache: &Cache, count: u64, most: u64) -> f64 {
+    let mut numbers = Skewed(count);
+    let before = cache.stats().total.hits;
+    cache.enter(|| {
+        for _ in 0..count {
+            page(numbers.next(most));
+        }
+    });
+    (cache.stats().total.hits - before) as f64 / count as f64
+}
+
+#[test]
+fn the_curve_says_what_another_bound_would_give() {
+    let curve = cache(Memory::new().max_bytes(4 << 20).curve());
+    assert_eq!(curve.stats().memory_curve, None);
+    calls(&curve, 200_000, 50_000);
+    let told = curve.stats();
+    let rates = told.memory_curve.clone().unwrap();
+    for megabytes in [1, 4, 16] {
+        let other = cache(Memory::new().max_bytes(megabytes << 20));
+        let truth = calls(&other, 200_000, 50_000);
+        let guess = rates.hit_rate_with(megabytes << 20);
+        assert!(
+            (truth - guess).abs() < 0.06,
+            "{megabytes} MiB: {truth:.3} {guess:.3}"
+        );
+    }
+    assert!(
+        told.to_string().contains("; hits with half of it "),
+        "{told}"
+    );
+    assert!(
+        !cache(Memory::new())
+            .stats()
+            .to_string()
+            .contains("half of it")
+    );
+}
+
+#[test]
+fn the_bound_goes_where_the_hit_rate_is_enough() {
+    let enough = 0.6;
+    let adaptive = cache(Memory::new().between(1 << 20..=64 << 20, enough));
+    assert_eq!(adaptive.stats().max_bytes, 64 << 20);
+    calls(&adaptive, 1_000_000, 200_000);
+    let bound = adaptive.stats().max_bytes;
+    let rate = calls(&adaptive, 200_000, 200_000);
+    assert!(bound < 32 << 20, "{bound}");
+    assert!(
+        (enough - 0.05..enough + 0.12).contains(&rate),
+        "{rate} with {bound}"
+    );
+}
+
+#[test]
+fn bounds_that_are_none_are_told() {
+    for (bytes, rate) in [
+        (0..=1 << 20, 0.9),
+        (RangeInclusive::new(2 << 20, 1 << 20), 0.9),
+    ] {
+        let memory = Memory::new().between(bytes, rate);
+        let error = Cache::builder()
+            .memory(memory)
+            .build_blocking()
+            .unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config);
+        assert!(error.to_string().contains("`between`"), "{error}");
+    }
+    for rate in [-0.1, 1.1, f64::NAN] {
+        let memory = Memory::new().between(1 << 20..=2 << 20, rate);
+        let error = Cache::builder()
+            .memory(memory)
+            .build_blocking()
+            .unwrap_err();
+        assert!(error.to_string().contains("hit rate"), "{error}");
+    }
+}
