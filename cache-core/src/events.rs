@@ -27,6 +27,8 @@ pub enum EventKind {
     Hit,
     /// A call was not.
     Miss(MissReason),
+    /// A call was given a value that had ceased to be fresh so long ago.
+    Stale(Duration),
     /// A call was answered from Redis.
     Fetched,
     /// Redis was asked, and had no answer for the call.
@@ -71,6 +73,7 @@ impl fmt::Display for Event {
         match self.kind {
             EventKind::Hit => f.write_str("hit"),
             EventKind::Miss(reason) => write!(f, "miss ({})", reason.as_str()),
+            EventKind::Stale(late) => write!(f, "stale for {late:.1?}"),
             EventKind::Fetched => f.write_str("fetched"),
             EventKind::NotFetched(reason) => write!(f, "not fetched ({})", reason.as_str()),
             EventKind::Coalesced => f.write_str("coalesced"),

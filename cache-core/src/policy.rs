@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::time;
+
 /// Which of the attributes stands on a function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -123,6 +125,22 @@ pub struct Policy {
     pub memory_only: bool,
     /// Whether values are kept in Redis, and not in memory.
     pub redis_only: bool,
+    /// For how long after its `ttl` a value is given in place of an `Err`.
+    pub stale_if_error: Option<Duration>,
+}
+
+/// For how long values that are no longer fresh may be served, if they are valid, in milliseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Grace {
+    /// In place of an `Err`.
+    pub(crate) on_error: u64,
+}
+
+impl Grace {
+    /// For how long there is any use for them.
+    pub(crate) const fn longest(self) -> u64 {
+        self.on_error
+    }
 }
 
 impl Policy {
@@ -137,6 +155,20 @@ impl Policy {
             when: false,
             memory_only: false,
             redis_only: false,
+            stale_if_error: None,
+        }
+    }
+
+    /// Whether values may be served that are no longer fresh.
+    pub(crate) const fn has_grace(&self) -> bool {
+        self.stale_if_error.is_some()
+    }
+
+    /// For how long values that are no longer fresh may be served.
+    pub(crate) fn grace(&self) -> Grace {
+        let millis = |window: Option<Duration>| window.map_or(0, time::millis);
+        Grace {
+            on_error: millis(self.stale_if_error),
         }
     }
 }

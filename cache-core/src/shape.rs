@@ -248,7 +248,7 @@ outer_methods! {
 #[diagnostic::on_unimplemented(
     message = "this function does not return a `Result`",
     label = "not a `Result`",
-    note = "use `#[cache]` (or `#[cache_query]`, …) without `err_ttl`, or return a `Result`"
+    note = "use `#[cache]` (or `#[cache_query]`, …) without `err_ttl` and `stale_if_error`, or return a `Result`"
 )]
 pub trait MustBeResult {}
 impl<T, E> MustBeResult for Fallible<T, E> {}

@@ -146,6 +146,21 @@ impl Spec {
         self
     }
 
+    /// `stale_if_error = …`
+    ///
+    /// # Panics
+    /// At compile time, on zero, and on more milliseconds than 64 bits hold.
+    #[must_use]
+    pub const fn stale_if_error(mut self, window: Duration) -> Self {
+        assert!(
+            !window.is_zero(),
+            "a `stale_if_error` of zero has no effect"
+        );
+        assert!(fits(window), "this `stale_if_error` is too long");
+        self.policy.stale_if_error = Some(window);
+        self
+    }
+
     /// `jitter = "10%"`, in thousandths.
     #[must_use]
     pub const fn jitter(mut self, permille: u16) -> Self {

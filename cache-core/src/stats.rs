@@ -27,6 +27,8 @@ pub struct FunctionStats {
     pub misses: MissCounts,
     /// Misses answered by another caller's computation.
     pub coalesced: u64,
+    /// Calls that were given a value that was no longer fresh: from memory, which are hits, too, or in place of an `Err`.
+    pub stale: u64,
     /// Calls that were answered from Redis. They are misses of the memory, and counted as such, too.
     pub fetched: u64,
     /// Bodies run to their end.
@@ -73,6 +75,7 @@ impl FunctionStats {
         self.hits += other.hits;
         add(&mut self.misses.0, &other.misses.0);
         self.coalesced += other.coalesced;
+        self.stale += other.stale;
         self.fetched += other.fetched;
         self.computed += other.computed;
         self.failed += other.failed;

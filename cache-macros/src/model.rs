@@ -24,6 +24,7 @@ pub(crate) struct Cached {
     pub(crate) ttl: Option<Ttl>,
     pub(crate) none_ttl: Option<Length>,
     pub(crate) err_ttl: Option<Length>,
+    pub(crate) stale_if_error: Option<Length>,
     pub(crate) jitter: Option<u16>,
     pub(crate) capacity: Option<usize>,
     pub(crate) version: Option<u32>,

@@ -5,7 +5,7 @@ use crate::entry::{Kept, Payload};
 use crate::stats::MissReason;
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
-use crate::tier::memory::{Lookup, Seen};
+use crate::tier::memory::{Lookup, Resident, Seen};
 
 impl Cache {
     /// A value that may be served now, or why there is none: the way of a hit that nothing surrounds, which takes no
@@ -15,7 +15,7 @@ impl Cache {
         let found = self.0.memory.view(lookup, |seen| {
             // After what was invalidated before this call began, or at the same time.
             if seen.face.is_checked(self.0.index.version())
-                && seen.expires > now
+                && seen.due > now
                 && self.0.trusted_until.load(Ordering::Relaxed) >= now
             {
                 seen.face.instance.stats.hit();
@@ -33,6 +33,9 @@ impl Cache {
         self.judge(seen.entry)?;
         seen.face.remember(seen.entry);
         seen.face.instance.stats.hit();
+        if seen.entry.late(self.now()).is_some() {
+            seen.face.instance.stats.stale();
+        }
         Ok(seen.face.payload())
     }
 
@@ -45,7 +48,13 @@ impl Cache {
     /// An entry that may be shown now, or why there is none. Where freshness is strict, a call has to ask the log before.
     pub(crate) fn find(&self, lookup: &Lookup<'_>) -> Result<Arc<Kept>, MissReason> {
         let entry = self.recall(lookup)?;
-        self.check(&entry).map(|()| entry)
+        self.check(&entry, entry.fresh_until()).map(|()| entry)
+    }
+
+    /// An entry that is valid, and may be served for some time yet, fresh or not.
+    pub(crate) fn find_late(&self, lookup: &Lookup<'_>) -> Option<Arc<Kept>> {
+        let entry = self.recall(lookup).ok()?;
+        self.check(&entry, entry.expires()).ok().map(|()| entry)
     }
 
     fn recall(&self, lookup: &Lookup<'_>) -> Result<Arc<Kept>, MissReason> {
@@ -55,7 +64,7 @@ impl Cache {
 
     /// Whether an entry may be served now to a call.
     fn judge(&self, entry: &Kept) -> Result<(), MissReason> {
-        self.check(entry)?;
+        self.check(entry, entry.due())?;
         if self.is_strict() {
             Err(MissReason::Unconfirmed)
         } else {
@@ -72,13 +81,13 @@ impl Cache {
         false
     }
 
-    /// Whether an entry is valid, as far as is known here.
-    fn check(&self, entry: &Kept) -> Result<(), MissReason> {
+    /// Whether an entry is valid, as far as is known here, at a time before `until`.
+    pub(crate) fn check(&self, entry: &Kept, until: u64) -> Result<(), MissReason> {
         if !entry.is_checked(self.0.index.version()) && !entry.is_valid() {
             return Err(MissReason::Invalidated);
         }
         let now = self.now();
-        if entry.expires <= now {
+        if until <= now {
             return Err(MissReason::Expired);
         }
         if !self.is_trusted_at(now) && !self.counts(entry, now) {

@@ -11,7 +11,6 @@ use super::{Miss, Ticket};
 use crate::cache::{Content, Started};
 use crate::entry::{Instance, Kept};
 use crate::error::{Error, ErrorKind};
-use crate::events::EventKind;
 use crate::flight::{self, Leader, Role, Status, Waiter, Waiting};
 use crate::modifiers::{Mode, Target, blocking};
 #[cfg(feature = "redis")]
@@ -25,6 +24,7 @@ use crate::tier::memory::MemoryKey;
 
 #[cfg(feature = "redis")]
 mod confirming;
+mod grace;
 mod outcome;
 mod report;
 #[cfg(test)]
@@ -49,6 +49,8 @@ pub(super) struct Driver {
     doubts: bool,
     /// Since when it has waited for others.
     since: Option<Instant>,
+    /// What is no longer fresh, and may be given in place of an error.
+    pub(super) late: Option<Arc<Kept>>,
     /// Values that were gone.
     gone: u32,
     /// Computations that have polled this call and did not begin it.
@@ -129,6 +131,7 @@ impl Driver {
             target,
             stage: Stage::Begin,
             since: None,
+            late: None,
             gone: 0,
             others: Vec::new(),
             outside: None,
@@ -254,17 +257,21 @@ impl Driver {
         }
         let mode = self.ticket.mode();
         let broken = self.ticket.broken.is_some();
-        if self.frame().is_some() && mode != Some(Mode::Capture) {
-            self.report_call();
-        }
-        if self.since.is_none() && !matches!(mode, Some(Mode::Capture | Mode::Peek)) {
-            self.tell(EventKind::Miss(self.ticket.why));
-        }
         let held_back = self
             .ticket
             .scope
             .as_ref()
             .is_some_and(|scope| scope.holds_back());
+        let looks = matches!(mode, None | Some(Mode::Explain)) && !broken && !held_back;
+        if looks && self.fall_back(work) {
+            return None;
+        }
+        if self.frame().is_some() && mode != Some(Mode::Capture) {
+            self.report_call();
+        }
+        if self.since.is_none() && !matches!(mode, Some(Mode::Capture | Mode::Peek)) {
+            self.miss();
+        }
         match mode {
             #[cfg(feature = "redis")]
             Some(Mode::Peek) if !broken && !held_back => return Some(self.peek()),

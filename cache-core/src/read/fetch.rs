@@ -16,7 +16,7 @@ use crate::link::{Answer, LinkError};
 use crate::remote::{Claim, Found, Read, Remote, Sound};
 use crate::stats::FetchMiss;
 use crate::sync::Arc;
-use crate::tier::memory::MemoryKey;
+use crate::tier::memory::{MemoryKey, Resident};
 use crate::time;
 
 /// A value that was asked for.
@@ -129,8 +129,9 @@ impl Driver {
     }
 
     /// Takes a value from Redis as this call's, if it is one and valid, and puts it into memory if this call leads others; or why not.
+    /// What is no longer fresh is remembered, to fall back on.
     pub(super) fn promote(
-        &self,
+        &mut self,
         found: &Found,
         sent: u64,
         leader: Option<&Leader<MemoryKey, Arc<Kept>>>,
@@ -138,12 +139,14 @@ impl Driver {
     ) -> Result<Arc<Kept>, FetchMiss> {
         let cache = &self.ticket.cache;
         let (target, index) = (&self.target, &cache.0.index);
+        let grace = Duration::from_millis(self.instance.grace.longest());
         let Sound {
             envelope,
             stamp,
             deps,
             version,
             left,
+            late,
             ..
         } = found.judge(
             &cache.0.config.cipher,
@@ -151,7 +154,13 @@ impl Driver {
             self.schema(),
             &target.own,
             index,
+            // A peek asks for what is fresh.
+            leader.map_or(Duration::ZERO, |_| grace),
         )?;
+        // What is here already is as good.
+        if left.is_zero() && self.late.is_some() {
+            return Err(FetchMiss::Expired);
+        }
         // A `Deserialize` that panics is a user's: the body can still give the value.
         let decode = || work.decode(&envelope.payload, envelope.class);
         let payload = catch_unwind(AssertUnwindSafe(decode)).ok().flatten();
@@ -162,7 +171,7 @@ impl Driver {
             class: envelope.class,
             stamp,
             checked: version,
-            expires: time::deadline(sent, left),
+            expires: time::deadline(sent, left + grace.saturating_sub(late)),
             deps,
             began: sent,
             // It was computed before it was asked for: what has begun since is newer.
@@ -174,13 +183,17 @@ impl Driver {
             trace.age = Some(Duration::from_millis(age));
         });
         let entry = head.with(Arc::clone(&payload), envelope.payload.len());
-        if !work.accept(payload) {
+        if !left.is_zero() && !work.accept(payload) {
             return Err(FetchMiss::Type);
         }
         // A peek leaves none: a refresh under way, which began before, may be about to give a newer one.
         if leader.is_some() {
             // Refused or not: it is this call's answer.
             let _ = self.insert(&entry, cache.max_weight(), leader);
+        }
+        if left.is_zero() {
+            self.late = Some(entry);
+            return Err(FetchMiss::Expired);
         }
         Ok(entry)
     }
@@ -202,9 +215,10 @@ impl Driver {
             return;
         };
         let now = self.ticket.cache.now();
-        let left = Duration::from_millis(entry.expires.saturating_sub(now));
+        let left = Duration::from_millis(entry.fresh_until().saturating_sub(now));
+        let grace = Duration::from_millis(self.instance.grace_of(entry.class));
         // What never expires would never leave Redis.
-        if entry.expires == u64::MAX || left.is_zero() {
+        if entry.expires() == u64::MAX || left.is_zero() {
             return;
         }
         let encoded = catch_unwind(AssertUnwindSafe(|| work.encode()));
@@ -230,7 +244,7 @@ impl Driver {
             .write(config.compress_from, &config.cipher, &mut bytes)
             .is_ok()
         {
-            remote.store(self.target.digest, &bytes, left, claim);
+            remote.store(self.target.digest, &bytes, left, grace, claim);
         }
     }
 

@@ -66,8 +66,11 @@ impl<S: Split> Work for Job<'_, S> {
         S::decode(bytes, class)
     }
     fn accept(&mut self, payload: Payload) -> bool {
-        self.out = S::unpack(payload);
-        self.out.is_some()
+        let unpacked = S::unpack(payload);
+        let fits = unpacked.is_some();
+        // What it gave stays otherwise: it may be an error, and the only answer there is.
+        self.out = unpacked.or(self.out.take());
+        fits
     }
 }
 

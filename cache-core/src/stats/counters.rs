@@ -92,6 +92,7 @@ pub(crate) struct SiteCounters {
     hits: Sharded,
     misses: [AtomicU64; MissReason::COUNT],
     refusals: [AtomicU64; RefusalReason::COUNT],
+    stale: AtomicU64,
     fetched: AtomicU64,
     coalesced: AtomicU64,
     computed: AtomicU64,
@@ -118,6 +119,9 @@ impl SiteCounters {
     }
     pub(crate) fn refusal(&self, reason: RefusalReason) {
         bump(&self.refusals[reason as usize]);
+    }
+    pub(crate) fn stale(&self) {
+        bump(&self.stale);
     }
     #[cfg(feature = "redis")]
     pub(crate) fn fetched(&self) {
@@ -170,6 +174,7 @@ impl SiteCounters {
             name,
             hits,
             misses: MissCounts(self.misses.each_ref().map(load)),
+            stale: load(&self.stale),
             fetched: load(&self.fetched),
             coalesced,
             computed: load(&self.computed),

@@ -91,7 +91,7 @@ fn tell(model: &Cached, runtime: &Runtime<'_>) -> TokenStream {
     // What borrows for ever is `Deserialize` for input that lives for ever only, and the compiler would insist on such.
     let portable = !model.memory_only() && !types::holds_static(output);
     let content = portable.then(|| quote_spanned!(span=> ContentSerde as _,));
-    let fallible = model.preset.result || model.err_ttl.is_some();
+    let fallible = model.preset.result || model.err_ttl.is_some() || model.stale_if_error.is_some();
     let must_be_result = fallible.then(|| quote_spanned!(span=> #private::must_be_result(__r);));
     let must_keep_errors = model
         .err_ttl

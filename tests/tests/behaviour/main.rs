@@ -23,6 +23,7 @@ mod regression;
 mod rules;
 mod runs;
 mod scopes;
+mod stale;
 mod transactions;
 mod values;
 mod warmup;

@@ -1,15 +1,9 @@
-use cache_core::{cache, cache_query, cache_result, warmup_cache};
+use cache_core::{cache, cache_query, warmup_cache};
 
 // case: stale while it is refreshed
 #[cache(stale_while_revalidate = 60)]
 fn revalidated(id: u64) -> u64 {
     id
-}
-
-// case: stale when the function fails
-#[cache_result(stale_if_error = "1h")]
-fn stale(id: u64) -> Result<u64, String> {
-    Ok(id)
 }
 
 // case: refreshed before it expires

@@ -1,0 +1,127 @@
+//! What is no longer fresh, in Redis and in the memory of several processes.
+
+use std::sync::atomic::AtomicBool;
+
+use cache_core::{cache, cache_resource, explain, peek};
+
+use super::*;
+
+/// How long what is stored here is fresh.
+const BRIEF: Duration = Duration::from_millis(300);
+
+/// Waits until a value has expired in a process.
+async fn outlived(cache: &Cache, call: impl AsyncFn() -> bool) {
+    let began = Instant::now();
+    while cache.scope(peek(call())).await.is_some() {
+        assert!(began.elapsed() < SOON, "it does not expire");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test]
+async fn what_another_process_has_computed_stands_in_for_a_failure() {
+    static ROW: Row = Row::new();
+    static FAILS: AtomicBool = AtomicBool::new(false);
+    #[cache_resource("excused:{id}", ttl = BRIEF, stale_if_error = "1h")]
+    async fn excused(id: u64) -> Result<u64, String> {
+        let _ = id;
+        let value = ROW.read();
+        if FAILS.load(SeqCst) {
+            return Err("as it should".to_owned());
+        }
+        Ok(value)
+    }
+    let server = start!();
+    let (a, b, c) = (
+        process(&server).await,
+        process(&server).await,
+        process(&server).await,
+    );
+    assert_eq!(a.scope(excused(1)).await, Ok(1));
+    until("it is stored", || stored(&server) == 1);
+    outlived(&a, async || excused(1).await.is_ok()).await;
+    FAILS.store(true, SeqCst);
+    // It is in Redis still, and known to be late by who finds it there.
+    let began = Instant::now();
+    let mut found = None;
+    while found.is_none() {
+        let (value, trace) = b.scope(explain(excused(1))).await;
+        assert_eq!(value, Ok(1));
+        found = trace.stale;
+        assert!(began.elapsed() < SOON, "it is fresh for ever");
+    }
+    assert!(found < Some(SOON), "{found:?}");
+    assert_eq!(b.stats().total.stale, 1);
+    // Now it is in memory there, and nobody asks again for a while.
+    let (reads, fetched) = (ROW.reads(), b.stats().redis.map(|redis| redis.hits));
+    assert_eq!(b.scope(excused(1)).await, Ok(1));
+    assert_eq!(ROW.reads(), reads);
+    assert_eq!(b.stats().redis.map(|redis| redis.hits), fetched);
+    assert_eq!(b.scope(peek(excused(1))).await, None);
+    assert_eq!(c.scope(peek(excused(1))).await, None, "nor is it shown");
+
+    // An invalidation ends it for all.
+    c.invalidate_pattern("resource:excused:*").await.unwrap();
+    assert!(c.scope(excused(1)).await.is_err());
+    until("b has heard of it", || {
+        futures_util::FutureExt::now_or_never(b.scope(peek(excused(1)))).is_some()
+            && b.health().is_well()
+    });
+    while b.scope(excused(1)).await.is_ok() {
+        assert!(began.elapsed() < 2 * SOON, "it is served for ever");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    FAILS.store(false, SeqCst);
+    assert_eq!(a.scope(excused(1)).await, Ok(1));
+}
+
+#[tokio::test]
+async fn what_is_kept_in_redis_alone_stands_in_too() {
+    static FAILS: AtomicBool = AtomicBool::new(false);
+    #[cache(ttl = BRIEF, stale_if_error = "1h", tiers(redis))]
+    async fn far(id: u64) -> Result<u64, String> {
+        if FAILS.load(SeqCst) {
+            return Err("as it should".to_owned());
+        }
+        Ok(id)
+    }
+    let server = start!();
+    let a = process(&server).await;
+    assert_eq!(a.scope(far(1)).await, Ok(1));
+    until("it is stored", || stored(&server) == 1);
+    FAILS.store(true, SeqCst);
+    let began = Instant::now();
+    while a.stats().total.stale == 0 {
+        assert_eq!(a.scope(far(1)).await, Ok(1));
+        assert!(began.elapsed() < SOON, "it is fresh for ever");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_longer_fresh_is_in_nobodys_way() {
+    static ROW: Row = Row::new();
+    #[cache(ttl = BRIEF, stale_if_error = "1h")]
+    async fn renewed(id: u64) -> Result<u64, String> {
+        Ok(ROW.read() + id)
+    }
+    #[cache(ttl = BRIEF)]
+    async fn plain(id: u64) -> u64 {
+        ROW.read() + id
+    }
+    let server = start!();
+    let (a, b) = (process(&server).await, process(&server).await);
+    assert_eq!(a.scope(renewed(1)).await, Ok(2));
+    assert_eq!(a.scope(plain(1)).await, 2);
+    until("they are stored", || stored(&server) == 2);
+    until("what falls back on nothing leaves", || stored(&server) == 1);
+    outlived(&a, async || renewed(1).await.is_ok()).await;
+    ROW.write();
+    assert_eq!(b.scope(renewed(1)).await, Ok(3));
+    let began = Instant::now();
+    // A third process is given the new one, where it is stored in place of the old one.
+    while process(&server).await.scope(peek(renewed(1))).await != Some(Ok(3)) {
+        assert!(began.elapsed() < SOON, "it is not stored");
+        b.scope(renewed(1)).await.unwrap();
+    }
+}
