@@ -232,9 +232,16 @@ impl Kept {
         self.expires.saturating_sub(rest)
     }
 
-    /// Lets it be served until then without anybody's trying to replace it, if that is not said already.
+    /// Until when it is served while it is refreshed, or because it is fresh.
+    pub(crate) fn refreshable_until(&self) -> u64 {
+        let grace = self.instance.grace;
+        let rest = self.grace().saturating_sub(grace.meanwhile);
+        self.expires.saturating_sub(rest)
+    }
+
+    /// Lets it be served until then without anybody's trying to replace it.
     pub(crate) fn postpone(&self, until: u64) {
-        raise(&self.due, until);
+        self.due.store(until, Ordering::Relaxed);
     }
 
     /// The entry's own address.

@@ -127,6 +127,8 @@ pub struct Policy {
     pub redis_only: bool,
     /// For how long after its `ttl` a value is given in place of an `Err`.
     pub stale_if_error: Option<Duration>,
+    /// For how long after its `ttl` a value is given while it is refreshed behind the call.
+    pub stale_while_revalidate: Option<Duration>,
 }
 
 /// For how long values that are no longer fresh may be served, if they are valid, in milliseconds.
@@ -134,12 +136,18 @@ pub struct Policy {
 pub(crate) struct Grace {
     /// In place of an `Err`.
     pub(crate) on_error: u64,
+    /// While they are refreshed.
+    pub(crate) meanwhile: u64,
 }
 
 impl Grace {
     /// For how long there is any use for them.
     pub(crate) const fn longest(self) -> u64 {
-        self.on_error
+        if self.on_error > self.meanwhile {
+            self.on_error
+        } else {
+            self.meanwhile
+        }
     }
 }
 
@@ -156,12 +164,13 @@ impl Policy {
             memory_only: false,
             redis_only: false,
             stale_if_error: None,
+            stale_while_revalidate: None,
         }
     }
 
     /// Whether values may be served that are no longer fresh.
     pub(crate) const fn has_grace(&self) -> bool {
-        self.stale_if_error.is_some()
+        self.stale_if_error.is_some() || self.stale_while_revalidate.is_some()
     }
 
     /// For how long values that are no longer fresh may be served.
@@ -169,6 +178,7 @@ impl Policy {
         let millis = |window: Option<Duration>| window.map_or(0, time::millis);
         Grace {
             on_error: millis(self.stale_if_error),
+            meanwhile: millis(self.stale_while_revalidate),
         }
     }
 }

@@ -33,7 +33,10 @@ mod peek;
 mod run;
 pub use keep::{IntoTtl, Keep};
 use path::{function_path, type_arguments};
-pub use run::{Driven, Run, drive, run, run_blocking, run_blocking_with, run_with};
+pub use run::{
+    Behind, Driven, Run, drive, run, run_behind, run_blocking, run_blocking_behind,
+    run_blocking_with, run_with,
+};
 mod twins;
 
 /// A value that can be part of a key.

@@ -152,12 +152,21 @@ impl Spec {
     /// At compile time, on zero, and on more milliseconds than 64 bits hold.
     #[must_use]
     pub const fn stale_if_error(mut self, window: Duration) -> Self {
-        assert!(
-            !window.is_zero(),
-            "a `stale_if_error` of zero has no effect"
-        );
-        assert!(fits(window), "this `stale_if_error` is too long");
+        assert!(!window.is_zero(), "a window of zero has no effect");
+        assert!(fits(window), "this window is too long");
         self.policy.stale_if_error = Some(window);
+        self
+    }
+
+    /// `stale_while_revalidate = …`
+    ///
+    /// # Panics
+    /// At compile time, on zero, and on more milliseconds than 64 bits hold.
+    #[must_use]
+    pub const fn stale_while_revalidate(mut self, window: Duration) -> Self {
+        assert!(!window.is_zero(), "a window of zero has no effect");
+        assert!(fits(window), "this window is too long");
+        self.policy.stale_while_revalidate = Some(window);
         self
     }
 

@@ -104,13 +104,23 @@ impl Driver {
             .and_then(|found| self.promote(&found, sent, Some(&leader), work))
             .inspect_err(|why| self.missed(*why));
         let Ok(entry) = entry else {
+            if self.serve_and_go_on(work, "redis") {
+                self.ticket.seat.counters.fetched();
+                self.stage = match bid {
+                    None => self.bid(leader),
+                    Some(bid) => self.answered(leader, bid, lease),
+                };
+                return None;
+            }
             // With the stamp of now: what was found dead was so, perhaps, by a record that has only just been applied.
             return Some(match bid {
                 None => self.bid(leader),
                 Some(bid) => self.answered(leader, bid, lease),
             });
         };
-        self.ticket.seat.counters.fetched();
+        if !self.behind {
+            self.ticket.seat.counters.fetched();
+        }
         if let Some(remote) = self.remote() {
             remote.fetches.found();
         }

@@ -93,6 +93,8 @@ pub(crate) struct SiteCounters {
     misses: [AtomicU64; MissReason::COUNT],
     refusals: [AtomicU64; RefusalReason::COUNT],
     stale: AtomicU64,
+    refreshes: AtomicU64,
+    refresh_failures: AtomicU64,
     fetched: AtomicU64,
     coalesced: AtomicU64,
     computed: AtomicU64,
@@ -122,6 +124,12 @@ impl SiteCounters {
     }
     pub(crate) fn stale(&self) {
         bump(&self.stale);
+    }
+    pub(crate) fn refreshes(&self) {
+        bump(&self.refreshes);
+    }
+    pub(crate) fn refresh_failed(&self) {
+        bump(&self.refresh_failures);
     }
     #[cfg(feature = "redis")]
     pub(crate) fn fetched(&self) {
@@ -175,6 +183,8 @@ impl SiteCounters {
             hits,
             misses: MissCounts(self.misses.each_ref().map(load)),
             stale: load(&self.stale),
+            refreshes: load(&self.refreshes),
+            refresh_failures: load(&self.refresh_failures),
             fetched: load(&self.fetched),
             coalesced,
             computed: load(&self.computed),

@@ -43,7 +43,7 @@ pub(crate) fn cached(
     }
     check_name(&options, diag);
     check_lengths(by, &options, &function, diag);
-    stale::check(&options, diag);
+    stale::check(&options, &function, diag);
     check_tiers(&options, &function, diag);
     if preset.fingerprint
         && options.fingerprint
@@ -67,6 +67,7 @@ pub(crate) fn cached(
         ttl: options.ttl,
         none_ttl: options.none_ttl,
         err_ttl: options.err_ttl,
+        stale_while_revalidate: options.stale_while_revalidate,
         stale_if_error: options.stale_if_error,
         jitter: options.jitter,
         capacity: options.capacity,
@@ -195,6 +196,10 @@ fn check_lengths(by: Macro, options: &Options, function: &Function, diag: &mut D
         ("ttl", ttl),
         ("none_ttl", options.none_ttl.as_ref()),
         ("err_ttl", options.err_ttl.as_ref()),
+        (
+            "stale_while_revalidate",
+            options.stale_while_revalidate.as_ref(),
+        ),
         ("stale_if_error", options.stale_if_error.as_ref()),
         ("min_cost", options.min_cost.as_ref()),
     ];

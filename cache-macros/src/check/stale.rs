@@ -1,13 +1,21 @@
-//! Options of what is no longer fresh: those that would have no effect.
+//! Options of what is no longer fresh: those that would have no effect, and what they ask of a function.
 
 use proc_macro2::Span;
 
+use super::types;
 use crate::diag::Diag;
+use crate::input::{Form, Function, Kind};
 use crate::options::Options;
 use crate::value::{Length, Ttl};
 
-pub(super) fn check(options: &Options, diag: &mut Diag) {
-    let windows = [("stale_if_error", &options.stale_if_error)];
+/// The options by which a body may go on behind its call.
+const BEHIND: [&str; 1] = ["stale_while_revalidate"];
+
+pub(super) fn check(options: &Options, function: &Function, diag: &mut Diag) {
+    let windows = [
+        ("stale_while_revalidate", &options.stale_while_revalidate),
+        ("stale_if_error", &options.stale_if_error),
+    ];
     for (name, length) in windows {
         if length.as_ref().is_some_and(Length::is_zero) {
             let at = options.valued(name).unwrap_or_else(Span::call_site);
@@ -25,5 +33,54 @@ pub(super) fn check(options: &Options, diag: &mut Diag) {
                 .help("remove it, or give `ttl` a length of time");
             }
         }
+    }
+    if let (Some(Length::Millis(meanwhile, _)), Some(Length::Millis(on_error, place))) =
+        (&options.stale_while_revalidate, &options.stale_if_error)
+        && on_error <= meanwhile
+        && *on_error > 0
+    {
+        diag.error_at(
+            *place,
+            "`stale_if_error` has no effect within `stale_while_revalidate`, where nobody is given an error",
+        )
+        .help("write a longer time, or remove it");
+    }
+    let behind = BEHIND
+        .into_iter()
+        .find_map(|name| Some((name, options.named(name)?)));
+    if let Some((name, ident)) = behind {
+        if !cfg!(feature = "tokio") && !matches!(function.form, Form::Sync) {
+            diag.error(
+                ident,
+                format!("`{name}` of an async function needs the feature `tokio` of `cache-core`"),
+            )
+            .help("enable it in `Cargo.toml`");
+        }
+        check_owned(name, function, diag);
+    }
+}
+
+/// What goes on behind the call takes its arguments along.
+fn check_owned(name: &str, function: &Function, diag: &mut Diag) {
+    let mut last = None;
+    for binding in &function.bindings {
+        let message = |what: &str| {
+            format!("`{what}` is borrowed, and what `{name}` refreshes runs behind the call")
+        };
+        if binding.kind == Kind::SelfReference {
+            diag.error(&binding.ident, message("self"))
+                .help("take `self: Arc<Self>`, or `self` of a type that is cheap to clone");
+            continue;
+        }
+        let Some(borrowed) = binding.ty.as_ref().and_then(types::borrows) else {
+            continue;
+        };
+        // Of a pattern, once.
+        if binding.kind == Kind::Part && last == binding.ty.as_ref() {
+            continue;
+        }
+        last = binding.ty.as_ref();
+        diag.error(borrowed, message(&binding.name()))
+            .help(types::owned(borrowed).replacen("return", "take", 1));
     }
 }

@@ -43,6 +43,7 @@ pub(crate) fn cached(model: &Cached) -> TokenStream {
     let span = anchor(&model.output);
     let private = runtime.at(span);
     let work = match model.function.form {
+        _ if model.goes_on() => behind(model, &runtime, closure),
         Form::Sync => {
             let run = Ident::new(
                 if closure.is_some() {
@@ -72,6 +73,28 @@ pub(crate) fn cached(model: &Cached) -> TokenStream {
         #work
     };
     body::function(&model.function, whole)
+}
+
+// Output:
+//     run_behind(__miss, async move { … body … }, move |__value, __keep| { … }).await
+/// The body, owned by what drives it: it may go on when the caller has a value.
+fn behind(model: &Cached, runtime: &Runtime<'_>, closure: Option<TokenStream>) -> TokenStream {
+    let span = anchor(&model.output);
+    let private = runtime.at(span);
+    let rules = match closure {
+        Some(closure) => quote_spanned!(Span::mixed_site()=> move #closure),
+        None => quote_spanned!(Span::mixed_site()=> |_, _| {}),
+    };
+    match model.function.form {
+        Form::Sync => {
+            let body = body::closure(&model.function, &model.output);
+            quote_spanned!(span=> #private::run_blocking_behind(__miss, #body, #rules))
+        }
+        Form::Async | Form::Future(_) => {
+            let body = body::future(runtime, &model.function, &model.output);
+            quote_spanned!(span=> #private::run_behind(__miss, #body, #rules).await)
+        }
+    }
 }
 
 // Output:
@@ -105,6 +128,15 @@ fn tell(model: &Cached, runtime: &Runtime<'_>) -> TokenStream {
         .tiers
         .is_some_and(|tiers| tiers.redis)
         .then(|| quote_spanned!(span=> #private::must_be_portable(__v);));
+    let bindings = model.function.bindings.iter();
+    let types = bindings.filter_map(|binding| binding.ty.as_ref());
+    let owned = types
+        .filter(|ty| model.goes_on() && types::opaque(ty).is_none())
+        .map(|ty| {
+            let span = anchor(ty);
+            let private = runtime.at(span);
+            quote_spanned!(span=> #private::must_be_owned::<#ty>();)
+        });
     quote_spanned! {span=> #private::function(&|| {
         use #private::probe::{
             #content ContentLocal as _, Return as _, ShareClone as _, ShareNone as _, Value as _, WeighHook as _,
@@ -116,6 +148,7 @@ fn tell(model: &Cached, runtime: &Runtime<'_>) -> TokenStream {
         #must_keep_errors
         #must_be_option
         #must_be_portable
+        #(#owned)*
         __r.__cache_shape(__v.__cache_inner(), (&&&__v).__cache_weigh(), (&&__v).__cache_content(), (&&__r.__cache_error()).__cache_share())
     })}
 }

@@ -112,6 +112,10 @@ fn options(model: &Cached, runtime: &Runtime<'_>) -> Vec<TokenStream> {
         ("ttl", ttl),
         ("none_ttl", none_ttl),
         ("err_ttl", model.err_ttl.as_ref()),
+        (
+            "stale_while_revalidate",
+            model.stale_while_revalidate.as_ref(),
+        ),
         ("stale_if_error", model.stale_if_error.as_ref()),
         ("min_cost", model.min_cost.as_ref()),
     ];

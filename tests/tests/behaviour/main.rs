@@ -19,6 +19,7 @@ mod lifetimes;
 mod modifiers;
 mod observing;
 mod patterns;
+mod refreshing;
 mod regression;
 mod rules;
 mod runs;

@@ -125,3 +125,92 @@ async fn what_is_no_longer_fresh_is_in_nobodys_way() {
         b.scope(renewed(1)).await.unwrap();
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_process_refreshes_and_the_others_serve_what_is_late() {
+    static ROW: Row = Row::new();
+    static GATE: tokio::sync::Semaphore = tokio::sync::Semaphore::const_new(1);
+    #[cache(ttl = BRIEF, stale_while_revalidate = "1h")]
+    async fn row(id: u64) -> u64 {
+        let value = ROW.read();
+        if let Ok(permit) = GATE.acquire().await {
+            permit.forget();
+        }
+        value + id
+    }
+    let server = start!();
+    let mut caches = Vec::new();
+    for _ in 0..4 {
+        let cache = Cache::builder()
+            .namespace("test")
+            .redis(&server.url())
+            .wait_max(SOON)
+            .lease(SOON)
+            .build()
+            .await;
+        let Ok(cache) = cache else {
+            unreachable!("nothing about it can fail");
+        };
+        until("contact", || cache.health().is_well());
+        caches.push(cache);
+    }
+    assert_eq!(caches[0].scope(row(0)).await, 1);
+    until("it is stored", || stored(&server) == 1);
+    for cache in &caches {
+        assert_eq!(cache.scope(row(0)).await, 1);
+    }
+    outlived(&caches[0], async || row(0).await > 0).await;
+    ROW.write();
+    // All of them find it late, and one has the lease.
+    for _ in 0..20 {
+        for cache in &caches {
+            assert_eq!(cache.scope(row(0)).await, 1, "it waits for nobody");
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(ROW.reads(), 2, "one at a time");
+    let refreshes: u64 = caches.iter().map(|c| c.stats().total.refreshes).sum();
+    assert_eq!(refreshes, 4);
+    GATE.add_permits(1_000);
+    let began = Instant::now();
+    for cache in &caches {
+        while cache.scope(row(0)).await != 2 {
+            assert!(began.elapsed() < SOON, "it stays late");
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_found_late_in_redis_is_served_and_refreshed() {
+    static ROW: Row = Row::new();
+    #[cache(ttl = BRIEF, stale_while_revalidate = "1h")]
+    async fn row(id: u64) -> u64 {
+        ROW.read() + id
+    }
+    #[cache(ttl = BRIEF, stale_while_revalidate = "1h", tiers(redis))]
+    async fn far(id: u64) -> u64 {
+        ROW.read() + id
+    }
+    let server = start!();
+    let a = process(&server).await;
+    assert_eq!(a.scope(row(0)).await, 1);
+    assert_eq!(a.scope(far(0)).await, 1);
+    until("they are stored", || stored(&server) == 2);
+    outlived(&a, async || row(0).await > 0).await;
+    outlived(&a, async || far(0).await > 0).await;
+    ROW.write();
+    let b = process(&server).await;
+    let (value, trace) = b.scope(explain(row(0))).await;
+    assert_eq!((value, trace.tier), (1, Some("redis")));
+    assert!(trace.stale.is_some());
+    let (value, trace) = b.scope(explain(far(0))).await;
+    assert_eq!((value, trace.tier), (1, Some("redis")));
+    assert!(trace.stale.is_some());
+    assert_eq!(b.stats().total.refreshes, 2);
+    let began = Instant::now();
+    while b.scope(row(0)).await != 2 || b.scope(far(0)).await != 2 {
+        assert!(began.elapsed() < SOON, "they stay late");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}

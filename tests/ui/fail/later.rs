@@ -1,11 +1,5 @@
 use cache_core::{cache, cache_query, warmup_cache};
 
-// case: stale while it is refreshed
-#[cache(stale_while_revalidate = 60)]
-fn revalidated(id: u64) -> u64 {
-    id
-}
-
 // case: refreshed before it expires
 #[cache(refresh_ahead = "20%")]
 fn ahead(id: u64) -> u64 {

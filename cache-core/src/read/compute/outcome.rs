@@ -197,7 +197,11 @@ impl Driver {
             return Err(RefusalReason::Bypass);
         }
         let ttl = match class {
-            Class::Failed => policy.err_ttl.ok_or(RefusalReason::Failed)?,
+            // A refresh that fails leaves what it should have replaced.
+            Class::Failed => policy
+                .err_ttl
+                .filter(|_| !self.behind)
+                .ok_or(RefusalReason::Failed)?,
             Class::Absent => policy.none_ttl.ok_or(RefusalReason::Absent)?,
             Class::Value => match (keep.refusal(), keep.ttl) {
                 (Some(reason), _) => return Err(reason),
