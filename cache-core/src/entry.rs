@@ -239,6 +239,11 @@ impl Kept {
         self.expires.saturating_sub(rest)
     }
 
+    /// Lets hits begin a refresh so long before it ceases to be fresh; said before it is stored.
+    pub(crate) fn refresh_ahead(&self, by: u64) {
+        self.postpone(self.fresh_until().saturating_sub(by));
+    }
+
     /// Lets it be served until then without anybody's trying to replace it.
     pub(crate) fn postpone(&self, until: u64) {
         self.due.store(until, Ordering::Relaxed);

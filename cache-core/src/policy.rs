@@ -129,6 +129,8 @@ pub struct Policy {
     pub stale_if_error: Option<Duration>,
     /// For how long after its `ttl` a value is given while it is refreshed behind the call.
     pub stale_while_revalidate: Option<Duration>,
+    /// In which last part of its lifetime a hit may refresh a value behind the call, in thousandths.
+    pub refresh_ahead: u16,
 }
 
 /// For how long values that are no longer fresh may be served, if they are valid, in milliseconds.
@@ -165,12 +167,26 @@ impl Policy {
             redis_only: false,
             stale_if_error: None,
             stale_while_revalidate: None,
+            refresh_ahead: 0,
         }
     }
 
     /// Whether values may be served that are no longer fresh.
-    pub(crate) const fn has_grace(&self) -> bool {
+    const fn has_grace(&self) -> bool {
         self.stale_if_error.is_some() || self.stale_while_revalidate.is_some()
+    }
+
+    /// Whether a call may be given a value that it might also replace.
+    pub(crate) const fn falls_back(&self) -> bool {
+        self.has_grace() || self.refresh_ahead > 0
+    }
+
+    /// How long before the end of a lifetime a hit may begin a refresh.
+    pub(crate) fn ahead(&self, lifetime: Duration) -> u64 {
+        match self.refresh_ahead {
+            0 => 0,
+            permille => time::millis(lifetime.mul_f64(f64::from(permille) / 1000.0)),
+        }
     }
 
     /// For how long values that are no longer fresh may be served.

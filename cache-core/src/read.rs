@@ -266,7 +266,7 @@ impl Ticket {
         // What only waits to be confirmed, and what may be served though it has expired.
         let open = match why {
             MissReason::Unconfirmed => cache.is_strict(),
-            MissReason::Expired => callee.site.spec.policy.has_grace(),
+            MissReason::Expired => callee.site.spec.policy.falls_back(),
             _ => false,
         };
         if !silent && !open {

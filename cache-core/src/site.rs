@@ -170,6 +170,13 @@ impl Spec {
         self
     }
 
+    /// `refresh_ahead = "20%"`, in thousandths.
+    #[must_use]
+    pub const fn refresh_ahead(mut self, permille: u16) -> Self {
+        self.policy.refresh_ahead = permille;
+        self
+    }
+
     /// `jitter = "10%"`, in thousandths.
     #[must_use]
     pub const fn jitter(mut self, permille: u16) -> Self {

@@ -30,7 +30,7 @@ impl Cache {
     /// The same when there is more to look at.
     #[cold]
     fn serve_after_check(&self, seen: &Seen<'_, Kept>) -> Result<Payload, MissReason> {
-        self.judge(seen.entry)?;
+        self.judge(seen.entry, seen.due)?;
         seen.face.remember(seen.entry);
         seen.face.instance.stats.hit();
         if seen.entry.late(self.now()).is_some() {
@@ -41,30 +41,40 @@ impl Cache {
 
     /// An entry that may be served now to a call, or why there is none.
     pub(crate) fn find_for_call(&self, lookup: &Lookup<'_>) -> Result<Arc<Kept>, MissReason> {
-        let entry = self.recall(lookup)?;
-        self.judge(&entry).map(|()| entry)
+        let (entry, due) = self.recall(lookup)?;
+        self.judge(&entry, due).map(|()| entry)
     }
 
     /// An entry that may be shown now, or why there is none. Where freshness is strict, a call has to ask the log before.
     pub(crate) fn find(&self, lookup: &Lookup<'_>) -> Result<Arc<Kept>, MissReason> {
-        let entry = self.recall(lookup)?;
+        let (entry, _) = self.recall(lookup)?;
         self.check(&entry, entry.fresh_until()).map(|()| entry)
     }
 
     /// An entry that is valid, and may be served for some time yet, fresh or not.
     pub(crate) fn find_late(&self, lookup: &Lookup<'_>) -> Option<Arc<Kept>> {
-        let entry = self.recall(lookup).ok()?;
+        let (entry, _) = self.recall(lookup).ok()?;
         self.check(&entry, entry.expires()).ok().map(|()| entry)
     }
 
-    fn recall(&self, lookup: &Lookup<'_>) -> Result<Arc<Kept>, MissReason> {
+    /// An entry, and from when on a hit had to look closer at it.
+    fn recall(&self, lookup: &Lookup<'_>) -> Result<(Arc<Kept>, u64), MissReason> {
         let ghost = || self.0.ghosts.recall(lookup.hash());
-        self.0.memory.get(lookup).ok_or_else(ghost)
+        let found = |seen: Seen<'_, Kept>| (Arc::clone(seen.entry), seen.due);
+        self.0.memory.view(lookup, found).ok_or_else(ghost)
     }
 
-    /// Whether an entry may be served now to a call.
-    fn judge(&self, entry: &Kept) -> Result<(), MissReason> {
-        self.check(entry, entry.due())?;
+    /// Whether an entry may be served now to a call, which is not to try to replace it.
+    fn judge(&self, entry: &Kept, due: u64) -> Result<(), MissReason> {
+        let fresh_until = entry.fresh_until();
+        let mut verdict = self.check(entry, entry.due());
+        if verdict == Err(MissReason::Expired) && due < fresh_until {
+            verdict = self.check(entry, fresh_until);
+            if verdict.is_ok() && self.draws(entry, due) {
+                verdict = Err(MissReason::Expired);
+            }
+        }
+        verdict?;
         if self.is_strict() {
             Err(MissReason::Unconfirmed)
         } else {

@@ -49,7 +49,7 @@ pub(super) struct Driver {
     doubts: bool,
     /// Since when it has waited for others.
     since: Option<Instant>,
-    /// What is no longer fresh, and may be given in place of an error.
+    /// What is no longer fresh, or soon will be, and can be given to this call.
     pub(super) late: Option<Arc<Kept>>,
     /// Values that were gone.
     gone: u32,

@@ -167,8 +167,11 @@ impl Driver {
             // A peek asks for what is fresh.
             leader.map_or(Duration::ZERO, |_| grace),
         )?;
-        // What is here already is as good.
-        if left.is_zero() && self.late.is_some() {
+        let lifetime = Duration::from_millis(envelope.fresh_for.into());
+        let ahead = self.ticket.seat.site.spec.policy.ahead(lifetime);
+        // What is here already is as good, and a refresh is for what is newer.
+        let due = self.behind && time::millis(left) <= ahead;
+        if (left.is_zero() || due) && self.late.is_some() {
             return Err(FetchMiss::Expired);
         }
         // A `Deserialize` that panics is a user's: the body can still give the value.
@@ -193,6 +196,7 @@ impl Driver {
             trace.age = Some(Duration::from_millis(age));
         });
         let entry = head.with(Arc::clone(&payload), envelope.payload.len());
+        entry.refresh_ahead(ahead);
         if !left.is_zero() && !work.accept(payload) {
             return Err(FetchMiss::Type);
         }

@@ -159,7 +159,7 @@ impl<R: Resident, E: Engine<R>> MemoryTier<R, E> {
     }
 
     /// The entry of a key, which may be expired or invalid.
-    #[inline]
+    #[cfg(test)]
     pub(crate) fn get(&self, lookup: &Lookup<'_>) -> Option<Arc<R>> {
         self.view(lookup, |seen| Arc::clone(seen.entry))
     }

@@ -69,6 +69,7 @@ pub(crate) fn cached(
         err_ttl: options.err_ttl,
         stale_while_revalidate: options.stale_while_revalidate,
         stale_if_error: options.stale_if_error,
+        refresh_ahead: options.refresh_ahead,
         jitter: options.jitter,
         capacity: options.capacity,
         version: options.version,

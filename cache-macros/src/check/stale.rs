@@ -9,7 +9,7 @@ use crate::options::Options;
 use crate::value::{Length, Ttl};
 
 /// The options by which a body may go on behind its call.
-const BEHIND: [&str; 1] = ["stale_while_revalidate"];
+const BEHIND: [&str; 2] = ["stale_while_revalidate", "refresh_ahead"];
 
 pub(super) fn check(options: &Options, function: &Function, diag: &mut Diag) {
     let windows = [
@@ -23,8 +23,25 @@ pub(super) fn check(options: &Options, function: &Function, diag: &mut Diag) {
                 .help("remove it");
         }
     }
+    if options.refresh_ahead == Some(0) {
+        let at = options
+            .valued("refresh_ahead")
+            .unwrap_or_else(Span::call_site);
+        diag.error_at(at, "no part of the `ttl` at all")
+            .help("remove it, or write `refresh_ahead = \"20%\"`");
+    }
+    if let Some(ident) = options.named("refresh_ahead")
+        && options.tiers.is_some_and(|tiers| !tiers.memory)
+    {
+        diag.error(
+            ident,
+            "`refresh_ahead` is for hits in memory, where nothing is kept",
+        )
+        .help("remove it, or write `tiers(memory, redis)`");
+    }
     if let Some(Ttl::Never) = &options.ttl {
-        for (name, _) in windows {
+        let names = windows.iter().map(|(name, _)| *name);
+        for name in names.chain(["refresh_ahead"]) {
             if let Some(ident) = options.named(name) {
                 diag.error(
                     ident,

@@ -65,6 +65,9 @@ fn options(model: &Cached, runtime: &Runtime<'_>) -> Vec<TokenStream> {
     if let Some(permille) = model.jitter {
         set("jitter", Some(quote!(#permille)));
     }
+    if let Some(permille) = model.refresh_ahead {
+        set("refresh_ahead", Some(quote!(#permille)));
+    }
     if let Some(entries) = model.capacity {
         set("capacity", Some(quote!(#entries)));
     }

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::AtomicBool;
 
-use cache_core::{cache, cache_resource, explain, peek};
+use cache_core::{MissReason, cache, cache_resource, explain, peek};
 
 use super::*;
 
@@ -213,4 +213,31 @@ async fn what_is_found_late_in_redis_is_served_and_refreshed() {
         assert!(began.elapsed() < SOON, "they stay late");
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refresh_ahead_of_one_process_is_the_others_too() {
+    static ROW: Row = Row::new();
+    #[cache(ttl = 2, refresh_ahead = "50%")]
+    async fn row(id: u64) -> u64 {
+        ROW.read() + id
+    }
+    let server = start!();
+    let mut caches = Vec::new();
+    for _ in 0..4 {
+        caches.push(process(&server).await);
+    }
+    let (began, mut reads) = (Instant::now(), 0);
+    let expired = |cache: &Cache| cache.stats().total.misses.of(MissReason::Expired);
+    while began.elapsed() < Duration::from_secs(5) {
+        for cache in &caches {
+            cache.scope(row(0)).await;
+            reads += 1;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let waited: u64 = caches.iter().map(expired).sum();
+    // Between one and two seconds after each other, in all processes together.
+    assert!((3..=8).contains(&ROW.reads()), "{} of {reads}", ROW.reads());
+    assert!(waited <= 4, "{waited} have found it expired");
 }

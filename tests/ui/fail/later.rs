@@ -1,11 +1,5 @@
 use cache_core::{cache, cache_query, warmup_cache};
 
-// case: refreshed before it expires
-#[cache(refresh_ahead = "20%")]
-fn ahead(id: u64) -> u64 {
-    id
-}
-
 // case: a longest wait
 #[cache(timeout = 2)]
 async fn slow(id: u64) -> u64 {

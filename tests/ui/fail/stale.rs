@@ -79,4 +79,34 @@ fn bound(pool: std::rc::Rc<Pool>, id: u64) -> u64 {
     id + pool.size as u64
 }
 
+// case: no part of a lifetime
+#[cache(refresh_ahead = "0%")]
+fn no_part(id: u64) -> u64 {
+    id
+}
+
+// case: part of a lifetime in another form
+#[cache(refresh_ahead = 20)]
+fn no_percentage(id: u64) -> u64 {
+    id
+}
+
+// case: part of a lifetime without an end
+#[cache(ttl = "never", refresh_ahead = "20%")]
+fn endless(id: u64) -> u64 {
+    id
+}
+
+// case: hits where there are none
+#[cache(refresh_ahead = "20%", tiers(redis))]
+async fn nowhere(id: u64) -> u64 {
+    id
+}
+
+// case: a refresh ahead of what is borrowed
+#[cache(refresh_ahead = "20%", skip(pool))]
+async fn lent(pool: &Pool, id: u64) -> u64 {
+    id + pool.size as u64
+}
+
 fn main() {}

@@ -28,24 +28,28 @@ impl Driver {
 
     /// Looks for what this call can be given although it is no longer fresh; whether it was.
     pub(super) fn fall_back(&mut self, work: &mut dyn Work) -> bool {
-        let cache = &self.ticket.cache;
-        if !self.ticket.seat.site.spec.policy.has_grace() {
+        let (cache, policy) = (&self.ticket.cache, &self.ticket.seat.site.spec.policy);
+        if !policy.falls_back() {
             return false;
         }
         let now = cache.now();
-        let found = cache.find_late(&self.ticket.key.as_lookup());
-        let Some(entry) = found.filter(|entry| entry.late(now).is_some()) else {
+        let Some(entry) = cache.find_late(&self.ticket.key.as_lookup()) else {
             return false;
         };
+        let fresh = entry.late(now).is_none();
+        if fresh && policy.refresh_ahead == 0 {
+            return false;
+        }
         self.late = Some(Arc::clone(&entry));
-        if entry.due() > now {
+        let has_room = self.rear.has_room();
+        if entry.due() > now || fresh && !has_room {
             let accepted = work.accept(entry.payload());
             if accepted {
                 self.serve_late(&entry, "memory");
             }
             return accepted;
         }
-        if entry.refreshable_until() <= now || !self.rear.has_room() {
+        if entry.refreshable_until() <= now || !has_room {
             return false;
         }
         match self.role(false) {
@@ -58,10 +62,10 @@ impl Driver {
                 accepted
             }
             Role::Lead(leader) => {
-                if let Some(newer) = self.look(work) {
+                let newer = self.look(work);
+                if let Some(newer) = newer.filter(|newer| !Arc::ptr_eq(newer, &entry)) {
                     leader.finish(Status::Done(Arc::clone(&newer)));
-                    self.miss();
-                    self.serve_shared(&newer);
+                    self.serve_late(&newer, "memory");
                     return true;
                 }
                 let overdue = !leader.is_first();
@@ -162,10 +166,13 @@ impl Driver {
         Some(Arc::clone(entry))
     }
 
-    /// What is no longer fresh is this call's answer.
+    /// What is no longer fresh, or soon will be, is this call's answer.
     fn serve_late(&mut self, entry: &Kept, tier: &'static str) {
         if tier == "memory" {
             entry.instance.stats.hit();
+        }
+        if entry.late(self.ticket.cache.now()).is_none() {
+            self.tell(EventKind::Hit);
         }
         self.note_late(entry);
         if let Some(scope) = &self.ticket.scope {

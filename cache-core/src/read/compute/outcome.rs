@@ -140,6 +140,11 @@ impl Driver {
         };
         match (expires, &entry) {
             (Ok(_), Some(entry)) => {
+                if class != Class::Failed {
+                    let lifetime = entry.fresh_until().saturating_sub(started.at);
+                    let policy = &self.ticket.seat.site.spec.policy;
+                    entry.refresh_ahead(policy.ahead(Duration::from_millis(lifetime)));
+                }
                 let stored = self.store(entry, limit, leader.as_ref());
                 // What is too large for the memory may be shared all the same.
                 #[cfg(feature = "redis")]
