@@ -23,6 +23,7 @@ use crate::sync::atomic::{AtomicBool, AtomicU64};
 use crate::sync::{Arc, RwLock, read};
 use crate::tier::memory::{MemoryKey, MemoryTier, Refused, Resident};
 
+mod ahead;
 mod ghosts;
 mod opening;
 mod seat;

@@ -3,9 +3,11 @@
 use std::any::{Any, TypeId};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::LazyLock;
+use std::time::Duration;
 
 pub use crate::class::Class;
 use crate::index::{Dep, Deps, Index};
+use crate::policy::Grace;
 use crate::position::Position;
 use crate::stats::SiteCounters;
 use crate::sync::Arc;
@@ -21,6 +23,18 @@ pub(crate) struct Instance {
     pub(crate) stats: Arc<SiteCounters>,
     pub(crate) ring: Option<Arc<CapacityRing>>,
     pub(crate) index: Arc<Index>,
+    /// For how long its values may be served when they are no longer fresh.
+    pub(crate) grace: Grace,
+}
+
+impl Instance {
+    /// For how long an outcome may be served when it is no longer fresh. A failure is no value to fall back on.
+    pub(crate) fn grace_of(&self, class: Class) -> u64 {
+        match class {
+            Class::Failed => 0,
+            Class::Value | Class::Absent => self.grace.longest(),
+        }
+    }
 }
 
 /// One value in memory, and everything that is known of it.
@@ -36,8 +50,10 @@ pub struct Kept {
     /// Its own key, address and tags first.
     deps: Deps,
     began: u64,
-    /// In milliseconds of the cache's clock.
-    pub(crate) expires: u64,
+    /// Until when it may be served, fresh or not, in milliseconds of the cache's clock.
+    expires: u64,
+    /// Until when it is served without anybody's trying to replace it: until it is no longer fresh, and then for a while after each trial.
+    due: AtomicU64,
     pub(crate) instance: Arc<Instance>,
     payload: Payload,
     word: u64,
@@ -90,6 +106,7 @@ pub struct Head {
     pub(crate) class: Class,
     pub(crate) stamp: Position,
     pub(crate) checked: u64,
+    /// Until when it may be served, fresh or not.
     pub(crate) expires: u64,
     pub(crate) deps: Deps,
     pub(crate) began: u64,
@@ -113,7 +130,7 @@ impl Head {
         let weight = (weight as u64)
             .saturating_add(bytes.heap_bytes())
             .saturating_add((deps + rest) as u64);
-        Arc::new(Kept {
+        let kept = Kept {
             word,
             bytes,
             payload,
@@ -121,6 +138,7 @@ impl Head {
             class: self.class,
             checked: AtomicU64::new(self.checked),
             expires: self.expires,
+            due: AtomicU64::new(0),
             hash,
             generation: self.stamp.generation,
             sequence: AtomicU64::new(self.stamp.sequence),
@@ -131,7 +149,9 @@ impl Head {
             weight,
             standing: Standing::default(),
             watched: AtomicBool::new(false),
-        })
+        };
+        kept.due.store(kept.fresh_until(), Ordering::Relaxed);
+        Arc::new(kept)
     }
 }
 
@@ -207,6 +227,49 @@ impl Kept {
         self.hash
     }
 
+    /// For how long it may be served when it is no longer fresh.
+    fn grace(&self) -> u64 {
+        self.instance.grace_of(self.class)
+    }
+
+    /// Until when it is fresh. What was so before the clock's origin is until 0.
+    pub(crate) fn fresh_until(&self) -> u64 {
+        match self.expires {
+            u64::MAX => u64::MAX,
+            expires => expires.saturating_sub(self.grace()),
+        }
+    }
+
+    /// How long ago it ceased to be fresh, if it has, and may be served all the same.
+    pub(crate) fn late(&self, now: u64) -> Option<Duration> {
+        let late = now.checked_sub(self.fresh_until())?;
+        (now < self.expires).then(|| Duration::from_millis(late))
+    }
+
+    /// Until when it may be given in place of an `Err`.
+    pub(crate) fn excuses_until(&self) -> u64 {
+        let grace = self.instance.grace;
+        let rest = self.grace().saturating_sub(grace.on_error);
+        self.expires.saturating_sub(rest)
+    }
+
+    /// Until when it is served while it is refreshed, or because it is fresh.
+    pub(crate) fn refreshable_until(&self) -> u64 {
+        let grace = self.instance.grace;
+        let rest = self.grace().saturating_sub(grace.meanwhile);
+        self.expires.saturating_sub(rest)
+    }
+
+    /// Lets hits begin a refresh so long before it ceases to be fresh; said before it is stored.
+    pub(crate) fn refresh_ahead(&self, by: u64) {
+        self.postpone(self.fresh_until().saturating_sub(by));
+    }
+
+    /// Lets it be served until then without anybody's trying to replace it.
+    pub(crate) fn postpone(&self, until: u64) {
+        self.due.store(until, Ordering::Relaxed);
+    }
+
     /// The entry's own address.
     pub(crate) fn address(&self) -> &str {
         self.deps.first().map_or("", Dep::text)
@@ -263,6 +326,9 @@ impl Resident for Kept {
     fn expires(&self) -> u64 {
         self.expires
     }
+    fn due(&self) -> u64 {
+        self.due.load(Ordering::Relaxed)
+    }
     fn weight(&self) -> u64 {
         self.weight
     }
@@ -293,6 +359,7 @@ mod tests {
                 stats: Arc::default(),
                 ring: None,
                 index: Arc::new(Index::new(Position::ZERO, 1)),
+                grace: Grace::default(),
             }),
             key: Lookup::whole(identity, key).to_key(),
             class: Class::Value,

@@ -27,6 +27,10 @@ pub enum EventKind {
     Hit,
     /// A call was not.
     Miss(MissReason),
+    /// A call was given a value that had ceased to be fresh so long ago.
+    Stale(Duration),
+    /// A refresh behind a call has failed: the body gave an `Err` or panicked, or took so long that another was begun.
+    RefreshFailed,
     /// A call was answered from Redis.
     Fetched,
     /// Redis was asked, and had no answer for the call.
@@ -74,6 +78,8 @@ impl fmt::Display for Event {
         match self.kind {
             EventKind::Hit => f.write_str("hit"),
             EventKind::Miss(reason) => write!(f, "miss ({})", reason.as_str()),
+            EventKind::Stale(late) => write!(f, "stale for {late:.1?}"),
+            EventKind::RefreshFailed => f.write_str("refresh failed"),
             EventKind::Fetched => f.write_str("fetched"),
             EventKind::NotFetched(reason) => write!(f, "not fetched ({})", reason.as_str()),
             EventKind::Coalesced => f.write_str("coalesced"),

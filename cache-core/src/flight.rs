@@ -254,7 +254,6 @@ impl<K: Hash + Eq + Clone, V: Clone> Leader<K, V> {
     }
 
     /// Whether no other one has begun before it and is overdue.
-    #[cfg(feature = "redis")]
     pub(crate) fn is_first(&self) -> bool {
         self.turn == 0
     }

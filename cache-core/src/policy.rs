@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::time;
+
 /// Which of the attributes stands on a function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -123,6 +125,32 @@ pub struct Policy {
     pub memory_only: bool,
     /// Whether values are kept in Redis, and not in memory.
     pub redis_only: bool,
+    /// For how long after its `ttl` a value is given in place of an `Err`.
+    pub stale_if_error: Option<Duration>,
+    /// For how long after its `ttl` a value is given while it is refreshed behind the call.
+    pub stale_while_revalidate: Option<Duration>,
+    /// In which last part of its lifetime a hit may refresh a value behind the call, in thousandths.
+    pub refresh_ahead: u16,
+}
+
+/// For how long values that are no longer fresh may be served, if they are valid, in milliseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Grace {
+    /// In place of an `Err`.
+    pub(crate) on_error: u64,
+    /// While they are refreshed.
+    pub(crate) meanwhile: u64,
+}
+
+impl Grace {
+    /// For how long there is any use for them.
+    pub(crate) const fn longest(self) -> u64 {
+        if self.on_error > self.meanwhile {
+            self.on_error
+        } else {
+            self.meanwhile
+        }
+    }
 }
 
 impl Policy {
@@ -137,6 +165,36 @@ impl Policy {
             when: false,
             memory_only: false,
             redis_only: false,
+            stale_if_error: None,
+            stale_while_revalidate: None,
+            refresh_ahead: 0,
+        }
+    }
+
+    /// Whether values may be served that are no longer fresh.
+    const fn has_grace(&self) -> bool {
+        self.stale_if_error.is_some() || self.stale_while_revalidate.is_some()
+    }
+
+    /// Whether a call may be given a value that it might also replace.
+    pub(crate) const fn falls_back(&self) -> bool {
+        self.has_grace() || self.refresh_ahead > 0
+    }
+
+    /// How long before the end of a lifetime a hit may begin a refresh.
+    pub(crate) fn ahead(&self, lifetime: Duration) -> u64 {
+        match self.refresh_ahead {
+            0 => 0,
+            permille => time::millis(lifetime.mul_f64(f64::from(permille) / 1000.0)),
+        }
+    }
+
+    /// For how long values that are no longer fresh may be served.
+    pub(crate) fn grace(&self) -> Grace {
+        let millis = |window: Option<Duration>| window.map_or(0, time::millis);
+        Grace {
+            on_error: millis(self.stale_if_error),
+            meanwhile: millis(self.stale_while_revalidate),
         }
     }
 }

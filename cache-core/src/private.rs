@@ -20,12 +20,12 @@ pub use crate::invalidate::{Captured, Targets, attempt, capture};
 pub use crate::modifiers::Preparing;
 pub use crate::policy::Preset;
 pub use crate::read::{
-    Call, Driven, Function, IntoTtl, Keep, Miss, Run, drive, function, run, run_blocking,
-    run_blocking_with, run_with, text,
+    Behind, Call, Driven, Function, IntoTtl, Keep, Miss, Run, drive, function, run, run_behind,
+    run_blocking, run_blocking_behind, run_blocking_with, run_with, text,
 };
 pub use crate::shape::{
-    Returns, Shape, Split, must_be_option, must_be_portable, must_be_result, must_keep_errors,
-    probe, returns,
+    Returns, Shape, Split, must_be_option, must_be_owned, must_be_portable, must_be_result,
+    must_keep_errors, probe, returns,
 };
 pub use crate::site::{Site, SiteRef, Spec, TargetKind, TargetRef};
 pub use crate::sync::block_on;

@@ -33,7 +33,10 @@ mod peek;
 mod run;
 pub use keep::{IntoTtl, Keep};
 use path::{function_path, type_arguments};
-pub use run::{Driven, Run, drive, run, run_blocking, run_blocking_with, run_with};
+pub use run::{
+    Behind, Driven, Run, drive, run, run_behind, run_blocking, run_blocking_behind,
+    run_blocking_with, run_with,
+};
 mod twins;
 
 /// A value that can be part of a key.
@@ -175,12 +178,19 @@ fn find_with_care(encoder: &mut Encoder, callee: Callee) -> Result<Payload, Box<
         Ok(entry) => entry,
         Err(why) => return Err(Ticket::new(encoder, callee, why, modifier)),
     };
+    let late = entry.late(cache.now());
     if mode != Some(Mode::Peek) {
         entry.instance.stats.hit();
-        cache.0.events.tell(EventKind::Hit, || {
-            let name = Arc::clone(&cache.seat(callee.site, (callee.path)()).name);
-            (name, entry.address().into())
-        });
+        if late.is_some() {
+            entry.instance.stats.stale();
+        }
+        cache
+            .0
+            .events
+            .tell(late.map_or(EventKind::Hit, EventKind::Stale), || {
+                let name = Arc::clone(&cache.seat(callee.site, (callee.path)()).name);
+                (name, entry.address().into())
+            });
     }
     scope.count_kept();
     if let Some(frame) = &scope.frame {
@@ -194,6 +204,7 @@ fn find_with_care(encoder: &mut Encoder, callee: Callee) -> Result<Payload, Box<
         trace.age = Some(std::time::Duration::from_millis(
             cache.now().saturating_sub(entry.began()),
         ));
+        trace.stale = late;
         trace.stamp = Some(entry.stamp());
         trace.cost = Some(std::time::Duration::from_nanos(entry.cost_ns()));
     }
@@ -210,6 +221,8 @@ pub(crate) struct Ticket {
     callee: Callee,
     key: MemoryKey,
     why: MissReason,
+    /// It may be a hit yet, and is not counted.
+    open: bool,
     /// Why the arguments cannot be a key, or the entry not be named.
     broken: Option<String>,
     modifier: Option<Arc<Modifier>>,
@@ -250,8 +263,12 @@ impl Ticket {
             modifier.as_ref().map(|m| m.mode),
             Some(Mode::Capture | Mode::Peek)
         );
-        // What only waits to be confirmed may be a hit yet.
-        let open = cache.is_strict() && why == MissReason::Unconfirmed;
+        // What only waits to be confirmed, and what may be served though it has expired.
+        let open = match why {
+            MissReason::Unconfirmed => cache.is_strict(),
+            MissReason::Expired => callee.site.spec.policy.falls_back(),
+            _ => false,
+        };
         if !silent && !open {
             seat.counters.miss(why);
             cache.watch_miss(key.hash(), why);
@@ -268,6 +285,7 @@ impl Ticket {
             callee,
             key,
             why,
+            open,
             broken,
             modifier,
             scope,

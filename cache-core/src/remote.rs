@@ -190,18 +190,20 @@ impl Remote {
         reads::found(replies, &self.log)
     }
 
-    /// Stores a value, in the background, and gives its lease back.
+    /// Stores a value, in the background, and gives its lease back. It is fresh for its lifetime, and stays for `grace` after it.
     pub(crate) fn store(
         &self,
         key: KeyDigest,
         envelope: &[u8],
         lifetime: Duration,
+        grace: Duration,
         claim: Option<Claim>,
     ) {
         let lifetime = lifetime.mul_f64(1.0 - JITTER * time::fraction());
         let store = scripts::Store {
             envelope,
             lifetime: u64::try_from(lifetime.as_millis()).unwrap_or(u64::MAX >> 2),
+            grace: u64::try_from(grace.as_millis()).unwrap_or(u64::MAX),
             observed: None,
             token: claim.and_then(Claim::hand_over),
         };

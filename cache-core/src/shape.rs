@@ -248,7 +248,7 @@ outer_methods! {
 #[diagnostic::on_unimplemented(
     message = "this function does not return a `Result`",
     label = "not a `Result`",
-    note = "use `#[cache]` (or `#[cache_query]`, …) without `err_ttl`, or return a `Result`"
+    note = "use `#[cache]` (or `#[cache_query]`, …) without `err_ttl` and `stale_if_error`, or return a `Result`"
 )]
 pub trait MustBeResult {}
 impl<T, E> MustBeResult for Fallible<T, E> {}
@@ -281,6 +281,20 @@ impl<T: Serialize + DeserializeOwned> MustBePortable for T {}
 pub trait MustKeepErrors {}
 #[diagnostic::do_not_recommend]
 impl<E: CacheValue> MustKeepErrors for Errors<E> {}
+
+/// An argument that can go on without its caller.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot leave its thread",
+    label = "the refresh runs behind the call, and would have to take this along",
+    note = "take what is `Send` (an `Arc` for an `Rc`), or remove the option that refreshes behind the call"
+)]
+pub trait MustBeOwned {}
+#[diagnostic::do_not_recommend]
+impl<T: Send + 'static> MustBeOwned for T {}
+
+/// Compiles for what can go on without its caller only.
+#[inline(always)]
+pub fn must_be_owned<T: MustBeOwned>() {}
 
 /// The return type of what was returned, for a type that has no name.
 #[inline(always)]

@@ -146,6 +146,37 @@ impl Spec {
         self
     }
 
+    /// `stale_if_error = …`
+    ///
+    /// # Panics
+    /// At compile time, on zero, and on more milliseconds than 64 bits hold.
+    #[must_use]
+    pub const fn stale_if_error(mut self, window: Duration) -> Self {
+        assert!(!window.is_zero(), "a window of zero has no effect");
+        assert!(fits(window), "this window is too long");
+        self.policy.stale_if_error = Some(window);
+        self
+    }
+
+    /// `stale_while_revalidate = …`
+    ///
+    /// # Panics
+    /// At compile time, on zero, and on more milliseconds than 64 bits hold.
+    #[must_use]
+    pub const fn stale_while_revalidate(mut self, window: Duration) -> Self {
+        assert!(!window.is_zero(), "a window of zero has no effect");
+        assert!(fits(window), "this window is too long");
+        self.policy.stale_while_revalidate = Some(window);
+        self
+    }
+
+    /// `refresh_ahead = "20%"`, in thousandths.
+    #[must_use]
+    pub const fn refresh_ahead(mut self, permille: u16) -> Self {
+        self.policy.refresh_ahead = permille;
+        self
+    }
+
     /// `jitter = "10%"`, in thousandths.
     #[must_use]
     pub const fn jitter(mut self, permille: u16) -> Self {

@@ -29,6 +29,12 @@ pub struct FunctionStats {
     pub misses: MissCounts,
     /// Misses answered by another caller's computation.
     pub coalesced: u64,
+    /// Calls that were given a value that was no longer fresh: from memory, which are hits, too, or in place of an `Err`.
+    pub stale: u64,
+    /// Refreshes that were begun behind calls.
+    pub refreshes: u64,
+    /// Of these, those whose body gave an `Err` or panicked, or took so long that another was begun.
+    pub refresh_failures: u64,
     /// Calls that were answered from Redis. They are misses of the memory, and counted as such, too.
     pub fetched: u64,
     /// Bodies run to their end.
@@ -75,6 +81,9 @@ impl FunctionStats {
         self.hits += other.hits;
         add(&mut self.misses.0, &other.misses.0);
         self.coalesced += other.coalesced;
+        self.stale += other.stale;
+        self.refreshes += other.refreshes;
+        self.refresh_failures += other.refresh_failures;
         self.fetched += other.fetched;
         self.computed += other.computed;
         self.failed += other.failed;

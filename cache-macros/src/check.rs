@@ -4,6 +4,7 @@ mod cached;
 mod invalidation;
 mod key;
 mod names;
+mod stale;
 mod template;
 pub(crate) mod types;
 mod warmup;

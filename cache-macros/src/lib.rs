@@ -36,6 +36,9 @@ use proc_macro::TokenStream;
 /// * `jitter = "10%"`: spreads expiry
 /// * `none_ttl = 10`: keep `None` for this long
 /// * `err_ttl = 10`: keep an `Err` for this long
+/// * `stale_while_revalidate = 60`: give a value that has expired no longer ago than this at once, and refresh it behind the call
+/// * `stale_if_error = 3600`: give a value that has expired no longer ago than this in place of an `Err`
+/// * `refresh_ahead = "20%"`: refresh behind the call in the last part of the `ttl`, the earlier the more the value has cost
 /// * `when = |value| value.is_complete()`: store only if true
 /// * `min_cost = "5ms"`: store only what took at least this long
 /// * `fingerprint`: new code, new entries: a hash of the body is part of the key

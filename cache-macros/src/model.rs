@@ -24,6 +24,9 @@ pub(crate) struct Cached {
     pub(crate) ttl: Option<Ttl>,
     pub(crate) none_ttl: Option<Length>,
     pub(crate) err_ttl: Option<Length>,
+    pub(crate) stale_while_revalidate: Option<Length>,
+    pub(crate) stale_if_error: Option<Length>,
+    pub(crate) refresh_ahead: Option<u16>,
     pub(crate) jitter: Option<u16>,
     pub(crate) capacity: Option<usize>,
     pub(crate) version: Option<u32>,
@@ -51,6 +54,11 @@ impl Cached {
     /// Whether no value stays in memory.
     pub(crate) fn redis_only(&self) -> bool {
         self.tiers.is_some_and(|tiers| !tiers.memory)
+    }
+
+    /// Whether the body may go on behind the call.
+    pub(crate) fn goes_on(&self) -> bool {
+        self.stale_while_revalidate.is_some() || self.refresh_ahead.is_some()
     }
 
     /// The bindings that are part of the key; none where `key(…)` says what is.

@@ -49,6 +49,7 @@ impl Seat {
                 stats: Arc::clone(&self.counters),
                 ring: self.ring.clone(),
                 index: Arc::clone(&cache.0.index),
+                grace: self.site.spec.policy.grace(),
             };
             let found = (Arc::new(instance), content);
             instances.push(found.clone());

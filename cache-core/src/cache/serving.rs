@@ -5,7 +5,7 @@ use crate::entry::{Kept, Payload};
 use crate::stats::MissReason;
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
-use crate::tier::memory::{Lookup, Seen};
+use crate::tier::memory::{Lookup, Resident, Seen};
 
 impl Cache {
     /// A value that may be served now, or why there is none: the way of a hit that nothing surrounds, which takes no
@@ -15,7 +15,7 @@ impl Cache {
         let found = self.0.memory.view(lookup, |seen| {
             // After what was invalidated before this call began, or at the same time.
             if seen.face.is_checked(self.0.index.version())
-                && seen.expires > now
+                && seen.due > now
                 && self.0.trusted_until.load(Ordering::Relaxed) >= now
             {
                 seen.face.instance.stats.hit();
@@ -30,35 +30,54 @@ impl Cache {
     /// The same when there is more to look at.
     #[cold]
     fn serve_after_check(&self, seen: &Seen<'_, Kept>) -> Result<Payload, MissReason> {
-        self.judge(seen.entry)?;
+        self.judge(seen.entry, seen.due)?;
         seen.face.remember(seen.entry);
         self.watch_use(seen.entry);
         seen.face.instance.stats.hit();
+        if seen.entry.late(self.now()).is_some() {
+            seen.face.instance.stats.stale();
+        }
         Ok(seen.face.payload())
     }
 
     /// An entry that may be served now to a call, or why there is none.
     pub(crate) fn find_for_call(&self, lookup: &Lookup<'_>) -> Result<Arc<Kept>, MissReason> {
-        let entry = self.recall(lookup)?;
-        self.judge(&entry)?;
+        let (entry, due) = self.recall(lookup)?;
+        self.judge(&entry, due)?;
         self.watch_use(&entry);
         Ok(entry)
     }
 
     /// An entry that may be shown now, or why there is none. Where freshness is strict, a call has to ask the log before.
     pub(crate) fn find(&self, lookup: &Lookup<'_>) -> Result<Arc<Kept>, MissReason> {
-        let entry = self.recall(lookup)?;
-        self.check(&entry).map(|()| entry)
+        let (entry, _) = self.recall(lookup)?;
+        self.check(&entry, entry.fresh_until()).map(|()| entry)
     }
 
-    fn recall(&self, lookup: &Lookup<'_>) -> Result<Arc<Kept>, MissReason> {
+    /// An entry that is valid, and may be served for some time yet, fresh or not.
+    pub(crate) fn find_late(&self, lookup: &Lookup<'_>) -> Option<Arc<Kept>> {
+        let (entry, _) = self.recall(lookup).ok()?;
+        self.check(&entry, entry.expires()).ok().map(|()| entry)
+    }
+
+    /// An entry, and from when on a hit had to look closer at it.
+    fn recall(&self, lookup: &Lookup<'_>) -> Result<(Arc<Kept>, u64), MissReason> {
         let ghost = || self.0.ghosts.recall(lookup.hash());
-        self.0.memory.get(lookup).ok_or_else(ghost)
+        let found = |seen: Seen<'_, Kept>| (Arc::clone(seen.entry), seen.due);
+        self.0.memory.view(lookup, found).ok_or_else(ghost)
     }
 
-    /// Whether an entry may be served now to a call.
-    fn judge(&self, entry: &Kept) -> Result<(), MissReason> {
-        self.check(entry)?;
+    /// Whether an entry may be served now to a call, which is not to try to replace it.
+    fn judge(&self, entry: &Kept, due: u64) -> Result<(), MissReason> {
+        let fresh_until = entry.fresh_until();
+        let mut verdict = self.check(entry, entry.due());
+        if verdict == Err(MissReason::Expired) && due < fresh_until {
+            verdict = self.check(entry, fresh_until);
+            if verdict.is_ok() && self.draws(entry, due) {
+                verdict = Err(MissReason::Expired);
+            }
+        }
+        verdict?;
         if self.is_strict() {
             Err(MissReason::Unconfirmed)
         } else {
@@ -75,13 +94,13 @@ impl Cache {
         false
     }
 
-    /// Whether an entry is valid, as far as is known here.
-    fn check(&self, entry: &Kept) -> Result<(), MissReason> {
+    /// Whether an entry is valid, as far as is known here, at a time before `until`.
+    pub(crate) fn check(&self, entry: &Kept, until: u64) -> Result<(), MissReason> {
         if !entry.is_checked(self.0.index.version()) && !entry.is_valid() {
             return Err(MissReason::Invalidated);
         }
         let now = self.now();
-        if entry.expires <= now {
+        if until <= now {
             return Err(MissReason::Expired);
         }
         if !self.is_trusted_at(now) && !self.counts(entry, now) {

@@ -193,6 +193,8 @@ pub(crate) struct Store<'a> {
     pub(crate) envelope: &'a [u8],
     /// In milliseconds, at least 1.
     pub(crate) lifetime: u64,
+    /// For how many milliseconds after its lifetime it stays, for those who fall back on it.
+    pub(crate) grace: u64,
     /// The stamp of the entry that was found invalid, and may be overwritten by an older one.
     pub(crate) observed: Option<Position>,
     /// The lease to be given back.
@@ -202,6 +204,7 @@ pub(crate) struct Store<'a> {
 /// Stores an envelope, unless a younger one is there; a [`flag`] tells.
 pub(crate) fn store(value: &[u8], lease: &[u8], store: &Store<'_>) -> Command {
     let lifetime = store.lifetime.max(1).to_string();
+    let grace = store.grace.min(LONGEST_GRACE).to_string();
     let observed = store.observed.map(stamp);
     STORE.call(
         &[value, lease],
@@ -210,9 +213,13 @@ pub(crate) fn store(value: &[u8], lease: &[u8], store: &Store<'_>) -> Command {
             lifetime.as_bytes(),
             observed.as_ref().map_or(&[], |stamp| &stamp[..]),
             store.token.as_ref().map_or(&[], |token| &token[..]),
+            grace.as_bytes(),
         ],
     )
 }
+
+/// A century: of longer times the server says that they are none.
+const LONGEST_GRACE: u64 = 100 * 365 * 24 * 60 * 60 * 1_000;
 
 /// Whether this is the script of [`store`].
 pub(super) fn is_store(script: &'static Script) -> bool {

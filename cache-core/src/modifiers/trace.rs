@@ -21,6 +21,8 @@ pub struct Trace {
     pub age: Option<Duration>,
     /// The value's place in the log.
     pub stamp: Option<Position>,
+    /// How long ago the value had ceased to be fresh, if it had: it was given all the same.
+    pub stale: Option<Duration>,
     /// Why it was a miss.
     pub miss: Option<MissReason>,
     /// Whether another caller's computation gave the value.
@@ -40,7 +42,10 @@ impl fmt::Display for Trace {
             (false, ..) => f.write_str("not a cached call"),
             (_, Some(tier), _) => {
                 write!(f, "{address}: hit in {tier}")?;
-                self.age.map_or(Ok(()), |age| write!(f, ", {age:.1?} old"))
+                self.age
+                    .map_or(Ok(()), |age| write!(f, ", {age:.1?} old"))?;
+                self.stale
+                    .map_or(Ok(()), |late| write!(f, ", stale for {late:.1?}"))
             }
             (_, None, miss) => {
                 write!(
@@ -58,7 +63,10 @@ impl fmt::Display for Trace {
                     Some(reason) => write!(f, ", not stored ({})", reason.as_str()),
                     None if self.stored => f.write_str(", stored"),
                     None => Ok(()),
-                }
+                }?;
+                self.stale.map_or(Ok(()), |late| {
+                    write!(f, ", answered by what was stale for {late:.1?}")
+                })
             }
         }
     }

@@ -6,12 +6,11 @@ use std::future::poll_fn;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use super::run::Work;
+use super::run::{Rear, Work};
 use super::{Miss, Ticket};
 use crate::cache::{Content, Started};
 use crate::entry::{Instance, Kept};
 use crate::error::{Error, ErrorKind};
-use crate::events::EventKind;
 use crate::flight::{self, Leader, Role, Status, Waiter, Waiting};
 use crate::modifiers::{Mode, Target, blocking};
 #[cfg(feature = "redis")]
@@ -25,6 +24,7 @@ use crate::tier::memory::MemoryKey;
 
 #[cfg(feature = "redis")]
 mod confirming;
+mod grace;
 mod outcome;
 mod report;
 #[cfg(test)]
@@ -49,8 +49,14 @@ pub(super) struct Driver {
     doubts: bool,
     /// Since when it has waited for others.
     since: Option<Instant>,
+    /// What is no longer fresh, or soon will be, and can be given to this call.
+    pub(super) late: Option<Arc<Kept>>,
     /// Values that were gone.
     gone: u32,
+    /// Where it can go on when its caller has a value.
+    rear: Rear,
+    /// Whether its caller has, and it goes on.
+    pub(super) behind: bool,
     /// Computations that have polled this call and did not begin it.
     others: Vec<Arc<Frame>>,
     /// Where the thread was before it [went in](Self::go_in).
@@ -129,7 +135,10 @@ impl Driver {
             target,
             stage: Stage::Begin,
             since: None,
+            late: None,
             gone: 0,
+            rear: Rear::None,
+            behind: false,
             others: Vec::new(),
             outside: None,
         })
@@ -254,17 +263,21 @@ impl Driver {
         }
         let mode = self.ticket.mode();
         let broken = self.ticket.broken.is_some();
-        if self.frame().is_some() && mode != Some(Mode::Capture) {
-            self.report_call();
-        }
-        if self.since.is_none() && !matches!(mode, Some(Mode::Capture | Mode::Peek)) {
-            self.tell(EventKind::Miss(self.ticket.why));
-        }
         let held_back = self
             .ticket
             .scope
             .as_ref()
             .is_some_and(|scope| scope.holds_back());
+        let looks = matches!(mode, None | Some(Mode::Explain)) && !broken && !held_back;
+        if looks && self.fall_back(work) {
+            return None;
+        }
+        if self.frame().is_some() && mode != Some(Mode::Capture) {
+            self.report_call();
+        }
+        if self.since.is_none() && !matches!(mode, Some(Mode::Capture | Mode::Peek)) {
+            self.miss();
+        }
         match mode {
             #[cfg(feature = "redis")]
             Some(Mode::Peek) if !broken && !held_back => return Some(self.peek()),
@@ -278,20 +291,7 @@ impl Driver {
             Some(Mode::Explain) | None => {}
         }
         let refresh = mode == Some(Mode::Refresh);
-        let ticket = &self.ticket;
-        let (parts, own) = (&ticket.cache.0, &self.target.own);
-        let role = parts.flights.join_or_lead(
-            &ticket.key,
-            ticket.key.hash(),
-            ticket.cache.patience(&ticket.seat),
-            // What began before an invalidation is not for those who come after it, nor anybody's for a refresh.
-            |flight| {
-                let valid = parts.index.check(flight.stamp, flight.id, own).valid;
-                !refresh && (valid || !holds(Rule::Join))
-            },
-            || parts.index.applied(),
-        );
-        match role {
+        match self.role(refresh) {
             Role::Lead(leader) => {
                 // Between our look-up and our becoming the leader, another leader may have finished.
                 if !refresh && let Some(entry) = self.look(work) {
@@ -299,11 +299,10 @@ impl Driver {
                     self.serve_shared(&entry);
                     return None;
                 }
-                #[cfg(feature = "redis")]
-                if !refresh {
-                    return Some(self.fetch(leader));
+                if refresh {
+                    return Some(self.compute(Some(leader), true));
                 }
-                Some(self.compute(Some(leader), true))
+                Some(self.lead(leader))
             }
             Role::Wait(waiter) => {
                 #[cfg(feature = "redis")]
@@ -327,6 +326,31 @@ impl Driver {
                 })
             }
         }
+    }
+
+    /// Joins the computation that is under way, or begins one.
+    fn role(&self, refresh: bool) -> Role<MemoryKey, Arc<Kept>> {
+        let ticket = &self.ticket;
+        let (parts, own) = (&ticket.cache.0, &self.target.own);
+        parts.flights.join_or_lead(
+            &ticket.key,
+            ticket.key.hash(),
+            ticket.cache.patience(&ticket.seat),
+            // What began before an invalidation is not for those who come after it, nor anybody's for a refresh.
+            |flight| {
+                let valid = parts.index.check(flight.stamp, flight.id, own).valid;
+                !refresh && (valid || !holds(Rule::Join))
+            },
+            || parts.index.applied(),
+        )
+    }
+
+    /// What a call does first that leads others.
+    fn lead(&self, leader: Leader<MemoryKey, Arc<Kept>>) -> Stage {
+        #[cfg(feature = "redis")]
+        return self.fetch(leader);
+        #[cfg(not(feature = "redis"))]
+        self.compute(Some(leader), true)
     }
 
     /// A modifier has what it wanted.

@@ -16,7 +16,7 @@ use crate::link::{Answer, LinkError};
 use crate::remote::{Claim, Found, Read, Remote, Sound};
 use crate::stats::FetchMiss;
 use crate::sync::Arc;
-use crate::tier::memory::MemoryKey;
+use crate::tier::memory::{MemoryKey, Resident};
 use crate::time;
 
 /// A value that was asked for.
@@ -104,13 +104,23 @@ impl Driver {
             .and_then(|found| self.promote(&found, sent, Some(&leader), work))
             .inspect_err(|why| self.missed(*why));
         let Ok(entry) = entry else {
+            if self.serve_and_go_on(work, "redis") {
+                self.ticket.seat.counters.fetched();
+                self.stage = match bid {
+                    None => self.bid(leader),
+                    Some(bid) => self.answered(leader, bid, lease),
+                };
+                return None;
+            }
             // With the stamp of now: what was found dead was so, perhaps, by a record that has only just been applied.
             return Some(match bid {
                 None => self.bid(leader),
                 Some(bid) => self.answered(leader, bid, lease),
             });
         };
-        self.ticket.seat.counters.fetched();
+        if !self.behind {
+            self.ticket.seat.counters.fetched();
+        }
         if let Some(remote) = self.remote() {
             remote.fetches.found();
         }
@@ -129,8 +139,9 @@ impl Driver {
     }
 
     /// Takes a value from Redis as this call's, if it is one and valid, and puts it into memory if this call leads others; or why not.
+    /// What is no longer fresh is remembered, to fall back on.
     pub(super) fn promote(
-        &self,
+        &mut self,
         found: &Found,
         sent: u64,
         leader: Option<&Leader<MemoryKey, Arc<Kept>>>,
@@ -138,12 +149,14 @@ impl Driver {
     ) -> Result<Arc<Kept>, FetchMiss> {
         let cache = &self.ticket.cache;
         let (target, index) = (&self.target, &cache.0.index);
+        let grace = Duration::from_millis(self.instance.grace.longest());
         let Sound {
             envelope,
             stamp,
             deps,
             version,
             left,
+            late,
             ..
         } = found.judge(
             &cache.0.config.cipher,
@@ -151,7 +164,16 @@ impl Driver {
             self.schema(),
             &target.own,
             index,
+            // A peek asks for what is fresh.
+            leader.map_or(Duration::ZERO, |_| grace),
         )?;
+        let lifetime = Duration::from_millis(envelope.fresh_for.into());
+        let ahead = self.ticket.seat.site.spec.policy.ahead(lifetime);
+        // What is here already is as good, and a refresh is for what is newer.
+        let due = self.behind && time::millis(left) <= ahead;
+        if (left.is_zero() || due) && self.late.is_some() {
+            return Err(FetchMiss::Expired);
+        }
         // A `Deserialize` that panics is a user's: the body can still give the value.
         let decode = || work.decode(&envelope.payload, envelope.class);
         let payload = catch_unwind(AssertUnwindSafe(decode)).ok().flatten();
@@ -162,7 +184,7 @@ impl Driver {
             class: envelope.class,
             stamp,
             checked: version,
-            expires: time::deadline(sent, left),
+            expires: time::deadline(sent, left + grace.saturating_sub(late)),
             deps,
             began: sent,
             // It was computed before it was asked for: what has begun since is newer.
@@ -174,13 +196,18 @@ impl Driver {
             trace.age = Some(Duration::from_millis(age));
         });
         let entry = head.with(Arc::clone(&payload), envelope.payload.len());
-        if !work.accept(payload) {
+        entry.refresh_ahead(ahead);
+        if !left.is_zero() && !work.accept(payload) {
             return Err(FetchMiss::Type);
         }
         // A peek leaves none: a refresh under way, which began before, may be about to give a newer one.
         if leader.is_some() {
             // Refused or not: it is this call's answer.
             let _ = self.insert(&entry, cache.max_weight(), leader);
+        }
+        if left.is_zero() {
+            self.late = Some(entry);
+            return Err(FetchMiss::Expired);
         }
         Ok(entry)
     }
@@ -202,9 +229,10 @@ impl Driver {
             return;
         };
         let now = self.ticket.cache.now();
-        let left = Duration::from_millis(entry.expires.saturating_sub(now));
+        let left = Duration::from_millis(entry.fresh_until().saturating_sub(now));
+        let grace = Duration::from_millis(self.instance.grace_of(entry.class));
         // What never expires would never leave Redis.
-        if entry.expires == u64::MAX || left.is_zero() {
+        if entry.expires() == u64::MAX || left.is_zero() {
             return;
         }
         let encoded = catch_unwind(AssertUnwindSafe(|| work.encode()));
@@ -230,7 +258,7 @@ impl Driver {
             .write(config.compress_from, &config.cipher, &mut bytes)
             .is_ok()
         {
-            remote.store(self.target.digest, &bytes, left, claim);
+            remote.store(self.target.digest, &bytes, left, grace, claim);
         }
     }
 

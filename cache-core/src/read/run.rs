@@ -15,6 +15,34 @@ use crate::modifiers::blocking;
 use crate::shape::Split;
 use crate::sync::Arc;
 
+mod behind;
+mod threads;
+pub use behind::{Behind, run_behind, run_blocking_behind};
+
+/// Where a call can go on when its caller has a value.
+pub(super) enum Rear {
+    /// Nowhere.
+    None,
+    /// On the caller's runtime, if there is one.
+    Runtime,
+    /// On a thread.
+    Thread,
+}
+
+impl Rear {
+    /// Whether it could begin now.
+    pub(super) fn has_room(&self) -> bool {
+        match self {
+            Self::None => false,
+            #[cfg(feature = "tokio")]
+            Self::Runtime => tokio::runtime::Handle::try_current().is_ok(),
+            #[cfg(not(feature = "tokio"))]
+            Self::Runtime => false,
+            Self::Thread => threads::has_room(),
+        }
+    }
+}
+
 /// What the driver needs of a function's types.
 pub(super) trait Work {
     /// Runs the body, or goes on with it.
@@ -66,8 +94,11 @@ impl<S: Split> Work for Job<'_, S> {
         S::decode(bytes, class)
     }
     fn accept(&mut self, payload: Payload) -> bool {
-        self.out = S::unpack(payload);
-        self.out.is_some()
+        let unpacked = S::unpack(payload);
+        let fits = unpacked.is_some();
+        // What it gave stays otherwise: it may be an error, and the only answer there is.
+        self.out = unpacked.or(self.out.take());
+        fits
     }
 }
 

@@ -19,7 +19,10 @@ pub(crate) struct Found {
     /// Whatever it came in.
     text: Arc<dyn Text>,
     envelope: Range<usize>,
+    /// For how long it is fresh.
     pub(super) left: Duration,
+    /// How long ago it ceased to be.
+    late: Duration,
 }
 
 /// What values came in.
@@ -45,28 +48,32 @@ pub(crate) struct Sound<'a> {
     pub(crate) version: u64,
     /// Less than that of whatever is said from now on.
     pub(crate) ordinal: u64,
-    /// How long it counts.
+    /// For how long it is fresh; if it is not, zero.
     pub(crate) left: Duration,
+    /// How long ago it ceased to be.
+    pub(crate) late: Duration,
 }
 
 impl Found {
-    /// What is stored at a place, if it counts for any longer at this time of the server.
+    /// What is stored at a place, at this time of the server.
     pub(super) fn of(text: Arc<dyn Text>, place: Range<usize>, now: Duration) -> Option<Self> {
         let value = text.bytes().get(place.clone())?;
-        let (length, left) = match scripts::expiry(value) {
-            Some((envelope, at)) => {
-                let left = at.checked_sub(now).filter(|left| !left.is_zero())?;
-                (envelope.len(), left)
-            }
+        let (length, left, late) = match scripts::expiry(value) {
+            Some((envelope, at)) => (
+                envelope.len(),
+                at.saturating_sub(now),
+                now.saturating_sub(at),
+            ),
             // What was not stored by us does not say when it expires, and is not an envelope either; it is known as that when it is
             // parsed.
-            None => (value.len(), Duration::ZERO),
+            None => (value.len(), Duration::ZERO, Duration::MAX),
         };
         let envelope = place.start..place.start + length;
         Some(Self {
             text,
             envelope,
             left,
+            late,
         })
     }
 
@@ -76,7 +83,8 @@ impl Found {
         self.text.bytes().get(envelope).unwrap_or_default()
     }
 
-    /// The envelope, if it is one of this key and of this schema, and valid; or why it is not to be served.
+    /// The envelope, if it is one of this key and of this schema, valid, and fresh or within `grace` of it; or why it is not to be
+    /// served.
     pub(crate) fn judge(
         &self,
         cipher: &Cipher,
@@ -84,6 +92,7 @@ impl Found {
         schema: u64,
         own: &[Dep],
         index: &Index,
+        grace: Duration,
     ) -> Result<Sound<'_>, FetchMiss> {
         let envelope = Envelope::parse(self.envelope(), cipher).map_err(|why| match why {
             Unreadable::Encryption => FetchMiss::Encryption,
@@ -95,6 +104,9 @@ impl Found {
         }
         if envelope.schema != schema {
             return Err(FetchMiss::Type);
+        }
+        if self.left.is_zero() && self.late >= grace {
+            return Err(FetchMiss::Expired);
         }
         // Drawn before it is judged: what is said from now on is later.
         let ordinal = flight::next_id();
@@ -119,6 +131,7 @@ impl Found {
         };
         Ok(Sound {
             left: self.left.min(most),
+            late: self.late,
             stamp: verdict.raised(envelope.stamp),
             envelope,
             deps,

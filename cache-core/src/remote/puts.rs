@@ -87,6 +87,7 @@ impl Remote {
             let store = scripts::Store {
                 envelope: &shown.envelope,
                 lifetime: shown.lifetime,
+                grace: 0,
                 observed: None,
                 token: None,
             };

@@ -241,6 +241,7 @@ fn head() -> Head {
     Head {
         key: crate::tier::memory::Lookup::whole(std::any::TypeId::of::<()>(), b"").to_key(),
         instance: Arc::new(crate::entry::Instance {
+            grace: crate::policy::Grace::default(),
             identity: std::any::TypeId::of::<()>(),
             stats: Arc::default(),
             ring: None,

@@ -92,6 +92,9 @@ pub(crate) struct SiteCounters {
     hits: Sharded,
     misses: [AtomicU64; MissReason::COUNT],
     refusals: [AtomicU64; RefusalReason::COUNT],
+    stale: AtomicU64,
+    refreshes: AtomicU64,
+    refresh_failures: AtomicU64,
     fetched: AtomicU64,
     coalesced: AtomicU64,
     computed: AtomicU64,
@@ -118,6 +121,15 @@ impl SiteCounters {
     }
     pub(crate) fn refusal(&self, reason: RefusalReason) {
         bump(&self.refusals[reason as usize]);
+    }
+    pub(crate) fn stale(&self) {
+        bump(&self.stale);
+    }
+    pub(crate) fn refreshes(&self) {
+        bump(&self.refreshes);
+    }
+    pub(crate) fn refresh_failed(&self) {
+        bump(&self.refresh_failures);
     }
     #[cfg(feature = "redis")]
     pub(crate) fn fetched(&self) {
@@ -179,6 +191,9 @@ impl SiteCounters {
             name,
             hits,
             misses: MissCounts(self.misses.each_ref().map(load)),
+            stale: load(&self.stale),
+            refreshes: load(&self.refreshes),
+            refresh_failures: load(&self.refresh_failures),
             fetched: load(&self.fetched),
             coalesced,
             computed: load(&self.computed),

@@ -14,6 +14,8 @@ use super::Latencies;
 pub enum FetchMiss {
     /// There was none, or nothing can be said of it as a part of the log is missing.
     Absent,
+    /// It was no longer fresh. Of functions with a stale window it is there to fall back on.
+    Expired,
     /// It had been invalidated.
     Invalidated,
     /// It is damaged, foreign, or of a release that writes in another way.
@@ -32,6 +34,7 @@ impl FetchMiss {
     /// All of them, in the order of their counters.
     pub const ALL: &'static [Self] = &[
         Self::Absent,
+        Self::Expired,
         Self::Invalidated,
         Self::Unreadable,
         Self::Encryption,
@@ -48,6 +51,7 @@ impl FetchMiss {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Absent => "absent",
+            Self::Expired => "expired",
             Self::Invalidated => "invalidated",
             Self::Unreadable => "unreadable",
             Self::Encryption => "encryption",

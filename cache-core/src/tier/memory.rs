@@ -49,6 +49,11 @@ pub(crate) trait Resident: Send + Sync {
     /// From when on the entry is of no use to anybody, in milliseconds of the tier's clock: the end of its last stale window.
     fn expires(&self) -> u64;
 
+    /// Until when a hit need look at nothing else than this; read once, at insert.
+    fn due(&self) -> u64 {
+        self.expires()
+    }
+
     /// Bytes that the entry occupies, itself and its key included; read once, at insert.
     fn weight(&self) -> u64;
 
@@ -154,7 +159,7 @@ impl<R: Resident, E: Engine<R>> MemoryTier<R, E> {
     }
 
     /// The entry of a key, which may be expired or invalid.
-    #[inline]
+    #[cfg(test)]
     pub(crate) fn get(&self, lookup: &Lookup<'_>) -> Option<Arc<R>> {
         self.view(lookup, |seen| Arc::clone(seen.entry))
     }

@@ -7,7 +7,7 @@ use syn::{Expr, LitStr, ReturnType, Type};
 
 use super::key::{bare_name, key};
 use super::template::{check_address, check_template, omits};
-use super::{common, names, types};
+use super::{common, names, stale, types};
 use crate::diag::Diag;
 use crate::input::{self, Form, Function};
 use crate::model::{self, Cached};
@@ -43,6 +43,7 @@ pub(crate) fn cached(
     }
     check_name(&options, diag);
     check_lengths(by, &options, &function, diag);
+    stale::check(&options, &function, diag);
     check_tiers(&options, &function, diag);
     if preset.fingerprint
         && options.fingerprint
@@ -66,6 +67,9 @@ pub(crate) fn cached(
         ttl: options.ttl,
         none_ttl: options.none_ttl,
         err_ttl: options.err_ttl,
+        stale_while_revalidate: options.stale_while_revalidate,
+        stale_if_error: options.stale_if_error,
+        refresh_ahead: options.refresh_ahead,
         jitter: options.jitter,
         capacity: options.capacity,
         version: options.version,
@@ -193,6 +197,11 @@ fn check_lengths(by: Macro, options: &Options, function: &Function, diag: &mut D
         ("ttl", ttl),
         ("none_ttl", options.none_ttl.as_ref()),
         ("err_ttl", options.err_ttl.as_ref()),
+        (
+            "stale_while_revalidate",
+            options.stale_while_revalidate.as_ref(),
+        ),
+        ("stale_if_error", options.stale_if_error.as_ref()),
         ("min_cost", options.min_cost.as_ref()),
     ];
     for (name, length) in lengths {

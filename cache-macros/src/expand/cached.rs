@@ -43,6 +43,7 @@ pub(crate) fn cached(model: &Cached) -> TokenStream {
     let span = anchor(&model.output);
     let private = runtime.at(span);
     let work = match model.function.form {
+        _ if model.goes_on() => behind(model, &runtime, closure),
         Form::Sync => {
             let run = Ident::new(
                 if closure.is_some() {
@@ -75,6 +76,28 @@ pub(crate) fn cached(model: &Cached) -> TokenStream {
 }
 
 // Output:
+//     run_behind(__miss, async move { … body … }, move |__value, __keep| { … }).await
+/// The body, owned by what drives it: it may go on when the caller has a value.
+fn behind(model: &Cached, runtime: &Runtime<'_>, closure: Option<TokenStream>) -> TokenStream {
+    let span = anchor(&model.output);
+    let private = runtime.at(span);
+    let rules = match closure {
+        Some(closure) => quote_spanned!(Span::mixed_site()=> move #closure),
+        None => quote_spanned!(Span::mixed_site()=> |_, _| {}),
+    };
+    match model.function.form {
+        Form::Sync => {
+            let body = body::closure(&model.function, &model.output);
+            quote_spanned!(span=> #private::run_blocking_behind(__miss, #body, #rules))
+        }
+        Form::Async | Form::Future(_) => {
+            let body = body::future(runtime, &model.function, &model.output);
+            quote_spanned!(span=> #private::run_behind(__miss, #body, #rules).await)
+        }
+    }
+}
+
+// Output:
 //     function(&|| {
 //         use probe::{Return as _, …};
 //         let __r = Returns::<Option<User>>::new().__cache_outer();
@@ -91,7 +114,7 @@ fn tell(model: &Cached, runtime: &Runtime<'_>) -> TokenStream {
     // What borrows for ever is `Deserialize` for input that lives for ever only, and the compiler would insist on such.
     let portable = !model.memory_only() && !types::holds_static(output);
     let content = portable.then(|| quote_spanned!(span=> ContentSerde as _,));
-    let fallible = model.preset.result || model.err_ttl.is_some();
+    let fallible = model.preset.result || model.err_ttl.is_some() || model.stale_if_error.is_some();
     let must_be_result = fallible.then(|| quote_spanned!(span=> #private::must_be_result(__r);));
     let must_keep_errors = model
         .err_ttl
@@ -105,6 +128,15 @@ fn tell(model: &Cached, runtime: &Runtime<'_>) -> TokenStream {
         .tiers
         .is_some_and(|tiers| tiers.redis)
         .then(|| quote_spanned!(span=> #private::must_be_portable(__v);));
+    let bindings = model.function.bindings.iter();
+    let types = bindings.filter_map(|binding| binding.ty.as_ref());
+    let owned = types
+        .filter(|ty| model.goes_on() && types::opaque(ty).is_none())
+        .map(|ty| {
+            let span = anchor(ty);
+            let private = runtime.at(span);
+            quote_spanned!(span=> #private::must_be_owned::<#ty>();)
+        });
     quote_spanned! {span=> #private::function(&|| {
         use #private::probe::{
             #content ContentLocal as _, Return as _, ShareClone as _, ShareNone as _, Value as _, WeighHook as _,
@@ -116,6 +148,7 @@ fn tell(model: &Cached, runtime: &Runtime<'_>) -> TokenStream {
         #must_keep_errors
         #must_be_option
         #must_be_portable
+        #(#owned)*
         __r.__cache_shape(__v.__cache_inner(), (&&&__v).__cache_weigh(), (&&__v).__cache_content(), (&&__r.__cache_error()).__cache_share())
     })}
 }

@@ -65,6 +65,9 @@ fn options(model: &Cached, runtime: &Runtime<'_>) -> Vec<TokenStream> {
     if let Some(permille) = model.jitter {
         set("jitter", Some(quote!(#permille)));
     }
+    if let Some(permille) = model.refresh_ahead {
+        set("refresh_ahead", Some(quote!(#permille)));
+    }
     if let Some(entries) = model.capacity {
         set("capacity", Some(quote!(#entries)));
     }
@@ -112,6 +115,11 @@ fn options(model: &Cached, runtime: &Runtime<'_>) -> Vec<TokenStream> {
         ("ttl", ttl),
         ("none_ttl", none_ttl),
         ("err_ttl", model.err_ttl.as_ref()),
+        (
+            "stale_while_revalidate",
+            model.stale_while_revalidate.as_ref(),
+        ),
+        ("stale_if_error", model.stale_if_error.as_ref()),
         ("min_cost", model.min_cost.as_ref()),
     ];
     for (name, length) in lengths {

@@ -353,3 +353,86 @@ fn what_async_trait_leaves() {
         "#]],
     );
 }
+
+#[test]
+fn a_body_that_may_go_on_behind_its_call() {
+    check(
+        Macro::Cache,
+        r#"stale_while_revalidate = 60, stale_if_error = "1h", skip(pool), when = |rate| rate.0 > 0"#,
+        "fn rate(pool: Arc<Pool>, id: u64) -> Result<Rate, Error> { pool.rate(id) }",
+        expect![[r#"
+            fn rate(pool: Arc<Pool>, id: u64) -> Result<Rate, Error> {
+                let __function = §function(
+                    &|| {
+                        use §probe::{
+                            ContentSerde as _, ContentLocal as _, Return as _, ShareClone as _,
+                            ShareNone as _, Value as _, WeighHook as _, WeighSerde as _,
+                            WeighSize as _,
+                        };
+                        let __r = §Returns::<Result<Rate, Error>>::new()
+                            .__cache_outer();
+                        let __v = __r.__cache_value();
+                        §must_be_result(__r);
+                        §must_be_owned::<Arc<Pool>>();
+                        §must_be_owned::<u64>();
+                        __r.__cache_shape(
+                            __v.__cache_inner(),
+                            (&&&__v).__cache_weigh(),
+                            (&&__v).__cache_content(),
+                            (&&__r.__cache_error()).__cache_share(),
+                        )
+                    },
+                );
+                let __miss = {
+                    let mut __call = §Call::new();
+                    __call.__cache_arg::<u64>(&id);
+                    match __call
+                        .__cache_start(
+                            {
+                                static __CACHE_SITE: §Site = §Site::new({
+                                    let __spec = §Spec::new(
+                                        §Preset::Cache,
+                                        "rate",
+                                        §module_path!(),
+                                        &["id"],
+                                    );
+                                    let __spec = __spec
+                                        .at(
+                                            §file!(),
+                                            §line!(),
+                                        );
+                                    let __spec = __spec.when();
+                                    let __spec = __spec.blocking();
+                                    let __spec = __spec
+                                        .stale_while_revalidate(
+                                            §Duration::from_millis(60000u64),
+                                        );
+                                    let __spec = __spec
+                                        .stale_if_error(
+                                            §Duration::from_millis(3600000u64),
+                                        );
+                                    __spec
+                                });
+                                §inventory::submit! {
+                                    §SiteRef(& __CACHE_SITE)
+                                }
+                                &__CACHE_SITE
+                            },
+                            __function,
+                        )
+                    {
+                        §Ok(__hit) => return __hit,
+                        §Err(__miss) => __miss,
+                    }
+                };
+                §run_blocking_behind(
+                    __miss,
+                    move || -> Result<Rate, Error> { pool.rate(id) },
+                    move |__value, __keep| {
+                        __keep.when(§holds(__value, |rate| rate.0 > 0));
+                    },
+                )
+            }
+        "#]],
+    );
+}

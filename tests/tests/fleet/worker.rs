@@ -1,6 +1,7 @@
 //! One process of the fleet: readers and writers of everything.
 
 use std::cell::RefCell;
+use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -30,9 +31,12 @@ thread_local! {
     static HERE: RefCell<Option<(Session, Chance)>> = const { RefCell::new(None) };
 }
 
+/// Who this process is: a refresh that runs behind its call has a thread of its own.
+static SELF: OnceLock<Orders> = OnceLock::new();
+
 fn here<R>(f: impl FnOnce(&mut Session, &mut Chance) -> R) -> R {
     HERE.with_borrow_mut(|here| {
-        let (session, chance) = here.as_mut().unwrap();
+        let (session, chance) = here.get_or_insert_with(|| settled(SELF.get().unwrap(), THREADS));
         f(session, chance)
     })
 }
@@ -72,7 +76,8 @@ async fn pairs(a: u64) -> Vec<(u64, u64)> {
     ]
 }
 
-#[cache(ttl = 600, tags("plain-{id}"))]
+/// Served when it has expired, and refreshed behind the call.
+#[cache(ttl = "100ms", stale_while_revalidate = 600, tags("plain-{id}"))]
 fn plain(id: u64) -> u64 {
     select(id)
 }
@@ -89,6 +94,7 @@ async fn update(id: u64) -> u64 {
 }
 
 /// What the parent says to a process that it starts.
+#[derive(Clone)]
 pub(crate) struct Orders {
     pub(crate) source: String,
     pub(crate) redis: u16,
@@ -118,6 +124,7 @@ impl Orders {
 
 /// The whole life of a process.
 pub(crate) fn live(orders: &Orders) {
+    SELF.get_or_init(|| orders.clone());
     let cache = Cache::builder()
         .namespace("fleet")
         .max_staleness(MAX_STALENESS)
@@ -180,9 +187,13 @@ fn hear(cache: &Cache) {
 }
 
 fn settle_in(orders: &Orders, number: u64) {
+    HERE.set(Some(settled(orders, number)));
+}
+
+fn settled(orders: &Orders, number: u64) -> (Session, Chance) {
     let session = Session::open(&orders.source, orders.process);
     let chance = Chance::new(orders.seed ^ orders.process << 8 ^ number << 32);
-    HERE.set(Some((session, chance)));
+    (session, chance)
 }
 
 fn block_on<F: Future>(future: F) -> F::Output {

@@ -14,6 +14,7 @@ mod putting;
 mod refusals;
 mod sentinels;
 mod sharing;
+mod stale;
 mod tiers;
 mod trips;
 mod values;

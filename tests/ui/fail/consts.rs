@@ -34,4 +34,10 @@ fn too_long_err(id: u64) -> Result<u64, String> {
     Ok(id)
 }
 
+// case: a window of a constant that is zero
+#[cache(stale_if_error = OFF)]
+fn no_window(id: u64) -> Result<u64, String> {
+    Ok(id)
+}
+
 fn main() {}

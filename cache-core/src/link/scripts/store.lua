@@ -1,11 +1,12 @@
--- Stores an envelope, unless a younger one is there, and gives the lease back. Behind the envelope stands when it expires, in
+-- Stores an envelope, unless a younger one is there, and gives the lease back. Behind the envelope stands until when it is fresh, in
 -- milliseconds of this server's clock, so that who reads many with one command knows how long each of them counts.
 --
 -- KEYS: value, lease
--- ARGV: envelope, lifetime in milliseconds, stamp of the entry that the caller found invalid or '', token of the lease or ''
+-- ARGV: envelope, lifetime in milliseconds, stamp of the entry that the caller found invalid or '', token of the lease or '',
+--       milliseconds that it stays when it is no longer fresh
 -- Answer: 1 if stored
 local value, lease = KEYS[1], KEYS[2]
-local envelope, lifetime, observed, token = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local envelope, lifetime, observed, token, grace = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 
 -- Byte by byte, as `<` on strings follows the server's locale.
 local function older(one, other)
@@ -21,12 +22,15 @@ local current = redis.pcall('GETRANGE', value, 0, 19)
 local ours = type(current) == 'string' and #current == 20 and string.byte(current) == 0xFC and redis.call('PTTL', value) ~= -1
 local stamp = ours and string.sub(current, 5)
 local stored = 1
-if ours and stamp ~= observed and older(string.sub(envelope, 5, 20), stamp) then
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+-- What is no longer fresh is there to fall back on, and in nobody's way.
+local function fresh() return (tonumber(redis.call('GETRANGE', value, -13, -1)) or 0) > now end
+if ours and stamp ~= observed and older(string.sub(envelope, 5, 20), stamp) and fresh() then
   stored = 0
 else
-  local now = redis.call('TIME')
-  local expiry = string.format('%.0f', now[1] * 1000 + math.floor(now[2] / 1000) + lifetime)
-  redis.call('SET', value, envelope .. expiry, 'PXAT', expiry)
+  local expiry = now + lifetime
+  redis.call('SET', value, envelope .. string.format('%.0f', expiry), 'PXAT', string.format('%.0f', expiry + grace))
 end
 
 if redis.call('PTTL', lease) == -1 then

@@ -112,6 +112,7 @@ impl Process {
         let identity = std::any::TypeId::of::<()>();
         let head = Head {
             instance: Arc::new(Of {
+                grace: crate::policy::Grace::default(),
                 identity,
                 stats: Arc::default(),
                 ring: None,

@@ -62,15 +62,12 @@ impl Driver {
             self.stage = Stage::Done;
             return None;
         }
-        if waited {
-            self.ticket.seat.counters.miss(self.ticket.why);
-        }
         // Without an answer what is kept in Redis alone is as old as anything may be then.
         if heard || !self.ticket.cache.is_strict() {
             return Some(Stage::Begin);
         }
         self.report_call();
-        self.tell(EventKind::Miss(self.ticket.why));
+        self.miss();
         Some(self.compute(None, false))
     }
 }

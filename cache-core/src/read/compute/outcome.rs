@@ -45,6 +45,18 @@ impl Driver {
         let used = frame.take();
         // Before the user's rules, which may panic. Its own dependencies were told before.
         self.report(used.stamp, used.deps.as_slice());
+        if class == Class::Failed
+            && let Some(entry) = self.excuse(work)
+        {
+            self.refuse(RefusalReason::Failed);
+            // Before a successor asks for it.
+            #[cfg(feature = "redis")]
+            drop(claim);
+            if let Some(leader) = leader {
+                leader.finish(Status::Done(entry));
+            }
+            return;
+        }
         let mut keep = Keep::default();
         if may_store && class == Class::Value {
             work.judge(&mut keep);
@@ -70,8 +82,8 @@ impl Driver {
         };
         self.report(stamp, &own[self.target.own.len()..]);
 
-        let refreshes =
-            may_store && class != Class::Failed && self.ticket.mode() == Some(Mode::Refresh);
+        let gave = may_store && class != Class::Failed;
+        let refreshes = gave && self.ticket.mode() == Some(Mode::Refresh);
         if refreshes {
             // Before it is stored, or what is there removed: who stores something older looks here after that.
             cache.0.flights.replace(self.ticket.key.hash(), ordinal);
@@ -92,11 +104,11 @@ impl Driver {
                 if self.is_superseded(leader.as_ref(), ordinal) {
                     return Err(RefusalReason::Superseded);
                 }
-                let expires = time::deadline(started.at, ttl);
-                if expires <= cache.now() {
+                let fresh_until = time::deadline(started.at, ttl);
+                if fresh_until <= cache.now() {
                     Err(RefusalReason::Expired)
                 } else {
-                    Ok(expires)
+                    Ok(fresh_until.saturating_add(self.instance.grace_of(class)))
                 }
             });
         let waited_for = leader.as_ref().is_some_and(Leader::has_waiters);
@@ -128,6 +140,11 @@ impl Driver {
         };
         match (expires, &entry) {
             (Ok(_), Some(entry)) => {
+                if class != Class::Failed {
+                    let lifetime = entry.fresh_until().saturating_sub(started.at);
+                    let policy = &self.ticket.seat.site.spec.policy;
+                    entry.refresh_ahead(policy.ahead(Duration::from_millis(lifetime)));
+                }
                 let stored = self.store(entry, limit, leader.as_ref());
                 // What is too large for the memory may be shared all the same.
                 #[cfg(feature = "redis")]
@@ -139,8 +156,8 @@ impl Driver {
             }
             (Err(reason), _) => {
                 self.refuse(reason);
-                if refreshes {
-                    // Whoever asked for it has seen that the old value is none any more.
+                if refreshes || gave && self.late.is_some() {
+                    // Whoever asked for it, or would have been given the old value, has seen that it is none any more.
                     let lookup = self.ticket.key.as_lookup();
                     cache.0.memory.remove_older(&lookup, ordinal);
                     #[cfg(feature = "redis")]
@@ -185,7 +202,11 @@ impl Driver {
             return Err(RefusalReason::Bypass);
         }
         let ttl = match class {
-            Class::Failed => policy.err_ttl.ok_or(RefusalReason::Failed)?,
+            // A refresh that fails leaves what it should have replaced.
+            Class::Failed => policy
+                .err_ttl
+                .filter(|_| !self.behind)
+                .ok_or(RefusalReason::Failed)?,
             Class::Absent => policy.none_ttl.ok_or(RefusalReason::Absent)?,
             Class::Value => match (keep.refusal(), keep.ttl) {
                 (Some(reason), _) => return Err(reason),

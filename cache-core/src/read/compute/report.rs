@@ -26,6 +26,14 @@ impl Driver {
         self.report(stamp, &self.target.own);
     }
 
+    /// The memory has nothing for this call.
+    pub(super) fn miss(&mut self) {
+        if std::mem::take(&mut self.ticket.open) {
+            self.ticket.seat.counters.miss(self.ticket.why);
+        }
+        self.tell(EventKind::Miss(self.ticket.why));
+    }
+
     /// A future that is shared is begun by one computation and polled by others, each of which depends on it.
     pub(super) fn meet_poller(&mut self) {
         let Some(frame) = scope::current().and_then(|scope| scope.frame.clone()) else {

@@ -32,7 +32,9 @@ impl Driver {
                 // What the function depends on by itself was checked when we joined, and what came later may be
                 // missing in our value. What it turned out to depend on was not.
                 let inherited = entry.deps().len() > self.target.own.len();
-                let sound = (!inherited && !self.doubts || entry.is_valid())
+                // What stands in for an error was computed before any of us had joined.
+                let late = entry.late(self.ticket.cache.now()).is_some();
+                let sound = (!inherited && !self.doubts && !late || entry.is_valid())
                     && (!self.doubts || self.ticket.cache.counts(&entry, self.asked));
                 if !sound || !work.accept(entry.payload()) {
                     self.gone += 1;
@@ -66,6 +68,7 @@ impl Driver {
         {
             scope.count_kept();
         }
+        self.note_late(entry);
         self.trace(|trace| {
             trace.coalesced = true;
             trace.stamp = Some(entry.stamp());

@@ -65,8 +65,8 @@ impl Probe for Token {
 pub(crate) struct Seen<'a, R: Resident> {
     pub(crate) face: &'a R::Face,
     pub(crate) entry: &'a Arc<R>,
-    /// As [`Resident::expires`]; never is 2⁵⁶.
-    pub(crate) expires: u64,
+    /// As [`Resident::due`] was when it was inserted; never is 2⁵⁶.
+    pub(crate) due: u64,
 }
 
 /// Entries that had to go for others, to be reported and dropped where no lock is held.

@@ -111,7 +111,7 @@ impl<R: Resident> Shard<R> {
         let replaced = previous.map(|place| place.entry);
         let charge = entry.standing().charge();
         let place = Place {
-            life: Life::new(entry.expires(), main),
+            life: Life::new(entry.due(), main),
             face: entry.face(),
             entry,
         };
@@ -276,12 +276,8 @@ impl<R: Resident> Engine<R> for Fifo<R> {
     fn view<T>(&self, lookup: &Lookup<'_>, visit: impl FnOnce(Seen<'_, R>) -> T) -> Option<T> {
         let shard = read(self.shard(lookup.hashed()));
         let Place { life, entry, face } = shard.find(lookup)?;
-        let expires = life.count();
-        Some(visit(Seen {
-            face,
-            entry,
-            expires,
-        }))
+        let due = life.count();
+        Some(visit(Seen { face, entry, due }))
     }
 
     fn peek<P: Probe>(&self, probe: &P) -> Option<Arc<R>> {

@@ -1,6 +1,7 @@
 //! What others have put.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 
@@ -100,12 +101,14 @@ impl Cache {
             version,
             ordinal,
             left,
+            ..
         } = found.judge(
             &self.0.config.cipher,
             whole,
             self.schema_of::<T>(seat),
             &own,
             &self.0.index,
+            Duration::ZERO,
         )?;
         // A `Deserialize` that panics is a user's.
         let decode = || Rmp::decode::<T>(&envelope.payload);

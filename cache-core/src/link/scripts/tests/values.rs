@@ -16,6 +16,7 @@ fn an_older_envelope_does_not_replace_a_younger_one() {
         let store = Store {
             envelope: &envelope(stamped, payload),
             lifetime: 100_000,
+            grace: 0,
             observed,
             token,
         };
@@ -133,6 +134,7 @@ fn a_lease_has_one_holder() {
     let store = |byte| Store {
         envelope: &[0xfc; 20],
         lifetime: 1_000,
+        grace: 0,
         observed: None,
         token: Some(token(byte)),
     };
