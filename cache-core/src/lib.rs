@@ -59,6 +59,7 @@ mod index;
 mod invalidate;
 mod invalidating;
 mod invalidation;
+mod invalidations;
 mod key;
 #[cfg(feature = "redis")]
 mod link;
@@ -109,6 +110,7 @@ pub use health::{Health, RedisHealth};
 pub use index::OnFork;
 pub use invalidate::{clear, invalidate_pattern, invalidate_tag};
 pub use invalidation::Invalidation;
+pub use invalidations::Invalidations;
 #[cfg(feature = "redis")]
 pub use link::RedisTls;
 pub use mapping::emit;

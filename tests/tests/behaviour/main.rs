@@ -15,6 +15,7 @@ mod extremes;
 mod identity;
 mod input;
 mod invalidation;
+mod invalidations;
 mod lifetimes;
 mod mapping;
 mod modifiers;

@@ -7,6 +7,7 @@ mod encryption;
 mod garbage;
 mod greeting;
 mod guarantees;
+mod hearing;
 mod leases;
 mod observing;
 mod outages;
