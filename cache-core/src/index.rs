@@ -22,7 +22,7 @@ mod records;
 mod replica;
 pub(crate) use crate::deps::{Dep, DepSet, Deps};
 use audience::Audience;
-pub(crate) use audience::Listener;
+pub(crate) use audience::{Heard, Listener};
 use records::{Record, Records};
 #[cfg(feature = "redis")]
 pub use replica::OnFork;
@@ -188,7 +188,7 @@ impl Index {
 }
 
 /// Where a record stands among those that are pending.
-fn of_ordinal(ordinal: u64) -> Position {
+pub(crate) fn of_ordinal(ordinal: u64) -> Position {
     Position {
         generation: 0,
         sequence: ordinal,

@@ -4,12 +4,14 @@ mod cached;
 mod invalidation;
 mod key;
 mod names;
+mod put;
 mod template;
 pub(crate) mod types;
 mod warmup;
 
 pub(crate) use cached::cached;
 pub(crate) use invalidation::invalidation;
+pub(crate) use put::put;
 pub(crate) use warmup::warmup;
 
 use syn::Attribute;
@@ -35,7 +37,8 @@ fn common(by: Macro, function: &Function, diag: &mut Diag) {
         .filter_map(|attr| Some((macro_of(attr)?, attr)))
     {
         match (by, other) {
-            (Macro::Warmup, _) | (_, Macro::Warmup) | (Macro::Invalidate, Macro::Invalidate) => {}
+            (Macro::Warmup, _) | (_, Macro::Warmup) => {}
+            _ if !by.caches() && !other.caches() => {}
             _ if by.caches() && other.caches() => {
                 diag.error(
                     attr.path(),

@@ -18,7 +18,6 @@ pub(crate) const MOST: usize = 1_024;
 #[derive(Clone, Debug)]
 pub(crate) struct Heard {
     /// Where it stands in the log; of what is pending, its ordinal in generation 0. Nowhere, if it is a guess.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for tests"))]
     pub(crate) at: Position,
     pub(crate) matcher: Matcher,
 }

@@ -21,6 +21,7 @@ mod mapping;
 mod modifiers;
 mod observing;
 mod patterns;
+mod puts;
 mod regression;
 mod rules;
 mod runs;

@@ -18,6 +18,7 @@ mod sharing;
 mod tiers;
 mod trips;
 mod values;
+mod writing;
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::SeqCst};
 use std::time::{Duration, Instant};
