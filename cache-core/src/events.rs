@@ -50,6 +50,8 @@ pub enum EventKind {
     /// A target of an `#[invalidate_cache]` could not be made, and everything is invalidated in its place; the address
     /// says why.
     NotInvalidated,
+    /// A value could not be put by a `#[cache_put]`, and there is none in its place. The address says why.
+    NotPut,
     /// An event of the application was emitted, and nothing is mapped to it: it has invalidated nothing. The address is its
     /// name.
     Unmapped,
@@ -89,6 +91,7 @@ impl fmt::Display for Event {
             EventKind::Evicted => f.write_str("evicted"),
             EventKind::Invalidated => f.write_str("invalidated"),
             EventKind::NotInvalidated => f.write_str("not invalidated as written:"),
+            EventKind::NotPut => f.write_str("not put:"),
             EventKind::Unmapped => f.write_str("nothing is mapped to the event"),
             EventKind::NotLogged => f.write_str("not in the log yet:"),
             EventKind::Greeted => f.write_str("connected with"),

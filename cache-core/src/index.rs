@@ -15,11 +15,14 @@ use crate::rule::{Rule, holds};
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{RwLock, StaticU64, read, write};
 
+mod audience;
 mod globs;
 mod records;
 #[cfg(feature = "redis")]
 mod replica;
 pub(crate) use crate::deps::{Dep, DepSet, Deps};
+use audience::Audience;
+pub(crate) use audience::{Heard, Listener};
 use records::{Record, Records};
 #[cfg(feature = "redis")]
 pub use replica::OnFork;
@@ -76,6 +79,7 @@ struct State {
     logged: Records,
     /// What no log has yet, by ordinal in place of a position: it is later than every value that began before it.
     pending: Records,
+    audience: Audience,
 }
 
 impl Index {
@@ -92,6 +96,7 @@ impl Index {
                 records: 0,
                 logged: Records::default(),
                 pending: Records::default(),
+                audience: Audience::default(),
             }),
         }
     }
@@ -145,7 +150,15 @@ impl Index {
         });
         state.fit(self.max_matchers);
         self.changed();
+        let woken = state.audience.hear();
+        drop(state);
+        woken.wake();
         position
+    }
+
+    /// Hears of all that is invalidated from now on.
+    pub(crate) fn listen(&self) -> Listener {
+        write(&self.state).audience.join()
     }
 
     /// One more change. Under the lock and after the maps: a check that sees the new version sees what changed.
@@ -175,7 +188,7 @@ impl Index {
 }
 
 /// Where a record stands among those that are pending.
-fn of_ordinal(ordinal: u64) -> Position {
+pub(crate) fn of_ordinal(ordinal: u64) -> Position {
     Position {
         generation: 0,
         sequence: ordinal,
@@ -186,6 +199,7 @@ impl State {
     fn apply(&mut self, record: Record) {
         self.applied = record.position;
         self.records += 1;
+        self.audience.say(record.position, &record.matchers);
         self.logged.say(record);
     }
 

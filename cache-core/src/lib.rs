@@ -9,6 +9,8 @@ pub mod guide {
     pub mod keys {}
     #[doc = include_str!("../docs/invalidation.md")]
     pub mod invalidation {}
+    #[doc = include_str!("../docs/writing.md")]
+    pub mod writing {}
     #[doc = include_str!("../docs/coherence.md")]
     pub mod coherence {}
     #[cfg(feature = "redis")]
@@ -59,6 +61,7 @@ mod index;
 mod invalidate;
 mod invalidating;
 mod invalidation;
+mod invalidations;
 mod key;
 #[cfg(feature = "redis")]
 mod link;
@@ -89,9 +92,10 @@ mod transaction;
 mod values;
 mod warmup;
 mod weight;
+mod write;
 
 pub use cache_macros::{
-    cache, cache_analysis, cache_query, cache_resource, cache_result, invalidate_cache,
+    cache, cache_analysis, cache_put, cache_query, cache_resource, cache_result, invalidate_cache,
     warmup_cache,
 };
 
@@ -109,6 +113,7 @@ pub use health::{Health, RedisHealth};
 pub use index::OnFork;
 pub use invalidate::{clear, invalidate_pattern, invalidate_tag};
 pub use invalidation::Invalidation;
+pub use invalidations::Invalidations;
 #[cfg(feature = "redis")]
 pub use link::RedisTls;
 pub use mapping::emit;

@@ -1,5 +1,6 @@
 //! What an invalidation names.
 
+use crate::deps::Dep;
 use crate::key::KeyDigest;
 use crate::pattern::{Pattern, PatternShape};
 use crate::sync::Arc;
@@ -41,6 +42,19 @@ impl Matcher {
             Self::All => 0,
         };
         size_of::<KeyDigest>() + 3 + text
+    }
+
+    /// Whether it names this. Of what stands for many, rather too often than too rarely.
+    pub(crate) fn names(&self, dep: &Dep) -> bool {
+        match (self, dep) {
+            (Self::All, _) | (_, Dep::Prefix(_)) => true,
+            (Self::Key(key, _), Dep::Entry { key: own, .. }) => key == own,
+            (Self::Tag(tag), Dep::Tag { .. }) => **tag == *dep.tag_text(),
+            (Self::Key(..), Dep::Tag { .. }) | (Self::Tag(_), Dep::Entry { .. }) => false,
+            (Self::Address(address), _) => **address == *dep.text(),
+            (Self::Prefix(prefix), _) => dep.seen().starts_with(&**prefix),
+            (Self::Glob(pattern), _) => pattern.matches(dep.seen()),
+        }
     }
 
     /// What is invalidated, for people.

@@ -30,6 +30,7 @@ pub use crate::shape::{
 pub use crate::site::{Site, SiteRef, Spec, TargetKind, TargetRef};
 pub use crate::sync::block_on;
 pub use crate::warmup::{Calls, JobFuture, Outcome, Step, WarmupJob, calls, outcome};
+pub use crate::write::{Writing, lifetime};
 
 /// A value of any type that is never made: it tells the compiler the type of a body before it reads it.
 #[expect(clippy::panic, reason = "stands behind `if false`")]

@@ -7,26 +7,23 @@ use std::time::Duration;
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::cache::{Cache, Content, Token};
-use crate::entry::{Class, Head};
+use crate::cache::{Cache, Token};
 use crate::error::{Error, ErrorKind};
 use crate::events::EventKind;
-use crate::flight;
 use crate::index::Dep;
-use crate::invalidating::Invalidating;
 use crate::key::{Digest, Identity};
 use crate::matcher::Matcher;
 use crate::policy::Preset;
 use crate::scope;
 use crate::shape::CacheValue;
 use crate::site::{Site, Spec};
-use crate::stats::{MissReason, RefusalReason};
+use crate::stats::MissReason;
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
 use crate::tier::memory::{Lookup, MemoryKey};
-use crate::time;
 
 mod current;
+mod put;
 #[cfg(feature = "redis")]
 mod shared;
 pub use current::{get, get_many, remove, remove_many, set, set_many};
@@ -127,7 +124,7 @@ impl Cache {
         value: T,
         ttl: Duration,
     ) -> Result<(), Error> {
-        self.put(address, value, ttl).await
+        self.put(address, value, ttl, None).await
     }
 
     /// Removes the value under an address, and everything that was computed from it.
@@ -284,107 +281,5 @@ impl Cache {
                 Looked::Absent { held_back }
             }
         }
-    }
-
-    async fn put<T: CacheValue + Serialize + DeserializeOwned>(
-        &self,
-        address: &str,
-        value: T,
-        ttl: Duration,
-    ) -> Result<(), Error> {
-        let seat = self.seat(&SITE, "");
-        if ttl.is_zero() {
-            return Err(Error::new(
-                ErrorKind::Config,
-                "a `ttl` of zero stores nothing; use `remove`",
-            ));
-        }
-        if scope::current().is_some_and(|scope| scope.holds_back()) {
-            seat.counters.refusal(RefusalReason::Bypass);
-            return self.drop_addresses(&[address]).await.map(|_| ());
-        }
-        #[cfg(feature = "redis")]
-        if let Some(remote) = &self.0.remote {
-            return self
-                .put_shared(remote, vec![(address.into(), value)], ttl)
-                .await;
-        }
-        let now = self.now();
-        let stamp = self.0.index.applied();
-        let limit = self.max_weight();
-        let weight = crate::weight::measure(&value, limit);
-        let (instance, _) = seat.instance(self, TypeId::of::<Values>(), || Content {
-            portable: true,
-            measured: true,
-            schema: None,
-            ambiguous: None,
-        });
-        let head = Head {
-            instance,
-            key: key(address),
-            class: Class::Value,
-            stamp,
-            checked: 0,
-            expires: time::deadline(now, ttl),
-            deps: Box::new([self.value_dep(VALUE, address)]),
-            began: now,
-            ordinal: flight::next_id(),
-            cost_ns: 0,
-        };
-        let stored = self.insert(&head.with(Arc::new(value), weight), limit);
-        // After it: whoever asks from now on finds it. A record is worth much where many values are put, so there is none
-        // while no cached function asks for values.
-        let told = match self.0.values_used.load(Ordering::SeqCst) {
-            true => Some(self.invalidate(vec![self.value_matcher(ANSWER, &address.into())])),
-            false => None,
-        };
-        if let Err(reason) = stored {
-            seat.counters.refusal(reason);
-            self.0.events.tell(EventKind::Refused(reason), || {
-                (Arc::clone(&seat.name), address.into())
-            });
-            if reason == RefusalReason::Superseded {
-                // As if the other value had been put a moment later.
-                return Ok(());
-            }
-            return Err(too_large(address, limit));
-        }
-        self.0.events.tell(EventKind::Stored, || {
-            (Arc::clone(&seat.name), address.into())
-        });
-        match told {
-            Some(told) => told.await.map(|_| ()),
-            None => Ok(()),
-        }
-    }
-
-    async fn put_many<T: CacheValue + Serialize + DeserializeOwned>(
-        &self,
-        values: impl IntoIterator<Item = (impl AsRef<str>, T)>,
-        ttl: Duration,
-    ) -> Result<(), Error> {
-        #[cfg(feature = "redis")]
-        if let Some(remote) = &self.0.remote
-            && !ttl.is_zero()
-            && !scope::current().is_some_and(|scope| scope.holds_back())
-        {
-            let values = values.into_iter();
-            let values = values.map(|(address, value)| (address.as_ref().into(), value));
-            return self.put_shared(remote, values.collect(), ttl).await;
-        }
-        for (address, value) in values {
-            self.put(address.as_ref(), value, ttl).await?;
-        }
-        Ok(())
-    }
-
-    /// [`remove_many`](Self::remove_many), begun.
-    pub(crate) fn drop_addresses(&self, addresses: &[&str]) -> Invalidating {
-        self.invalidate(
-            addresses
-                .iter()
-                .map(|address| Matcher::Address((*address).into()))
-                .collect(),
-        )
     }
 }

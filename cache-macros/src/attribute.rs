@@ -41,6 +41,10 @@ pub(crate) fn transform(
             let options = Options::of_invalidate(args, diag);
             expand::invalidation(&check::invalidation(options, function, diag))
         }
+        Macro::Put => {
+            let options = Options::of_put(args, diag);
+            expand::put(&check::put(options, function, diag))
+        }
         Macro::Warmup => expand::warmup(&check::warmup(args, function, diag)),
         _ => {
             let options = Options::of_cache(by, args, diag);

@@ -4,6 +4,7 @@ mod cached;
 mod invalidation;
 mod key;
 mod names;
+mod put;
 mod stale;
 mod template;
 pub(crate) mod types;
@@ -11,6 +12,7 @@ mod warmup;
 
 pub(crate) use cached::cached;
 pub(crate) use invalidation::invalidation;
+pub(crate) use put::put;
 pub(crate) use warmup::warmup;
 
 use syn::Attribute;
@@ -36,7 +38,8 @@ fn common(by: Macro, function: &Function, diag: &mut Diag) {
         .filter_map(|attr| Some((macro_of(attr)?, attr)))
     {
         match (by, other) {
-            (Macro::Warmup, _) | (_, Macro::Warmup) | (Macro::Invalidate, Macro::Invalidate) => {}
+            (Macro::Warmup, _) | (_, Macro::Warmup) => {}
+            _ if !by.caches() && !other.caches() => {}
             _ if by.caches() && other.caches() => {
                 diag.error(
                     attr.path(),

@@ -7,11 +7,13 @@ mod body;
 mod cached;
 mod invalidation;
 mod pieces;
+mod put;
 mod spec;
 mod warmup;
 
 pub(crate) use cached::cached;
 pub(crate) use invalidation::invalidation;
+pub(crate) use put::put;
 pub(crate) use warmup::warmup;
 
 use proc_macro2::{Span, TokenStream};

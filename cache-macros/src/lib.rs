@@ -75,6 +75,18 @@ pub fn cache_analysis(args: TokenStream, item: TokenStream) -> TokenStream {
     attribute::expand(Macro::Analysis, args.into(), item.into()).into()
 }
 
+/// Puts what the function returns under an address, write-through: `#[cache_put("users:{return.id}", ttl = 300)]`.
+///
+/// The body always runs; its success value is then what `get` finds there. Of several writes
+/// that overlap none is found: who asks next has to read the source.
+///
+/// * `ttl = 300`: fresh for this long; seconds, `"5m"`, `"never"`, a constant, or `|value| …`
+/// * `crate = ::my_crate::cache_core`: where the runtime is, for re-exporters
+#[proc_macro_attribute]
+pub fn cache_put(args: TokenStream, item: TokenStream) -> TokenStream {
+    attribute::expand(Macro::Put, args.into(), item.into()).into()
+}
+
 /// Invalidates after the function succeeded: `#[invalidate_cache("resource:users:{id}", tag = "tenant:{tenant}")]`.
 ///
 /// Targets are templates of addresses, in which literal text is a pattern and arguments are not; calls of cached

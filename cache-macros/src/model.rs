@@ -76,6 +76,15 @@ pub(crate) struct Invalidation {
     pub(crate) before: bool,
 }
 
+/// A function whose value is put where others look.
+pub(crate) struct Put {
+    pub(crate) krate: Path,
+    pub(crate) function: Function,
+    /// The addresses.
+    pub(crate) templates: Vec<Template>,
+    pub(crate) ttl: Option<Ttl>,
+}
+
 /// A call at start-up.
 pub(crate) struct Warmup {
     pub(crate) krate: Path,

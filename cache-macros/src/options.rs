@@ -30,16 +30,19 @@ enum Form {
     List(fn(Vec<Expr>, &mut Options, &mut Diag)),
     /// Not in this version yet.
     Later,
+    /// Decided against: what is wrong, and what to do.
+    Never(&'static str, &'static str),
 }
 
 mod target;
 pub(crate) use target::Target;
 use target::{always, tag, target};
 
-use Form::{Flag, Later, List, Value, Values};
-use Macro::{Analysis, Cache, Invalidate, Query, Resource, Warmup};
+use Form::{Flag, Later, List, Never, Value, Values};
+use Macro::{Analysis, Cache, Invalidate, Put, Query, Resource, Warmup};
 
 const CACHES: &[Macro] = &[Cache, Query, Macro::Result, Resource, Analysis];
+const STORES: &[Macro] = &[Cache, Query, Macro::Result, Resource, Analysis, Put];
 
 const fn row(
     name: &'static str,
@@ -59,7 +62,7 @@ const fn row(
 
 #[rustfmt::skip]
 pub(crate) const TABLE: &[Row] = &[
-    row("ttl", CACHES, "ttl = 300", "fresh for this long; seconds, `\"5m\"`, `\"never\"`, a constant, or `|value| …`", Value(|e, o, d| o.ttl = value::ttl(e, d))),
+    row("ttl", STORES, "ttl = 300", "fresh for this long; seconds, `\"5m\"`, `\"never\"`, a constant, or `|value| …`", Value(|e, o, d| o.ttl = value::ttl(e, d))),
     row("key", CACHES, "key(a, b.id())", "what identifies an entry, where the arguments say too much", List(|l, o, _| o.key = Some(l))),
     row("skip", CACHES, "skip(pool)", "arguments that are not part of the key", List(|l, o, d| o.skip = Some(idents(l, "an argument", "skip(pool)", d)))),
     row("tags", CACHES, "tags(\"tenant:{tenant}\")", "labels to invalidate by; may use `{return.x}`", List(|l, o, d| o.tags = templates(l, d))),
@@ -82,6 +85,7 @@ pub(crate) const TABLE: &[Row] = &[
     row("tag", &[Invalidate], "tag = \"tenant:{tenant}\"", "invalidates what carries this tag", Values(|e, o, d| o.targets.extend(tag(e, d)))),
     row("on", &[Invalidate], "on = always", "`success` (by default), or `always`: after a failure too", Value(|e, o, d| o.always = always(e, d))),
     row("before", &[Invalidate], "before", "before the body runs as well", Flag(|o| o.before = true)),
+    row("behind", &[Put], "behind", "writes to the source behind the call", Never("what has been put has been written, by the body of this function", "remove it; to write behind, `set` the value and give it to a queue of yours, whose worker writes")),
     row("every", &[Warmup], "every = \"10m\"", "made again and again by `Warmup::repeat`", Value(|e, o, d| o.every = every(e, d))),
     row("priority", &[Warmup], "priority = 1", "the higher, the sooner; 0 by default", Value(|e, o, d| o.priority = value::integer(e, d))),
     row("from", &[Warmup], "from = ids()", "a call for each item: what is not given by name, a tuple if that is more than one", Value(|e, o, _| o.from = Some(e))),
@@ -154,6 +158,10 @@ impl Options {
         if let Later = row.form {
             diag.error(name, format!("`{typed}` is not in this version yet"))
                 .help(format!("remove it; it will do this: {}", row.doc));
+            return;
+        }
+        if let Never(message, help) = row.form {
+            diag.error(name, message).help(help);
             return;
         }
         if !matches!(row.form, Values(_)) && self.named(row.name).is_some() {
@@ -232,23 +240,30 @@ impl Options {
 
     /// Reads all arguments of `#[invalidate_cache]`.
     pub(crate) fn of_invalidate(args: Vec<Arg>, diag: &mut Diag) -> Self {
+        Self::of_targets(Invalidate, args, diag)
+    }
+
+    /// Reads all arguments of `#[cache_put]`.
+    pub(crate) fn of_put(args: Vec<Arg>, diag: &mut Diag) -> Self {
+        Self::of_targets(Put, args, diag)
+    }
+
+    fn of_targets(by: Macro, args: Vec<Arg>, diag: &mut Diag) -> Self {
         let mut options = Self::default();
         for arg in args {
             match arg {
-                Arg::Named(name, Given::List(group))
-                    if find(Invalidate, &name.to_string()).is_none() =>
-                {
+                Arg::Named(name, Given::List(group)) if find(by, &name.to_string()).is_none() => {
                     match syn::parse2(quote::quote!(#name #group)) {
                         Ok(call) => options.targets.push(Target::Call(Box::new(call))),
                         Err(error) => diag.syntax(&error),
                     }
                 }
-                Arg::Named(name, Given::Flag) if find(Invalidate, &name.to_string()).is_none() => {
+                Arg::Named(name, Given::Flag) if find(by, &name.to_string()).is_none() => {
                     diag.error(&name, "not a target")
                         .help(format!("write the call: `{name}(…)`"));
                 }
-                Arg::Named(name, given) => options.read(Invalidate, &name, given, diag),
-                Arg::Positional(expr) => options.targets.extend(target(expr, diag)),
+                Arg::Named(name, given) => options.read(by, &name, given, diag),
+                Arg::Positional(expr) => options.targets.extend(target(by, expr, diag)),
             }
         }
         options
@@ -266,7 +281,7 @@ fn find(by: Macro, name: &str) -> Option<&'static Row> {
 pub(crate) fn names(by: Macro) -> impl Iterator<Item = &'static str> {
     TABLE
         .iter()
-        .filter(move |row| row.on.contains(&by) && !matches!(row.form, Later))
+        .filter(move |row| row.on.contains(&by) && !matches!(row.form, Later | Never(..)))
         .map(|row| row.name)
 }
 

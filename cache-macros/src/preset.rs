@@ -8,17 +8,19 @@ pub(crate) enum Macro {
     Result,
     Resource,
     Analysis,
+    Put,
     Invalidate,
     Warmup,
 }
 
 impl Macro {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Cache,
         Self::Query,
         Self::Result,
         Self::Resource,
         Self::Analysis,
+        Self::Put,
         Self::Invalidate,
         Self::Warmup,
     ];
@@ -31,6 +33,7 @@ impl Macro {
             Self::Result => "cache_result",
             Self::Resource => "cache_resource",
             Self::Analysis => "cache_analysis",
+            Self::Put => "cache_put",
             Self::Invalidate => "invalidate_cache",
             Self::Warmup => "warmup_cache",
         }
@@ -43,7 +46,7 @@ impl Macro {
 
     /// Whether it caches what a function returns.
     pub(crate) const fn caches(self) -> bool {
-        !matches!(self, Self::Invalidate | Self::Warmup)
+        !matches!(self, Self::Put | Self::Invalidate | Self::Warmup)
     }
 
     /// The row of defaults that the runtime knows under this name; the others have none.
@@ -79,7 +82,7 @@ impl Macro {
                 fingerprint: true,
                 ..plain
             },
-            Self::Cache | Self::Invalidate | Self::Warmup => plain,
+            Self::Cache | Self::Put | Self::Invalidate | Self::Warmup => plain,
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::preset::Macro;
 
 mod cached;
 mod invalidation;
+mod put;
 
 #[track_caller]
 fn check(by: Macro, options: &str, item: &str, expected: Expect) {

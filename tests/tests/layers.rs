@@ -61,6 +61,7 @@ const LAYERS: &[Layer] = &[
         "invalidate",
         "invalidating",
         "invalidation",
+        "invalidations",
         "mapping",
         "transaction",
         "modifiers",

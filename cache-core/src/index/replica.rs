@@ -82,7 +82,11 @@ impl Index {
         if (state.applied, state.floor) != before {
             self.changed();
         }
-        state.applied < page.tip
+        let more = state.applied < page.tip;
+        let woken = state.audience.hear();
+        drop(state);
+        woken.wake();
+        more
     }
 
     /// Invalidates at once, here, what is on its way to the log: every value whose computation began before this. Its
@@ -93,6 +97,9 @@ impl Index {
         let ordinal = ordinals();
         state.pend(ordinal, None, matchers.into_boxed_slice());
         self.changed();
+        let woken = state.audience.hear();
+        drop(state);
+        woken.wake();
         ordinal
     }
 
@@ -162,6 +169,7 @@ impl State {
             raise(&mut self.floor, before_first);
         }
         self.applied = before_first;
+        self.audience.say_unknown();
     }
 
     fn follow(&mut self, record: Logged, on_fork: OnFork, ordinals: &mut impl FnMut() -> u64) {
@@ -185,6 +193,7 @@ impl State {
                     raise(&mut self.floor, position);
                 }
                 self.applied = position;
+                self.audience.say_unknown();
             }
         }
     }
@@ -219,6 +228,7 @@ impl State {
 
     fn pend(&mut self, ordinal: u64, origin: Option<Position>, matchers: Box<[Matcher]>) {
         let position = of_ordinal(ordinal);
+        self.audience.say(position, &matchers);
         self.pending.say(Record {
             position,
             origin,

@@ -5,6 +5,8 @@ use crate::pattern::Pattern;
 use crate::position::Position;
 
 #[cfg(not(loom))]
+mod audience;
+#[cfg(not(loom))]
 mod forgetting;
 #[cfg(not(loom))]
 mod globs;

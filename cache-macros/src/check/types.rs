@@ -1,5 +1,7 @@
 //! What can be said of types from their tokens alone; everything else is the compiler's to say.
 
+use proc_macro2::Span;
+use syn::spanned::Spanned as _;
 use syn::visit::{self, Visit};
 use syn::{
     AngleBracketedGenericArguments, GenericArgument, Lifetime, ParenthesizedGenericArguments,
@@ -147,6 +149,29 @@ pub(crate) fn is_nothing(ty: &Type) -> bool {
         Type::Paren(paren) => is_nothing(&paren.elem),
         Type::Group(group) => is_nothing(&group.elem),
         _ => false,
+    }
+}
+
+/// Where a type says that nothing is returned, in a `Result` too.
+pub(crate) fn nothing(ty: &Type) -> Option<Span> {
+    match ty {
+        Type::Path(path) => {
+            let last = path
+                .path
+                .segments
+                .last()
+                .filter(|last| last.ident == "Result")?;
+            let PathArguments::AngleBracketed(args) = &last.arguments else {
+                return None;
+            };
+            match args.args.first()? {
+                GenericArgument::Type(success) => nothing(success),
+                _ => None,
+            }
+        }
+        Type::Paren(paren) => nothing(&paren.elem),
+        Type::Group(group) => nothing(&group.elem),
+        other => is_nothing(other).then(|| other.span()),
     }
 }
 

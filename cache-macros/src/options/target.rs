@@ -3,6 +3,7 @@
 use syn::Expr;
 
 use crate::diag::Diag;
+use crate::preset::Macro;
 use crate::template::Template;
 use crate::value;
 
@@ -37,14 +38,16 @@ pub(super) fn tag(expr: Expr, diag: &mut Diag) -> Option<Target> {
 }
 
 /// What stands alone.
-pub(super) fn target(expr: Expr, diag: &mut Diag) -> Option<Target> {
+pub(super) fn target(by: Macro, expr: Expr, diag: &mut Diag) -> Option<Target> {
     match value::bare(expr) {
         Expr::Lit(syn::ExprLit {
             lit: syn::Lit::Str(literal),
             ..
         }) => {
             let template = Template::parse(literal, diag)?;
-            template.check_pattern(diag);
+            if by == Macro::Invalidate {
+                template.check_pattern(diag);
+            }
             Some(Target::Pattern(template))
         }
         call @ (Expr::Call(_) | Expr::MethodCall(_)) => Some(Target::Call(Box::new(call))),
@@ -57,7 +60,12 @@ pub(super) fn target(expr: Expr, diag: &mut Diag) -> Option<Target> {
             None
         }
         other => {
-            let help = "write a template, `tag = \"…\"`, or the call of a cached function";
+            let help = match by {
+                Macro::Invalidate => {
+                    "write a template, `tag = \"…\"`, or the call of a cached function"
+                }
+                _ => "write a template, or the call of a cached function",
+            };
             diag.error(&other, "not a target").help(help);
             None
         }

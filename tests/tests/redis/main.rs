@@ -7,6 +7,7 @@ mod encryption;
 mod garbage;
 mod greeting;
 mod guarantees;
+mod hearing;
 mod leases;
 mod observing;
 mod outages;
@@ -18,6 +19,7 @@ mod stale;
 mod tiers;
 mod trips;
 mod values;
+mod writing;
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::SeqCst};
 use std::time::{Duration, Instant};

@@ -79,6 +79,16 @@ fn every_matcher_meets_the_dependencies_that_it_names() {
     }
 }
 
+/// Who asks a matcher by itself is told the same, or rather too much.
+#[test]
+fn a_matcher_by_itself_names_what_it_names_in_a_record() {
+    for (matcher, dep, matches) in table() {
+        let coarse = matches!(dep, Dep::Prefix(_));
+        let what = format!("{} against {dep:?}", matcher.text());
+        assert_eq!(matcher.names(&dep), matches || coarse, "{what}");
+    }
+}
+
 #[test]
 fn a_record_with_several_matchers_is_one_position() {
     let index = index(100);

@@ -352,3 +352,41 @@ fn of_many_lost_records_only_that_there_were_many_is_said_again() {
     instance.sync(&Log(vec![log.0[0].clone(), opened(6, Some(pos(5, 0)))]));
     assert_eq!(instance.pending(), [(None, "*".to_owned())]);
 }
+
+#[test]
+fn who_listens_hears_what_others_say_and_of_what_may_be_lost() {
+    let instance = Instance::new();
+    let mut listener = instance.index.listen();
+    let mut heard = || {
+        let mut heard = Vec::new();
+        while let Some(said) = listener.take() {
+            heard.push((said.at, said.matcher.text().to_string()));
+        }
+        heard
+    };
+    let said = |at, text: &str| (at, text.to_owned());
+    let unknown = || said(Position::ZERO, "*");
+    let mut log = Log(vec![opened(5, None)]);
+    instance.sync(&log);
+    assert_eq!(heard(), [unknown()], "the first contact");
+    log.0.push(invalid(pos(5, 1), "a"));
+    instance.sync(&log);
+    instance.sync(&log);
+    assert_eq!(heard(), [said(pos(5, 1), "tag:a")]);
+    // One's own, at once and where the log has it.
+    let ordinal = instance
+        .index
+        .pend(|| instance.next(), vec![Matcher::Tag("b".into())]);
+    assert_eq!(heard(), [said(pos(0, ordinal), "tag:b")]);
+    log.0.push(invalid(pos(5, 2), "b"));
+    instance.sync(&log);
+    assert_eq!(heard(), [said(pos(5, 2), "tag:b")]);
+    // Records are missing.
+    let gap = Log(vec![invalid(pos(5, 7), "c")]);
+    instance.sync(&gap);
+    assert_eq!(heard(), [unknown(), said(pos(5, 7), "tag:c")]);
+    // The server is another one, and lacks what was said last.
+    instance.sync(&Log(vec![opened(6, Some(pos(5, 2)))]));
+    let again = heard();
+    assert!(again.contains(&unknown()), "{again:?}");
+}

@@ -12,6 +12,7 @@ use crate::entry::{Class, Head};
 use crate::envelope::{COMPRESS_FROM, Envelope};
 use crate::error::{Error, ErrorKind};
 use crate::events::EventKind;
+use crate::index::of_ordinal;
 use crate::invalidating::not_logged;
 use crate::key::KeyDigest;
 use crate::link::LinkError;
@@ -22,6 +23,7 @@ use crate::shape::CacheValue;
 use crate::stats::RefusalReason;
 use crate::sync::Arc;
 use crate::time;
+use crate::write::Witness;
 
 /// In Redis everything has an expiry. What would never expire is gone there, and here, after this.
 const LONGEST: Duration = Duration::from_secs(30 * 24 * 3600);
@@ -63,6 +65,7 @@ impl Cache {
         remote: &Remote,
         values: Vec<(Arc<str>, T)>,
         ttl: Duration,
+        mut witness: Option<&mut Witness>,
     ) -> Result<(), Error> {
         let seat = self.seat(&SITE, "");
         let began = self.now();
@@ -70,7 +73,10 @@ impl Cache {
         let (ready, failed) = self.prepare(values, &seat);
         let mut outcome = Ok(());
         for part in self.parts(ready) {
-            let put = self.put_part(remote, &seat, part, began, expires).await;
+            let witness = witness.as_deref_mut();
+            let put = self
+                .put_part(remote, &seat, part, (began, expires), witness)
+                .await;
             outcome = outcome.and(put);
         }
         let Some((address, error)) = failed else {
@@ -110,8 +116,8 @@ impl Cache {
         remote: &Remote,
         seat: &Seat,
         mut ready: Vec<Ready<T>>,
-        began: u64,
-        expires: u64,
+        (began, expires): (u64, u64),
+        mut witness: Option<&mut Witness>,
     ) -> Result<(), Error> {
         let addresses: Vec<_> = ready
             .iter()
@@ -134,12 +140,31 @@ impl Cache {
             matchers: named(&[VALUE, ANSWER]),
         };
         let logged = (&mut putting.appending).await;
-        ready.retain(|ready| {
-            let last = putting.is_last(ready.key);
-            if !last {
-                self.refuse_value(seat, &ready.address, RefusalReason::Superseded);
+        // What others have said before that is known here.
+        let known = logged.as_ref().ok();
+        let known = known.is_none_or(|at| self.0.index.has_reached(*at));
+        let own = [of_ordinal(putting.ordinal)];
+        let own: Vec<_> = own
+            .into_iter()
+            .chain(logged.as_ref().ok().copied())
+            .collect();
+        let mut alone = |address: &str| match &mut witness {
+            None => true,
+            Some(witness) => {
+                let names = [VALUE, ANSWER].map(|name| self.value_dep(name, address));
+                known && witness.is_alone(&names, &own)
             }
-            last
+        };
+        ready.retain(|ready| {
+            let refused = if !putting.is_last(ready.key) {
+                RefusalReason::Superseded
+            } else if !alone(&ready.address) {
+                RefusalReason::Invalidated
+            } else {
+                return true;
+            };
+            self.refuse_value(seat, &ready.address, refused);
+            false
         });
         let (stamp, shown) = match &logged {
             Ok(stamp) => {

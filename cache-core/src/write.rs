@@ -1,0 +1,220 @@
+//! Values that are put by those who write them: write-through.
+//!
+//! What a write gives is the value from now on, unless somebody else has written meanwhile: which of two writes that overlap came
+//! first in the source is not known here. So
+//!
+//! 1. before the body runs, a [`Witness`] begins to listen to all that is invalidated;
+//! 2. when it is through, a record that names the entry is appended, at some position *p*: what was there is dead, everywhere, and
+//!    so is whatever a read that began before makes of what it has read;
+//! 3. the value is shown with the stamp *p*, if the witness has heard of nothing before *p* that names it, but that record.
+//!
+//! Of two writes that overlap, the one whose record is the later has heard of the other's, and shows nothing; its record kills what
+//! the other has shown. Then there is no value, and who reads next has the source's. Of two that do not overlap, the later has not
+//! heard of the earlier. **In one process** the log may take two records together, at one position, by which neither value
+//! would be dead: the witness hears of each where it is pending, too, by a number of its own.
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::address::{Piece, UNWRITABLE, render};
+use crate::cache::Cache;
+use crate::error::{Error, ErrorKind};
+use crate::events::EventKind;
+use crate::global;
+use crate::index::{Dep, Heard, Listener};
+use crate::invalidate::Matchers;
+use crate::matcher::Matcher;
+use crate::position::Position;
+use crate::read::IntoTtl;
+use crate::shape::CacheValue;
+use crate::sync::atomic::Ordering;
+use crate::sync::{Arc, block_on};
+
+/// Knows what has been invalidated since a write began.
+#[derive(Debug)]
+pub(crate) struct Witness {
+    listener: Listener,
+    heard: Vec<Heard>,
+}
+
+impl Witness {
+    fn new(cache: &Cache) -> Self {
+        // As if a function had asked for each: a `set` tells of itself from now on.
+        cache.0.values_used.store(true, Ordering::SeqCst);
+        Self {
+            listener: cache.0.index.listen(),
+            heard: Vec::new(),
+        }
+    }
+
+    /// Whether nothing was said that names any of these, but by who asks: that stands at these places.
+    pub(crate) fn is_alone(&mut self, deps: &[Dep], own: &[Position]) -> bool {
+        self.heard
+            .extend(std::iter::from_fn(|| self.listener.take()));
+        let named = |matcher: &Matcher| deps.iter().any(|dep| matcher.names(dep));
+        let by_others = |heard: &&Heard| !own.contains(&heard.at);
+        !self
+            .heard
+            .iter()
+            .filter(by_others)
+            .any(|heard| named(&heard.matcher))
+    }
+}
+
+/// A value that can be put by the function that writes it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be put under an address",
+    label = "this value would have to be `Clone + Send + Sync + 'static`, `serde::Serialize` and `serde::de::DeserializeOwned`",
+    note = "derive `Clone`, `Serialize` and `Deserialize` for it"
+)]
+pub trait MustBePuttable: CacheValue + Serialize + DeserializeOwned {}
+#[diagnostic::do_not_recommend]
+impl<T: CacheValue + Serialize + DeserializeOwned> MustBePuttable for T {}
+
+/// What a `#[cache_put]` puts when its function is through.
+pub struct Writing {
+    cache: Cache,
+    function: &'static str,
+    witness: Witness,
+    /// What may have been changed, for as long as nobody knows to what.
+    named: Matchers,
+    /// Not all of it could be named.
+    unnamed: bool,
+    puts: Vec<Box<dyn Put>>,
+}
+
+impl Writing {
+    /// It begins.
+    #[must_use]
+    pub fn new(function: &'static str) -> Self {
+        let cache = global::current();
+        Self {
+            witness: Witness::new(&cache),
+            cache,
+            function,
+            named: Matchers::default(),
+            unnamed: false,
+            puts: Vec::new(),
+        }
+    }
+
+    /// An address that is known before the body runs.
+    pub fn names(&mut self, pieces: &[Piece<'_>]) {
+        self.address(pieces);
+    }
+
+    /// The function has failed: it has changed nothing.
+    pub fn failed(&mut self) {
+        self.named = Matchers::default();
+    }
+
+    /// The function has succeeded: its value is to be found under this address.
+    pub fn value<T: MustBePuttable>(
+        &mut self,
+        pieces: &[Piece<'_>],
+        value: &T,
+        ttl: Option<Duration>,
+    ) {
+        if let Some(address) = self.address(pieces) {
+            let value = value.clone();
+            self.puts.push(Box::new(Value {
+                address,
+                value,
+                ttl,
+            }));
+        }
+    }
+
+    fn address(&mut self, pieces: &[Piece<'_>]) -> Option<Arc<str>> {
+        let mut address = String::new();
+        if render(pieces, &mut address).is_err() || address.contains(UNWRITABLE) {
+            let why = "an argument in it cannot be written; everything is invalidated in its place";
+            let events = &self.cache.0.events;
+            events.tell(EventKind::NotInvalidated, || {
+                (self.function.into(), why.into())
+            });
+            self.named.add(&self.cache, [Matcher::All]);
+            self.unnamed = true;
+            return None;
+        }
+        let address: Arc<str> = address.into();
+        let named = Matcher::Address(Arc::clone(&address));
+        self.named.add(&self.cache, [named]);
+        Some(address)
+    }
+
+    /// The function is through.
+    pub async fn finish(mut self) {
+        let puts = std::mem::take(&mut self.puts);
+        // A `None` is nothing to put, and what was there is none any more.
+        let invalidates = puts.is_empty() || self.unnamed;
+        for put in puts {
+            let put = put.put(&self.cache, &mut self.witness);
+            match put.await {
+                Ok(()) => {}
+                Err(error) if error.kind() == ErrorKind::NotLogged => {
+                    self.cache.complain(self.function, &error);
+                }
+                Err(error) => self.cache.0.events.tell(EventKind::NotPut, || {
+                    (self.function.into(), error.to_string().into())
+                }),
+            }
+        }
+        let named = std::mem::take(&mut self.named);
+        if invalidates {
+            named.settle(self.function).await;
+        }
+    }
+
+    /// The function is through, and not async.
+    pub fn finish_blocking(self) {
+        block_on(self.finish());
+    }
+}
+
+impl Drop for Writing {
+    /// Cancelled, or panicking: perhaps after the write. Nobody is there to wait, they go on by themselves.
+    fn drop(&mut self) {
+        drop(std::mem::take(&mut self.named).invalidate());
+    }
+}
+
+/// A `ttl` that is decided from the value.
+pub fn lifetime(ttl: impl IntoTtl) -> Option<Duration> {
+    Some(ttl.into_ttl())
+}
+
+/// Something to be put.
+trait Put: Send {
+    fn put<'a>(
+        self: Box<Self>,
+        cache: &'a Cache,
+        witness: &'a mut Witness,
+    ) -> Pin<Box<dyn Future<Output = Result<(), Error>> + Send + 'a>>;
+}
+
+/// A value under an address.
+struct Value<T> {
+    address: Arc<str>,
+    value: T,
+    ttl: Option<Duration>,
+}
+
+impl<T: MustBePuttable> Put for Value<T> {
+    fn put<'a>(
+        self: Box<Self>,
+        cache: &'a Cache,
+        witness: &'a mut Witness,
+    ) -> Pin<Box<dyn Future<Output = Result<(), Error>> + Send + 'a>> {
+        Box::pin(async move {
+            let Self {
+                address,
+                value,
+                ttl,
+            } = *self;
+            cache.put_written(&address, value, ttl, witness).await
+        })
+    }
+}

@@ -1,0 +1,69 @@
+//! Checks of `#[cache_put]`.
+
+use proc_macro2::Span;
+
+use super::{common, names, types};
+use crate::diag::Diag;
+use crate::input::{self, Form, Function};
+use crate::model::{self, Put};
+use crate::options::{Options, Target};
+use crate::preset::Macro;
+
+/// The model of a function that puts what it returns; of use only if nothing was reported.
+pub(crate) fn put(options: Options, function: Function, diag: &mut Diag) -> Put {
+    common(Macro::Put, &function, diag);
+    if let (Form::Sync, Some(output)) = (&function.form, &function.output)
+        && input::is_future(output)
+    {
+        diag.error(output, "this puts its value when the call returns, before its future has one")
+            .help("write `async fn`, or let the whole body be `async move { … }` or `Box::pin(async move { … })`");
+    }
+    let nothing = match &function.output {
+        None => Some(function.sig.ident.span()),
+        Some(output) => types::nothing(output),
+    };
+    if let Some(nothing) = nothing {
+        diag.error_at(
+            nothing,
+            format!("`{}` returns nothing to put", function.name()),
+        )
+        .help("return what it has written, or invalidate: `#[invalidate_cache(…)]`");
+    }
+    if options.targets.is_empty() && diag.is_empty() {
+        diag.error_at(Span::call_site(), "nowhere to put the value")
+            .help("write the template of an address: `#[cache_put(\"users:{return.id}\")]`");
+    }
+    let mut templates = Vec::new();
+    for target in options.targets {
+        let template = match target {
+            Target::Pattern(template) | Target::Tag(template) => template,
+            Target::Call(call) => {
+                diag.error(&call, "the call of a cached function is not in this version yet")
+                    .help("invalidate it: `#[invalidate_cache(…)]`, or write the template of an address, which `get` finds");
+                continue;
+            }
+        };
+        names::check_roots(&template, &function, diag);
+        if template.texts().any(|text| text.contains('*')) {
+            diag.error(
+                &template.literal,
+                "an address is not a pattern, and `*` is text in it",
+            )
+            .help("name an argument: `{id}`");
+        }
+        if templates
+            .iter()
+            .any(|other: &crate::template::Template| other.source() == template.source())
+        {
+            diag.error(&template.literal, "this address is given twice")
+                .help("keep one of them");
+        }
+        templates.push(template);
+    }
+    Put {
+        krate: model::runtime(options.krate),
+        function,
+        templates,
+        ttl: options.ttl,
+    }
+}
