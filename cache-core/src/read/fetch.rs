@@ -53,14 +53,15 @@ impl Fetching {
 
 impl Driver {
     fn schema(&self) -> u64 {
-        self.content.schema.map_or(0, |schema| schema.hash)
+        self.learnt.content.schema.map_or(0, |schema| schema.hash)
     }
 
     /// What can be asked of Redis for this call, if anything.
     pub(super) fn remote(&self) -> Option<&Remote> {
         let cache = &self.ticket.cache;
         let remote = cache.0.remote.as_ref()?;
-        let shared = self.content.is_shared() && !self.ticket.seat.site.spec.policy.memory_only;
+        let shared =
+            self.learnt.content.is_shared() && !self.ticket.seat.site.spec.policy.memory_only;
         shared.then_some(remote)
     }
 
@@ -115,27 +116,24 @@ impl Driver {
             remote.fetches.found();
         }
         self.tell(EventKind::Fetched);
-        self.report(entry.stamp(), entry.deps());
-        self.trace(|trace| {
-            trace.tier = Some("redis");
-            trace.stamp = Some(entry.stamp());
-        });
         if let Some(scope) = &self.ticket.scope {
             scope.count_kept();
         }
-        leader.finish(Status::Done(entry));
+        // Who has come at the last moment, where there is nothing for others, tries again.
+        leader.finish(entry.map_or(Status::Abandoned, Status::Done));
         self.stage = Stage::Done;
         None
     }
 
-    /// Takes a value from Redis as this call's, if it is one and valid, and puts it into memory if this call leads others; or why not.
+    /// Takes a value from Redis as this call's, if it is one and valid, and makes an entry of it for others, in memory or waiting for
+    /// this call, if there are such; or why not.
     pub(super) fn promote(
         &self,
         found: &Found,
         sent: u64,
         leader: Option<&Leader<MemoryKey, Arc<Kept>>>,
         work: &mut dyn Work,
-    ) -> Result<Arc<Kept>, FetchMiss> {
+    ) -> Result<Option<Arc<Kept>>, FetchMiss> {
         let cache = &self.ticket.cache;
         let (target, index) = (&self.target, &cache.0.index);
         let Sound {
@@ -154,35 +152,46 @@ impl Driver {
         )?;
         // A `Deserialize` that panics is a user's: the body can still give the value.
         let decode = || work.decode(&envelope.payload, envelope.class);
-        let payload = catch_unwind(AssertUnwindSafe(decode)).ok().flatten();
-        let payload = payload.ok_or(FetchMiss::Type)?;
+        if !catch_unwind(AssertUnwindSafe(decode)).unwrap_or(false) {
+            return Err(FetchMiss::Type);
+        }
+        self.report(stamp, &deps);
+        self.trace(|trace| {
+            let age = time::unix_millis().saturating_sub(envelope.computed_at);
+            trace.age = Some(Duration::from_millis(age));
+            trace.tier = Some("redis");
+            trace.stamp = Some(stamp);
+        });
+        // A peek leaves none: a refresh under way, which began before, may be about to give a newer one.
+        let policy = &self.ticket.seat.site.spec.policy;
+        let Some(leader) = leader.filter(|leader| !policy.redis_only || leader.has_waiters())
+        else {
+            return Ok(None);
+        };
+        // The copy is the user's `Clone`.
+        let copy = catch_unwind(AssertUnwindSafe(|| work.pack()))
+            .ok()
+            .flatten();
+        let Some(copy) = copy else {
+            return Ok(None);
+        };
         let head = Head {
-            instance: Arc::clone(&self.instance),
+            instance: Arc::clone(&self.learnt.instance),
             key: self.ticket.key.clone(),
             class: envelope.class,
             stamp,
             checked: version,
             expires: time::deadline(sent, left),
-            deps,
+            deps: deps.into(),
             began: sent,
             // It was computed before it was asked for: what has begun since is newer.
-            ordinal: leader.map_or(0, |leader| leader.flight().id),
+            ordinal: leader.flight().id,
             cost_ns: u64::from(envelope.cost) * 1_000,
         };
-        self.trace(|trace| {
-            let age = time::unix_millis().saturating_sub(envelope.computed_at);
-            trace.age = Some(Duration::from_millis(age));
-        });
-        let entry = head.with(Arc::clone(&payload), envelope.payload.len());
-        if !work.accept(payload) {
-            return Err(FetchMiss::Type);
-        }
-        // A peek leaves none: a refresh under way, which began before, may be about to give a newer one.
-        if leader.is_some() {
-            // Refused or not: it is this call's answer.
-            let _ = self.insert(&entry, cache.max_weight(), leader);
-        }
-        Ok(entry)
+        let entry = head.with(copy, envelope.payload.len());
+        // Refused or not: it is this call's answer.
+        let _ = self.insert(&entry, cache.max_weight(), Some(leader));
+        Ok(Some(entry))
     }
 
     /// Redis had nothing for this call.

@@ -101,7 +101,7 @@ impl Driver {
             });
         let waited_for = leader.as_ref().is_some_and(Leader::has_waiters);
         let head = Head {
-            instance: Arc::clone(&self.instance),
+            instance: Arc::clone(&self.learnt.instance),
             key: self.ticket.key.clone(),
             class,
             stamp,
