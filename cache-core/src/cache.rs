@@ -32,7 +32,7 @@ mod sizing;
 mod token;
 
 use ghosts::Ghosts;
-pub(crate) use seat::{Content, Seat};
+pub(crate) use seat::{Content, Learnt, Naming, Seat};
 pub use token::{Token, at_least};
 
 /// A cache: its tiers, its log, its statistics. Clones are the same cache.

@@ -71,6 +71,20 @@ impl Dep {
         }
     }
 
+    /// An entry whose address is this and the digest of its key.
+    pub(crate) fn unnamed(key: KeyDigest, head: &str) -> Self {
+        let letters = key.letters();
+        // Letters and digits they are.
+        let tail = str::from_utf8(&letters).unwrap_or_default();
+        let address: Arc<str> = [head, tail].concat().into();
+        Self::Entry {
+            key,
+            address_hash: hash(ADDRESS, address.as_bytes()),
+            seen: u32::try_from(head.len()).unwrap_or(u32::MAX),
+            address,
+        }
+    }
+
     pub(crate) fn tag(tag: &str) -> Self {
         let address = format!("{TAG_PREFIX}{tag}");
         Self::Tag {
@@ -128,11 +142,17 @@ impl Dep {
         }
     }
 
-    /// Whether it is among these.
+    /// Whether this is what stands there for it.
     #[cfg(feature = "redis")]
-    pub(crate) fn is_one_of(&self, deps: &[Self]) -> bool {
-        let identity = self.identity();
-        deps.iter().any(|dep| dep.identity() == identity)
+    fn is_packed(&self, packed: Packed<'_>) -> bool {
+        match (self, packed) {
+            (Self::Entry { key, address, .. }, Packed::Key(digest, text)) => {
+                *key == digest && **address == *text
+            }
+            (Self::Tag { .. }, Packed::Tag(text)) => self.tag_text() == text,
+            (Self::Prefix(prefix), Packed::Prefix(text)) => **prefix == *text,
+            _ => false,
+        }
     }
 
     /// What this is one of many of: the text up to its last `:`, a prefix's without its own. Nothing is above all.
@@ -241,13 +261,24 @@ pub(crate) fn pack(deps: &[Dep]) -> Vec<u8> {
 }
 
 /// Dependencies from an envelope. `None` for what cannot be read: what a value depends on must be known.
+#[cfg(test)]
 #[cfg(feature = "redis")]
-pub(crate) fn unpack(bytes: &[u8]) -> Option<Deps> {
+pub(crate) fn unpack(bytes: &[u8]) -> Option<Vec<Dep>> {
+    unpack_beside(bytes, &[])
+}
+
+/// Those that are none of `own`: most values depend on nothing else, and nothing is made for them.
+#[cfg(feature = "redis")]
+pub(crate) fn unpack_beside(bytes: &[u8], own: &[Dep]) -> Option<Vec<Dep>> {
+    let known = |packed: &Option<Packed<'_>>| {
+        packed.is_some_and(|packed| own.iter().any(|dep| dep.is_packed(packed)))
+    };
     let read = |packed: Option<Packed<'_>>| match packed? {
         Packed::Key(key, address) => Some(Dep::entry(key, address.into())),
         Packed::Tag(tag) => Some(Dep::tag(tag)),
         Packed::Prefix(prefix) => Some(Dep::Prefix(prefix.into())),
         Packed::Address(_) | Packed::Glob(_) | Packed::All => None,
     };
-    Packed::read(bytes).map(read).collect()
+    let beside = Packed::read(bytes).filter(|packed| !known(packed));
+    beside.map(read).collect()
 }

@@ -159,7 +159,20 @@ impl<'a> Envelope<'a> {
     ///
     /// # Errors
     /// Says why they are none.
+    #[cfg(test)]
     pub(crate) fn parse(bytes: &'a [u8], cipher: &Cipher) -> Result<Self, Unreadable> {
+        Self::parse_beside(bytes, cipher, &[])
+    }
+
+    /// The same without those of its dependencies that are among `own`.
+    ///
+    /// # Errors
+    /// The same.
+    pub(crate) fn parse_beside(
+        bytes: &'a [u8],
+        cipher: &Cipher,
+        own: &[Dep],
+    ) -> Result<Self, Unreadable> {
         let mut rest = Rest(bytes);
         let [magic] = rest.take()?;
         if magic != MAGIC {
@@ -233,9 +246,8 @@ impl<'a> Envelope<'a> {
                 2 => Class::Failed,
                 _ => return Err(Unreadable::Class),
             },
-            deps: deps::unpack(deps)
+            deps: deps::unpack_beside(deps, own)
                 .ok_or(Unreadable::Deps)?
-                .into_vec()
                 .into(),
             payload,
         })

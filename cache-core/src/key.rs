@@ -36,7 +36,7 @@ mod decoder;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use digest::{Digest, Identity, KeyDigest};
+pub(crate) use digest::{Digest, Identity, KeyDigest, Stem};
 pub(crate) use encoder::{Encoded, Encoder};
 
 /// The tags of the data model. Written to remote tiers as part of every digest: never renumber.

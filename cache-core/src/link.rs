@@ -53,7 +53,7 @@ pub(crate) use health::Health;
 pub(crate) use notice::Notice;
 pub(crate) use options::LinkOptions;
 pub(crate) use reply::Reply;
-pub(crate) use request::{Command, Request};
+pub(crate) use request::{Command, Request, pack, pack_count};
 pub use tls::RedisTls;
 pub(crate) use wire::Trip;
 

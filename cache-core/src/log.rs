@@ -202,13 +202,18 @@ impl Log {
     }
 
     /// Reads the log, together with values.
-    pub(crate) fn range(&self) -> crate::link::Command {
-        scripts::range(&self.0.log, self.0.index.applied(), FEW)
+    pub(crate) fn news(&self) -> crate::link::Command {
+        scripts::news(&self.0.log, self.0.index.applied(), FEW)
     }
 
-    /// Takes what a [`range`](Self::range) gave. False if records are missing, or whoever gave them may not know: what was read
+    /// The same as it is sent.
+    pub(crate) fn pack_news(&self, into: &mut Vec<u8>) {
+        scripts::pack_news(&self.0.log, self.0.index.applied(), FEW, into);
+    }
+
+    /// Takes what the [`news`](Self::news) were. False if records are missing, or whoever gave them may not know: what was read
     /// with them cannot be judged.
-    pub(crate) fn absorb_range(&self, records: Vec<scripts::RawRecord>) -> bool {
+    pub(crate) fn absorb_news(&self, records: Vec<scripts::RawRecord>) -> bool {
         self.0.absorb_tail(records, FEW)
     }
 

@@ -7,12 +7,12 @@ use std::sync::atomic::AtomicBool;
 use serde::Serialize;
 
 use crate::address::{Piece, UNWRITABLE, render};
-use crate::cache::{Cache, Content, Seat};
-use crate::entry::{Instance, Payload};
+use crate::cache::{Cache, Content, Learnt, Naming, Seat};
+use crate::entry::Payload;
 use crate::events::EventKind;
 use crate::global;
 use crate::index::Dep;
-use crate::key::{Digest, Encoder, Identity, KeyDigest};
+use crate::key::{Digest, Encoder, Identity, KeyDigest, Stem};
 use crate::modifiers::{Mode, Modifier, Target};
 use crate::scope::{self, Scope};
 use crate::shape::Split;
@@ -341,8 +341,8 @@ impl Ticket {
         (function, types)
     }
 
-    /// The key that leaves the process, and what the entry depends on by itself.
-    fn target(&mut self, schema: u64) -> Target {
+    /// What the names of all entries of this instance have in common.
+    fn naming(&self, schema: u64) -> Naming {
         let spec = &self.seat.site.spec;
         let (function, type_arguments) = self.name();
         let identity = Identity {
@@ -351,19 +351,24 @@ impl Ticket {
             version: u64::from(spec.version) ^ spec.fingerprint,
             schema,
         };
-        let whole = Digest::new(
-            self.cache.key_secret(),
-            &identity,
-            &self.key.encoded().canonical(),
-        );
+        Naming {
+            stem: Stem::new(self.cache.key_secret(), &identity),
+            head: format!("{}{}:", self.prefix(), spec.label()).into(),
+        }
+    }
+
+    /// The key that leaves the process, and what the entry depends on by itself.
+    fn target(&mut self, learnt: &Learnt) -> Target {
+        let schema = learnt.content.schema.map_or(0, |schema| schema.hash);
+        let naming = learnt.naming(|| self.naming(schema));
+        let encoded = self.key.encoded();
+        let whole: Digest = encoded.with_canonical(|key| naming.stem.digest(key));
         let digest: KeyDigest = whole.short();
-        let address = match self.address.take() {
-            Some(address) => address,
-            None => {
-                format!("{}{}:{digest}", self.prefix(), spec.label())
-            }
+        let entry = match self.address.take() {
+            Some(address) => Dep::entry(digest, address.into()),
+            None => Dep::unnamed(digest, &naming.head),
         };
-        let mut own = vec![Dep::entry(digest, address.into())];
+        let mut own = vec![entry];
         own.extend(self.tags.drain(..).map(|tag| Dep::tag(&tag)));
         Target {
             cache: self.cache.clone(),
@@ -383,8 +388,8 @@ impl Ticket {
     }
 
     /// What the types of this instance's values can do, learnt at its first miss.
-    fn learn<S: Split>(&self) -> (Arc<Instance>, Content) {
-        self.seat.instance(&self.cache, self.key.identity(), || {
+    fn learn<S: Split>(&self) -> Arc<Learnt> {
+        self.seat.learn(&self.cache, self.key.identity(), || {
             let schema = S::schema();
             Content {
                 portable: schema.is_some(),

@@ -106,9 +106,12 @@ pub trait Split: Copy + Send + Sync {
     /// a type without serde, a value that would not come back as it is.
     #[cfg(feature = "redis")]
     fn encode(out: &Self::Return) -> Option<Vec<u8>>;
-    /// What [`unpack`](Self::unpack) makes an outcome of this class from. `None` where the bytes are not of one.
+    /// The outcome of these bytes. `None` where they are not of one of this class.
     #[cfg(feature = "redis")]
-    fn decode(bytes: &[u8], class: Class) -> Option<Payload>;
+    fn decode(bytes: &[u8], class: Class) -> Option<Self::Return>;
+    /// A copy of a success, as [`unpack`](Self::unpack) takes it.
+    #[cfg(feature = "redis")]
+    fn pack(out: &Self::Return) -> Option<Payload>;
     /// The schema of the value, where it can leave the process.
     fn schema() -> Option<Fingerprint>;
     /// Whether the weight of a value is known, or only its `size_of`.
@@ -160,13 +163,14 @@ where
     }
 
     #[cfg(feature = "redis")]
-    fn decode(bytes: &[u8], class: Class) -> Option<Payload> {
-        let value = C::decode(bytes)?;
-        let found = match I::item(&value) {
-            Some(_) => Class::Value,
-            None => Class::Absent,
-        };
-        (found == class).then(|| I::pack(value))
+    fn decode(bytes: &[u8], class: Class) -> Option<O::Return> {
+        let out = O::success(C::decode(bytes)?);
+        (Self::class(&out) == class).then_some(out)
+    }
+
+    #[cfg(feature = "redis")]
+    fn pack(out: &O::Return) -> Option<Payload> {
+        O::value(out).map(|value| I::pack(value.clone()))
     }
 
     fn schema() -> Option<Fingerprint> {

@@ -2,10 +2,12 @@
 
 use std::any::TypeId;
 use std::num::NonZero;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::Cache;
 use crate::entry::Instance;
+use crate::key::Stem;
 use crate::site::Site;
 use crate::stats::SiteCounters;
 use crate::sync::{Arc, RwLock, read, write};
@@ -19,9 +21,31 @@ pub(crate) struct Seat {
     pub(crate) counters: Arc<SiteCounters>,
     pub(crate) ring: Option<Arc<CapacityRing>>,
     /// What is known of each of its instances, from the first miss of each on.
-    instances: RwLock<Vec<(Arc<Instance>, Content)>>,
+    instances: RwLock<Vec<Arc<Learnt>>>,
     /// Whether a value of it was seen to depend on other cached calls.
     derived: AtomicBool,
+}
+
+/// What is known of one instance of a function.
+pub(crate) struct Learnt {
+    pub(crate) instance: Arc<Instance>,
+    pub(crate) content: Content,
+    /// How its entries are named, once one was.
+    naming: OnceLock<Naming>,
+}
+
+/// What the names of all entries of an instance have in common.
+pub(crate) struct Naming {
+    pub(crate) stem: Stem,
+    /// What stands before the digest in the address of an entry without a template.
+    pub(crate) head: Box<str>,
+}
+
+impl Learnt {
+    /// How its entries are named; `name` is asked once.
+    pub(crate) fn naming(&self, name: impl FnOnce() -> Naming) -> &Naming {
+        self.naming.get_or_init(name)
+    }
 }
 
 impl Seat {
@@ -32,10 +56,21 @@ impl Seat {
         identity: TypeId,
         read_type: impl FnOnce() -> Content,
     ) -> (Arc<Instance>, Content) {
-        let known = |instances: &[(Arc<Instance>, Content)]| {
+        let learnt = self.learn(cache, identity, read_type);
+        (Arc::clone(&learnt.instance), learnt.content)
+    }
+
+    /// The same with what else is known of it.
+    pub(crate) fn learn(
+        &self,
+        cache: &Cache,
+        identity: TypeId,
+        read_type: impl FnOnce() -> Content,
+    ) -> Arc<Learnt> {
+        let known = |instances: &[Arc<Learnt>]| {
             instances
                 .iter()
-                .find(|(instance, _)| instance.identity == identity)
+                .find(|learnt| learnt.instance.identity == identity)
                 .cloned()
         };
         if let Some(found) = known(&read(&self.instances)) {
@@ -51,9 +86,13 @@ impl Seat {
                 index: Arc::clone(&cache.0.index),
                 grace: self.site.spec.policy.grace(),
             };
-            let found = (Arc::new(instance), content);
-            instances.push(found.clone());
-            found
+            let learnt = Arc::new(Learnt {
+                instance: Arc::new(instance),
+                content,
+                naming: OnceLock::new(),
+            });
+            instances.push(Arc::clone(&learnt));
+            learnt
         })
     }
 
@@ -67,7 +106,7 @@ impl Seat {
 
     /// What the values of its first instance are, if it was called.
     pub(crate) fn known_content(&self) -> Option<Content> {
-        read(&self.instances).first().map(|(_, content)| *content)
+        read(&self.instances).first().map(|learnt| learnt.content)
     }
 }
 

@@ -1,4 +1,4 @@
-use super::{Dep, pack, unpack};
+use super::{Dep, pack, unpack, unpack_beside};
 use crate::key::KeyDigest;
 
 fn entry(address: &str) -> Dep {
@@ -26,6 +26,31 @@ fn dependencies_come_back_with_their_hashes() {
         r"K\x00\x170123456789abcdefusers:1"
     );
     assert_eq!(pack(&deps[2..3])[..7], *b"T\x00\x0dtag:");
+}
+
+#[test]
+fn an_entry_without_a_name_is_one_that_has_its_digest_for_one() {
+    let key = KeyDigest::from_bytes(*b"0123456789abcdef");
+    for head in ["query:load:", ""] {
+        let named = Dep::entry(key, format!("{head}{key}").into());
+        assert_eq!(said(&[Dep::unnamed(key, head)]), said(&[named]));
+    }
+}
+
+#[test]
+fn of_those_that_are_known_nothing_is_made() {
+    let deps = [entry("users:1"), Dep::tag("a"), Dep::tag("b")];
+    let beside = |own: &[Dep]| said(&unpack_beside(&pack(&deps), own).unwrap());
+    assert_eq!(beside(&[]), said(&deps));
+    assert_eq!(beside(&deps), said(&[]));
+    assert_eq!(beside(&deps[1..]), said(&deps[..1]));
+    assert_eq!(
+        beside(&[entry("users:2"), Dep::Prefix("a".into())]),
+        said(&deps)
+    );
+    let other = Dep::entry(KeyDigest::from_bytes([1; 16]), "users:1".into());
+    assert_eq!(beside(&[other, Dep::tag("c")]), said(&deps));
+    assert!(unpack_beside(b"X\x00\x00", &deps).is_none());
 }
 
 #[test]

@@ -20,16 +20,26 @@ pub(crate) struct Identity<'a> {
 /// Its first 64 bits are of the function and its arguments alone, the rest of version and schema, too: an invalidation, which is
 /// looked up by its [head](KeyDigest::head), finds the entry of every release, and no release finds another's value.
 ///
-/// blake3 of function identity, type arguments and canonical bytes, then of version and value schema, each behind its length; keyed
-/// with the secret where one is configured, so that nobody without it can tell an argument from a key.
+/// blake3 of the canonical bytes, keyed with blake3 of function identity and type arguments; from its 9th byte on exclusive-ored with
+/// blake3 of version and value schema. What is hashed in two parts is hashed with each behind its length; the latter two are keyed with
+/// the secret where one is configured, so that nobody without it can tell an argument from a key.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Digest([u8; 32]);
 
-impl Digest {
-    /// The digest of the key with these canonical bytes.
-    pub(crate) fn new(secret: Option<&[u8; 32]>, identity: &Identity<'_>, key: &[u8]) -> Self {
-        let mut hasher = secret.map_or_else(blake3::Hasher::new, blake3::Hasher::new_keyed);
-        let mut hash = |parts: &[&[u8]]| {
+/// What the digests of one function's keys have in common. Of most keys the rest is one round of the hash.
+// Not `Debug`: with it others could tell keys, too.
+#[derive(Clone)]
+pub(crate) struct Stem {
+    /// Of the function.
+    key: [u8; 32],
+    release: [u8; 32],
+}
+
+impl Stem {
+    /// That of this function in this release.
+    pub(crate) fn new(secret: Option<&[u8; 32]>, identity: &Identity<'_>) -> Self {
+        let hash = |parts: [&[u8]; 2]| {
+            let mut hasher = secret.map_or_else(blake3::Hasher::new, blake3::Hasher::new_keyed);
             for part in parts {
                 hasher.update(&(part.len() as u64).to_le_bytes());
                 hasher.update(part);
@@ -37,15 +47,27 @@ impl Digest {
             *hasher.finalize().as_bytes()
         };
         let (function, types) = (identity.function, identity.type_arguments);
-        let of_all_releases = hash(&[function.as_bytes(), types.as_bytes(), key]);
-        let mut digest = hash(&[
-            &identity.version.to_le_bytes(),
-            &identity.schema.to_le_bytes(),
-        ]);
-        for (to, from) in digest.iter_mut().zip(of_all_releases).take(8) {
-            *to = from;
+        let (version, schema) = (identity.version, identity.schema);
+        Self {
+            key: hash([function.as_bytes(), types.as_bytes()]),
+            release: hash([&version.to_le_bytes(), &schema.to_le_bytes()]),
         }
-        Self(digest)
+    }
+
+    /// The digest of the key with these canonical bytes.
+    pub(crate) fn digest(&self, key: &[u8]) -> Digest {
+        let mut digest = *blake3::keyed_hash(&self.key, key).as_bytes();
+        for (to, release) in digest.iter_mut().zip(self.release).skip(8) {
+            *to ^= release;
+        }
+        Digest(digest)
+    }
+}
+
+impl Digest {
+    /// The digest of one key.
+    pub(crate) fn new(secret: Option<&[u8; 32]>, identity: &Identity<'_>, key: &[u8]) -> Self {
+        Stem::new(secret, identity).digest(key)
     }
 
     /// All 32 bytes, as an envelope holds them.
@@ -65,6 +87,9 @@ impl Digest {
         KeyDigest(self.0.first_chunk().copied().unwrap_or_default())
     }
 }
+
+/// In the order of their numbers.
+const BASE32: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
 
 /// The first 128 bits of a [`Digest`]; its text is 26 letters and digits of lower-case base32 (RFC 4648, no padding).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -107,17 +132,19 @@ impl KeyDigest {
 
     /// Its base32 text.
     pub(crate) fn letters(self) -> [u8; Self::TEXT_LEN] {
-        let bits = u128::from_be_bytes(self.0);
         let mut letters = [0; Self::TEXT_LEN];
-        for (at, letter) in (0..).zip(&mut letters) {
-            // 128 bits are 25 groups of five and three bits, which RFC 4648 pads with zeros on the right.
-            let group = if at < 25 {
-                bits >> (123 - 5 * at)
-            } else {
-                bits << 2
-            } as u8
-                & 31;
-            *letter = group + if group < 26 { b'a' } else { b'2' - 26 };
+        let (groups, rest) = self.0.as_chunks::<5>();
+        let (texts, last) = letters.as_chunks_mut::<8>();
+        for (text, [a, b, c, d, e]) in texts.iter_mut().zip(groups) {
+            let bits = u64::from_be_bytes([0, 0, 0, *a, *b, *c, *d, *e]);
+            for (at, letter) in (0..).zip(text) {
+                *letter = BASE32[(bits >> (35 - 5 * at)) as usize % BASE32.len()];
+            }
+        }
+        // The last byte, which RFC 4648 pads with zeros on the right.
+        if let ([byte], [head, tail]) = (rest, last) {
+            *head = BASE32[usize::from(byte >> 3)];
+            *tail = BASE32[usize::from(byte << 2) % BASE32.len()];
         }
         letters
     }

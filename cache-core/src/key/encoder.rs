@@ -116,16 +116,26 @@ impl<'a> Encoded<'a> {
         }
     }
 
-    /// The canonical bytes.
-    pub(crate) fn canonical(self) -> Vec<u8> {
+    /// Does something with the canonical bytes.
+    pub(crate) fn with_canonical<R>(self, then: impl FnOnce(&[u8]) -> R) -> R {
         let bits = u32::from(self.bits);
-        let mut bytes = self.bytes.to_vec();
-        if bits > 0 || bytes.is_empty() {
-            let last = self.word.to_le_bytes();
-            bytes.extend(last.iter().take(bits.div_ceil(8) as usize));
-            bytes.push((bits / TAG_BITS) as u8);
+        if bits == 0 && !self.bytes.is_empty() {
+            return then(self.bytes);
         }
-        bytes
+        let (values, tags) = (self.bytes.len(), bits.div_ceil(8) as usize);
+        let mut space = [0; INLINE + MAX_TAIL];
+        let mut heap = Vec::new();
+        let bytes = match space.get_mut(..values + tags + 1) {
+            Some(bytes) => bytes,
+            None => {
+                heap.resize(values + tags + 1, 0);
+                &mut heap[..]
+            }
+        };
+        bytes[..values].copy_from_slice(self.bytes);
+        bytes[values..values + tags].copy_from_slice(&self.word.to_le_bytes()[..tags]);
+        bytes[values + tags] = (bits / TAG_BITS) as u8;
+        then(bytes)
     }
 }
 

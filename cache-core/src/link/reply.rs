@@ -85,6 +85,12 @@ impl Scan {
     pub(super) fn start(&self) -> usize {
         self.start
     }
+
+    /// What has been found is gone: the next part is the first of the bytes.
+    pub(super) fn rewind(&mut self) {
+        (self.at, self.start) = (0, 0);
+        self.open.clear();
+    }
 }
 
 /// The line at a place, and where it ends; nothing if it is not there yet.
@@ -114,8 +120,8 @@ fn line(bytes: &[u8], at: usize) -> Result<Option<(Line, usize)>, LinkError> {
     let line = match number {
         Some(b"-1") => Line::Whole,
         number => {
-            let number = number.and_then(|text| str::from_utf8(text).ok()?.parse().ok());
-            let number: usize = number
+            let number = number
+                .and_then(digits)
                 .filter(|number| *number <= LARGEST)
                 .ok_or_else(|| LinkError::unexpected("a length that is none, or too large"))?;
             match kind {
@@ -129,6 +135,18 @@ fn line(bytes: &[u8], at: usize) -> Result<Option<(Line, usize)>, LinkError> {
         }
     };
     Ok(Some((line, end)))
+}
+
+/// The number that some digits are. Of so few none is too large.
+pub(super) fn digits(text: &[u8]) -> Option<usize> {
+    let add = |sum: usize, digit: &u8| {
+        let digit = digit.checked_sub(b'0').filter(|digit| *digit < 10)?;
+        Some(sum * 10 + usize::from(digit))
+    };
+    (1..=9)
+        .contains(&text.len())
+        .then(|| text.iter().try_fold(0, add))
+        .flatten()
 }
 
 /// An answer to several commands, as it came.
@@ -197,6 +215,11 @@ impl Reply {
         }
     }
 
+    /// Whether a command is answered with nothing, as one is that looks for what is not there.
+    pub(crate) fn is_nothing(&self, at: usize) -> bool {
+        matches!(self.part(at), b"*-1\r\n" | b"_\r\n")
+    }
+
     /// Whether a command is answered with an error.
     pub(super) fn is_refused(&self, at: usize) -> bool {
         matches!(self.part(at).first(), Some(b'-' | b'!'))
@@ -246,7 +269,7 @@ impl Reply {
 /// Writes what was read.
 fn write(value: &Value, into: &mut Vec<u8>) -> Result<(), LinkError> {
     match value {
-        Value::Nil => into.extend_from_slice(b"$-1\r\n"),
+        Value::Nil => into.extend_from_slice(b"_\r\n"),
         Value::BulkString(bytes) => {
             into.extend_from_slice(format!("${}\r\n", bytes.len()).as_bytes());
             into.extend_from_slice(bytes);
@@ -255,6 +278,11 @@ fn write(value: &Value, into: &mut Vec<u8>) -> Result<(), LinkError> {
         Value::Array(items) => {
             into.extend_from_slice(format!("*{}\r\n", items.len()).as_bytes());
             items.iter().try_for_each(|item| write(item, into))?;
+        }
+        Value::Map(pairs) => {
+            into.extend_from_slice(format!("%{}\r\n", pairs.len()).as_bytes());
+            let mut items = pairs.iter().flat_map(|(name, item)| [name, item]);
+            items.try_for_each(|item| write(item, into))?;
         }
         _ => return Err(LinkError::unexpected("neither bytes nor lists of them")),
     }

@@ -79,6 +79,27 @@ impl From<Cmd> for Command {
     }
 }
 
+/// Writes a command as it is sent.
+pub(crate) fn pack(arguments: &[&[u8]], into: &mut Vec<u8>) {
+    pack_count(b'*', arguments.len(), into);
+    for argument in arguments {
+        pack_count(b'$', argument.len(), into);
+        into.extend_from_slice(argument);
+        into.extend_from_slice(b"\r\n");
+    }
+}
+
+/// How many arguments follow, or bytes.
+pub(crate) fn pack_count(kind: u8, count: usize, into: &mut Vec<u8>) {
+    into.push(kind);
+    let mut unit = 10_usize.pow(count.checked_ilog10().unwrap_or(0));
+    while unit > 0 {
+        into.push(b'0' + (count / unit % 10) as u8);
+        unit /= 10;
+    }
+    into.extend_from_slice(b"\r\n");
+}
+
 /// Commands that are sent, and answered, together.
 #[derive(Default)]
 pub(crate) struct Request {
@@ -101,6 +122,7 @@ impl Request {
     }
 
     /// As they are sent, one after the other. Scripts are sent by their hash alone.
+    #[cfg(test)]
     pub(crate) fn pack(&self, into: &mut Vec<u8>) {
         for command in &self.commands {
             into.extend_from_slice(&command.cmd.get_packed_command());

@@ -26,8 +26,8 @@ use super::socket::{ReadHalf, WriteHalf};
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Mutex, lock};
 
-/// The next answer may be as long as this one was, up to here.
-const HINT: usize = 1 << 20;
+/// Room for longer answers than this is given back.
+const HELD: usize = 1 << 20;
 
 /// What is read at a time, at least.
 const CHUNK: usize = 16 << 10;
@@ -197,6 +197,7 @@ impl Reader {
             }
             let room = self.bytes.len() - self.filled;
             if room < CHUNK / 2 {
+                // Of what it has grown to it is zeroed once, and read into again and again.
                 let more = self.bytes.len().max(CHUNK);
                 self.bytes.resize(self.bytes.len() + more, 0);
             }
@@ -262,17 +263,17 @@ impl Reader {
             }
             let flight = sender.flying.pop_front().and_then(|first| first.flight);
             drop(sender);
-            // What has come behind it belongs to the next.
             let end = self.scan.start();
-            let rest = bytes.get(end..).unwrap_or_default();
-            let mut next = Vec::with_capacity((end.min(HINT) + CHUNK).max(rest.len()));
-            next.extend_from_slice(rest);
-            self.filled = next.len();
-            next.resize(next.capacity(), 0);
-            let mut bytes = std::mem::replace(&mut self.bytes, next);
-            bytes.truncate(end);
-            self.scan = Scan::default();
-            let reply = Reply::new(bytes, std::mem::take(&mut self.parts));
+            let answer = bytes.get(..end).unwrap_or_default().to_vec();
+            let reply = Reply::new(answer, std::mem::take(&mut self.parts));
+            // What has come behind it belongs to the next.
+            self.bytes.copy_within(end..self.filled, 0);
+            self.filled -= end;
+            self.scan.rewind();
+            if self.bytes.len() > HELD && self.filled < CHUNK {
+                self.bytes.truncate(CHUNK);
+                self.bytes.shrink_to_fit();
+            }
             return Ok(Some((flight, reply)));
         }
         Ok(None)

@@ -8,8 +8,8 @@ use std::time::Instant;
 
 use super::run::{Rear, Work};
 use super::{Miss, Ticket};
-use crate::cache::{Content, Started};
-use crate::entry::{Instance, Kept};
+use crate::cache::{Learnt, Started};
+use crate::entry::Kept;
 use crate::error::{Error, ErrorKind};
 use crate::flight::{self, Leader, Role, Status, Waiter, Waiting};
 use crate::modifiers::{Mode, Target, blocking};
@@ -35,9 +35,7 @@ mod waiting;
 /// A call on the way of a miss.
 pub(super) struct Driver {
     pub(super) ticket: Ticket,
-    pub(super) instance: Arc<Instance>,
-    #[cfg(feature = "redis")]
-    pub(super) content: Content,
+    pub(super) learnt: Arc<Learnt>,
     pub(super) target: Target,
     pub(super) stage: Stage,
     /// When it began, in milliseconds of the cache's clock.
@@ -117,21 +115,19 @@ pub(super) struct Computation {
 impl Driver {
     pub(super) fn new<S: Split>(miss: Miss<S>) -> Box<Self> {
         // Before the digest is made, which covers the schema.
-        let (instance, content) = miss.0.learn::<S>();
-        Self::of(*miss.0, instance, content)
+        let learnt = miss.0.learn::<S>();
+        Self::of(*miss.0, learnt)
     }
 
-    fn of(mut ticket: Ticket, instance: Arc<Instance>, content: Content) -> Box<Self> {
-        let target = ticket.target(content.schema.map_or(0, |schema| schema.hash));
+    fn of(mut ticket: Ticket, learnt: Arc<Learnt>) -> Box<Self> {
+        let target = ticket.target(&learnt);
         Box::new(Self {
             asked: ticket.cache.now(),
             #[cfg(feature = "redis")]
             confirmed: false,
             doubts: false,
             ticket,
-            instance,
-            #[cfg(feature = "redis")]
-            content,
+            learnt,
             target,
             stage: Stage::Begin,
             since: None,

@@ -53,14 +53,15 @@ impl Fetching {
 
 impl Driver {
     fn schema(&self) -> u64 {
-        self.content.schema.map_or(0, |schema| schema.hash)
+        self.learnt.content.schema.map_or(0, |schema| schema.hash)
     }
 
     /// What can be asked of Redis for this call, if anything.
     pub(super) fn remote(&self) -> Option<&Remote> {
         let cache = &self.ticket.cache;
         let remote = cache.0.remote.as_ref()?;
-        let shared = self.content.is_shared() && !self.ticket.seat.site.spec.policy.memory_only;
+        let shared =
+            self.learnt.content.is_shared() && !self.ticket.seat.site.spec.policy.memory_only;
         shared.then_some(remote)
     }
 
@@ -125,31 +126,27 @@ impl Driver {
             remote.fetches.found();
         }
         self.tell(EventKind::Fetched);
-        self.report(entry.stamp(), entry.deps());
-        self.trace(|trace| {
-            trace.tier = Some("redis");
-            trace.stamp = Some(entry.stamp());
-        });
         if let Some(scope) = &self.ticket.scope {
             scope.count_kept();
         }
-        leader.finish(Status::Done(entry));
+        // Who has come at the last moment, where there is nothing for others, tries again.
+        leader.finish(entry.map_or(Status::Abandoned, Status::Done));
         self.stage = Stage::Done;
         None
     }
 
-    /// Takes a value from Redis as this call's, if it is one and valid, and puts it into memory if this call leads others; or why not.
-    /// What is no longer fresh is remembered, to fall back on.
+    /// Takes a value from Redis as this call's, if it is one and valid, and makes an entry of it for others, in memory or waiting for
+    /// this call, if there are such; or why not. What is no longer fresh is remembered, to fall back on.
     pub(super) fn promote(
         &mut self,
         found: &Found,
         sent: u64,
         leader: Option<&Leader<MemoryKey, Arc<Kept>>>,
         work: &mut dyn Work,
-    ) -> Result<Arc<Kept>, FetchMiss> {
+    ) -> Result<Option<Arc<Kept>>, FetchMiss> {
         let cache = &self.ticket.cache;
         let (target, index) = (&self.target, &cache.0.index);
-        let grace = Duration::from_millis(self.instance.grace.longest());
+        let grace = Duration::from_millis(self.learnt.instance.grace.longest());
         let Sound {
             envelope,
             stamp,
@@ -176,40 +173,62 @@ impl Driver {
         }
         // A `Deserialize` that panics is a user's: the body can still give the value.
         let decode = || work.decode(&envelope.payload, envelope.class);
-        let payload = catch_unwind(AssertUnwindSafe(decode)).ok().flatten();
-        let payload = payload.ok_or(FetchMiss::Type)?;
+        if !catch_unwind(AssertUnwindSafe(decode)).unwrap_or(false) {
+            return Err(FetchMiss::Type);
+        }
+        let is_late = left.is_zero();
+        self.trace(|trace| {
+            let age = time::unix_millis().saturating_sub(envelope.computed_at);
+            trace.age = Some(Duration::from_millis(age));
+        });
+        if !is_late {
+            self.report(stamp, &deps);
+            self.trace(|trace| {
+                trace.tier = Some("redis");
+                trace.stamp = Some(stamp);
+            });
+        }
+        // A peek leaves none: a refresh under way, which began before, may be about to give a newer one.
+        let for_others = |leader: &&Leader<_, _>| {
+            let policy = &self.ticket.seat.site.spec.policy;
+            is_late || !policy.redis_only || leader.has_waiters()
+        };
+        let Some(leader) = leader.filter(for_others) else {
+            return Ok(None);
+        };
+        // The copy is the user's `Clone`.
+        let copy = catch_unwind(AssertUnwindSafe(|| work.pack()))
+            .ok()
+            .flatten();
+        let Some(copy) = copy else {
+            return if is_late {
+                Err(FetchMiss::Expired)
+            } else {
+                Ok(None)
+            };
+        };
         let head = Head {
-            instance: Arc::clone(&self.instance),
+            instance: Arc::clone(&self.learnt.instance),
             key: self.ticket.key.clone(),
             class: envelope.class,
             stamp,
             checked: version,
             expires: time::deadline(sent, left + grace.saturating_sub(late)),
-            deps,
+            deps: deps.into(),
             began: sent,
             // It was computed before it was asked for: what has begun since is newer.
-            ordinal: leader.map_or(0, |leader| leader.flight().id),
+            ordinal: leader.flight().id,
             cost_ns: u64::from(envelope.cost) * 1_000,
         };
-        self.trace(|trace| {
-            let age = time::unix_millis().saturating_sub(envelope.computed_at);
-            trace.age = Some(Duration::from_millis(age));
-        });
-        let entry = head.with(Arc::clone(&payload), envelope.payload.len());
+        let entry = head.with(copy, envelope.payload.len());
         entry.refresh_ahead(ahead);
-        if !left.is_zero() && !work.accept(payload) {
-            return Err(FetchMiss::Type);
-        }
-        // A peek leaves none: a refresh under way, which began before, may be about to give a newer one.
-        if leader.is_some() {
-            // Refused or not: it is this call's answer.
-            let _ = self.insert(&entry, cache.max_weight(), leader);
-        }
-        if left.is_zero() {
+        // Refused or not: it is this call's answer.
+        let _ = self.insert(&entry, cache.max_weight(), Some(leader));
+        if is_late {
             self.late = Some(entry);
             return Err(FetchMiss::Expired);
         }
-        Ok(entry)
+        Ok(Some(entry))
     }
 
     /// Redis had nothing for this call.
@@ -230,7 +249,7 @@ impl Driver {
         };
         let now = self.ticket.cache.now();
         let left = Duration::from_millis(entry.fresh_until().saturating_sub(now));
-        let grace = Duration::from_millis(self.instance.grace_of(entry.class));
+        let grace = Duration::from_millis(self.learnt.instance.grace_of(entry.class));
         // What never expires would never leave Redis.
         if entry.expires() == u64::MAX || left.is_zero() {
             return;

@@ -48,10 +48,9 @@ impl Driver {
             .ok()
             .flatten()
             .and_then(|found| self.promote(&found, sent, None, work).ok());
-        let Some(entry) = entry else {
+        if entry.is_none() {
             return false;
-        };
-        self.report(entry.stamp(), entry.deps());
+        }
         self.stage = Stage::Done;
         true
     }

@@ -56,9 +56,12 @@ pub(super) trait Work {
     /// The bytes of what it gave, where they can leave the process.
     #[cfg(feature = "redis")]
     fn encode(&self) -> Option<Vec<u8>>;
-    /// What bytes stand for.
+    /// Takes what bytes stand for; whether it fits.
     #[cfg(feature = "redis")]
-    fn decode(&self, bytes: &[u8], class: Class) -> Option<Payload>;
+    fn decode(&mut self, bytes: &[u8], class: Class) -> bool;
+    /// A copy of what it gave, for others.
+    #[cfg(feature = "redis")]
+    fn pack(&self) -> Option<Payload>;
     /// Takes another's value; whether it fits.
     fn accept(&mut self, payload: Payload) -> bool;
 }
@@ -90,8 +93,13 @@ impl<S: Split> Work for Job<'_, S> {
         self.out.as_ref().and_then(S::encode)
     }
     #[cfg(feature = "redis")]
-    fn decode(&self, bytes: &[u8], class: Class) -> Option<Payload> {
-        S::decode(bytes, class)
+    fn decode(&mut self, bytes: &[u8], class: Class) -> bool {
+        self.out = S::decode(bytes, class);
+        self.out.is_some()
+    }
+    #[cfg(feature = "redis")]
+    fn pack(&self) -> Option<Payload> {
+        self.out.as_ref().and_then(S::pack)
     }
     fn accept(&mut self, payload: Payload) -> bool {
         let unpacked = S::unpack(payload);

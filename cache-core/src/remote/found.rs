@@ -1,10 +1,11 @@
 //! What was found at the server, and whether it may be believed.
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::time::Duration;
 
 use crate::cipher::Cipher;
-use crate::deps::{Dep, DepSet, Deps};
+use crate::deps::{Dep, DepSet};
 use crate::envelope::{Envelope, Unreadable};
 use crate::flight;
 use crate::index::Index;
@@ -43,7 +44,7 @@ pub(crate) struct Sound<'a> {
     /// Up to where it is known to be valid.
     pub(crate) stamp: Position,
     /// Those of the key, and those of the value.
-    pub(crate) deps: Deps,
+    pub(crate) deps: Cow<'a, [Dep]>,
     /// The version of the index at which it was found valid.
     pub(crate) version: u64,
     /// Less than that of whatever is said from now on.
@@ -85,16 +86,17 @@ impl Found {
 
     /// The envelope, if it is one of this key and of this schema, valid, and fresh or within `grace` of it; or why it is not to be
     /// served.
-    pub(crate) fn judge(
-        &self,
+    pub(crate) fn judge<'a>(
+        &'a self,
         cipher: &Cipher,
         whole: Digest,
         schema: u64,
-        own: &[Dep],
+        own: &'a [Dep],
         index: &Index,
         grace: Duration,
-    ) -> Result<Sound<'_>, FetchMiss> {
-        let envelope = Envelope::parse(self.envelope(), cipher).map_err(|why| match why {
+    ) -> Result<Sound<'a>, FetchMiss> {
+        let envelope = Envelope::parse_beside(self.envelope(), cipher, own);
+        let envelope = envelope.map_err(|why| match why {
             Unreadable::Encryption => FetchMiss::Encryption,
             _ => FetchMiss::Unreadable,
         })?;
@@ -111,13 +113,13 @@ impl Found {
         // Drawn before it is judged: what is said from now on is later.
         let ordinal = flight::next_id();
         // Most depend on nothing else.
-        let deps = if envelope.deps.iter().all(|dep| dep.is_one_of(own)) {
+        let deps: Cow<'_, [Dep]> = if envelope.deps.is_empty() {
             own.into()
         } else {
             let mut deps = DepSet::default();
             deps.extend(own, usize::MAX);
             deps.extend(&envelope.deps, usize::MAX);
-            deps.behind(&[])
+            deps.behind(&[]).into_vec().into()
         };
         // In its order what is pending here is later than what comes from elsewhere, whenever that was computed.
         let verdict = index.check(envelope.stamp, 0, &deps);

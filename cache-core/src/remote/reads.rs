@@ -17,7 +17,7 @@ use tokio::time::sleep;
 
 use super::Found;
 use crate::key::KeyDigest;
-use crate::link::{Link, LinkError, Reply, Request, Trip, scripts};
+use crate::link::{Link, LinkError, Reply, Request, Trip, pack, pack_count, scripts};
 use crate::log::Log;
 use crate::sync::atomic::{AtomicIsize, Ordering};
 use crate::sync::{Arc, Mutex, MutexGuard, lock};
@@ -334,25 +334,35 @@ impl Going {
         let (prefix, count) = (&*self.queue.prefix, self.asked().count());
         let longest = prefix.len() + KeyDigest::TEXT_LEN;
         let mut bytes = Vec::with_capacity(count * (longest + 8) + 256);
-        bytes.extend_from_slice(format!("*{}\r\n$4\r\nMGET\r\n", count + 1).as_bytes());
-        let head = format!("${longest}\r\n{prefix}");
+        pack_count(b'*', count + 1, &mut bytes);
+        bytes.extend_from_slice(b"$4\r\nMGET\r\n");
         for key in self.asked() {
-            bytes.extend_from_slice(head.as_bytes());
+            pack_count(b'$', longest, &mut bytes);
+            bytes.extend_from_slice(prefix.as_bytes());
             bytes.extend_from_slice(&key.letters());
             bytes.extend_from_slice(b"\r\n");
         }
-        let rest = Request::of(redis::cmd("TIME")).and(self.queue.log.range());
-        rest.pack(&mut bytes);
+        pack(&[b"TIME"], &mut bytes);
+        self.queue.log.pack_news(&mut bytes);
         bytes
     }
 
     /// What an answer says.
     fn values(&self, reply: Reply) -> Result<Values, LinkError> {
-        let known = self
-            .queue
-            .log
-            .absorb_range(scripts::records(reply.value(2)?)?);
-        let now = scripts::time(reply.value(1)?)?;
+        let news = if reply.is_nothing(2) {
+            Vec::new()
+        } else {
+            scripts::tailed(reply.value(2)?)?
+        };
+        let known = self.queue.log.absorb_news(news);
+        let now = reply.items(1, 2)?;
+        let part = |at: usize| {
+            let place = now.get(at).cloned().flatten();
+            place
+                .and_then(|place| reply.bytes().get(place))
+                .unwrap_or_default()
+        };
+        let now = scripts::clock(part(0), part(1))?;
         let found = reply.items(0, self.asked().count())?;
         let places = if found.len() == self.keys.len() {
             found
@@ -439,7 +449,7 @@ pub(super) fn and_values(
         let _ = write!(name, "{key}");
         get.arg(&name);
     }
-    request.and(get).and(redis::cmd("TIME")).and(log.range())
+    request.and(get).and(redis::cmd("TIME")).and(log.news())
 }
 
 /// What was there for a key. Nothing can be said of a value where a part of the log is missing.
@@ -447,7 +457,7 @@ pub(super) fn found(replies: Vec<Value>, log: &Log) -> Result<Option<Found>, Lin
     let Ok([values, time, records]) = <[Value; 3]>::try_from(replies) else {
         return Err(LinkError::Unexpected("not three replies".into()));
     };
-    let known = log.absorb_range(scripts::records(records)?);
+    let known = log.absorb_news(scripts::tailed(records)?);
     let now = scripts::time(time)?;
     match values {
         Value::Array(mut values) if values.len() == 1 => Ok(match values.pop() {

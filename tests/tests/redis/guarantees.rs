@@ -251,7 +251,7 @@ impl Mute {
                         let mut bytes = vec![0; 1 << 16];
                         while let Ok(count @ 1..) = from.read(&mut bytes) {
                             let tail =
-                                asks && bytes[..count].windows(5).any(|word| word == b"XREAD");
+                                asks && bytes[..count].windows(5).any(|word| word == b"BLOCK");
                             if tail || is_cut.load(SeqCst) || to.write_all(&bytes[..count]).is_err()
                             {
                                 break;

@@ -104,9 +104,9 @@ fn the_head_of_a_digest_is_that_of_every_release() {
 #[test]
 fn a_digest_is_the_same_for_ever() {
     let digest = Digest::new(None, &IDENTITY, &[42, 0, 0, 0, 0, 0, 0, 0, 11, 1]);
-    assert_eq!(digest.short().text(), "gtx7vdmcrp53v6hxsmjfdhmwtm");
+    assert_eq!(digest.short().text(), "dlblrfi34awhdq6varjehvkfoi");
     let keyed = Digest::new(Some(&[5; 32]), &IDENTITY, &[42, 0, 0, 0, 0, 0, 0, 0, 11, 1]);
-    assert_eq!(keyed.short().text(), "qoy65lwhbuomm5rwlbwbv6y75e");
+    assert_eq!(keyed.short().text(), "i6osxq5cqiwhemzufsiuhapqv4");
     assert_eq!(keyed.as_bytes()[..16], keyed.short().to_bytes());
 }
 

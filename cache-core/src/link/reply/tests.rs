@@ -50,8 +50,16 @@ fn what_claims_to_be_too_large_is_no_answer() {
 
 #[test]
 fn what_was_taken_apart_is_the_same_again() {
-    let list = b"*3\r\n$5\r\na\r\nbc\r\n$-1\r\n*1\r\n$0\r\n\r\n";
+    let list = b"*3\r\n$5\r\na\r\nbc\r\n_\r\n*1\r\n$0\r\n\r\n%1\r\n$1\r\na\r\n*0\r\n_\r\n";
     let reply = Reply::read(list, list.len()).unwrap();
-    assert_eq!(Reply::of(vec![reply.value(0).unwrap()]), Ok(reply));
+    let values = (0..3).map(|at| reply.value(at).unwrap());
+    assert_eq!(Reply::of(values.collect()).as_ref(), Ok(&reply));
+    assert!(reply.is_nothing(2) && !reply.is_nothing(0) && !reply.is_nothing(1));
+    let none = b"*-1\r\n$-1\r\n*0\r\n";
+    let none = Reply::read(none, none.len()).unwrap();
+    assert_eq!(
+        [0, 1, 2, 3].map(|at| none.is_nothing(at)),
+        [true, false, false, false]
+    );
     assert!(Reply::of(vec![Value::Int(1)]).is_err());
 }

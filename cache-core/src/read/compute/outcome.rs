@@ -108,12 +108,12 @@ impl Driver {
                 if fresh_until <= cache.now() {
                     Err(RefusalReason::Expired)
                 } else {
-                    Ok(fresh_until.saturating_add(self.instance.grace_of(class)))
+                    Ok(fresh_until.saturating_add(self.learnt.instance.grace_of(class)))
                 }
             });
         let waited_for = leader.as_ref().is_some_and(Leader::has_waiters);
         let head = Head {
-            instance: Arc::clone(&self.instance),
+            instance: Arc::clone(&self.learnt.instance),
             key: self.ticket.key.clone(),
             class,
             stamp,

@@ -117,7 +117,7 @@ impl Cache {
         let head = Head {
             checked: version,
             expires: time::deadline(sent, left),
-            deps,
+            deps: deps.into(),
             ordinal,
             ..self.head(seat, address, stamp, sent)
         };

@@ -29,7 +29,12 @@ fn appended_and_read(link: &Link) {
     assert_eq!(second.records, *one);
     assert_eq!(second.first.position, at(generation, 0));
     // Without the script, and without a record.
-    let read = |after, count| records(ask(link, range(LOG, after, count))).unwrap();
+    let mut packed = Vec::new();
+    pack_news(LOG, first.tip, 10, &mut packed);
+    let mut whole = Vec::new();
+    Request::of(news(LOG, first.tip, 10)).pack(&mut whole);
+    assert_eq!(packed, whole);
+    let read = |after, count| tailed(ask(link, news(LOG, after, count))).unwrap();
     assert_eq!(read(first.tip, 10), *one);
     assert_eq!(read(Position::ZERO, 2).len(), 2);
     assert_eq!(read(second.tip, 10), []);
@@ -87,7 +92,7 @@ fn a_promotion_over_an_open_connection_opens_a_generation() {
     let shared = add(&old, started.tip, "Kuser:2", None).tip;
     replica.catch_up(&primary).unwrap();
     assert_eq!(
-        records(ask(&new, range(LOG, started.tip, 9))).unwrap()[0].position,
+        tailed(ask(&new, news(LOG, started.tip, 9))).unwrap()[0].position,
         shared
     );
     // To be up to date with a replica means nothing.
