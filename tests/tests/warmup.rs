@@ -132,7 +132,7 @@ fn the_higher_the_priority_the_sooner_and_each_item_is_a_call() {
     assert_eq!(failed, ["two is even", "panicked: no third"]);
     assert!(report.failed[0].0.ends_with("[1]"), "{report}");
     let told = told.into_inner().unwrap();
-    assert_eq!(told.last(), Some(&(8, 8)), "{told:?}");
+    assert_eq!(told.last(), Some(&(9, 9)), "{told:?}");
     // What was warmed is there.
     test.enter(|| block_on(weather("Rome")));
     assert_eq!(CALLED.lock().unwrap().len(), 6);

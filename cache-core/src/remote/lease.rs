@@ -40,6 +40,11 @@ impl Claim {
         self.renewing = Some(renewing);
     }
 
+    /// Leaves it until its time is over.
+    pub(crate) fn keep(mut self) {
+        self.token = None;
+    }
+
     /// The token, for a store that gives the lease back with it.
     pub(super) fn hand_over(mut self) -> Option<[u8; 16]> {
         self.token.take()
@@ -86,29 +91,42 @@ pub(crate) fn claimed(reply: Value) -> Result<Claimed, LinkError> {
 }
 
 impl Remote {
-    /// Whether it is this process that does what is called so, for as long as this: nobody else is asked to before. Yes where the
-    /// server does not say.
-    pub(crate) async fn turn(&self, name: KeyDigest, lifetime: Duration) -> bool {
+    /// A claim to what is called so, for as long as this; none if somebody else has it.
+    ///
+    /// # Errors
+    /// The server does not say.
+    pub(crate) async fn turn(
+        &self,
+        name: KeyDigest,
+        lifetime: Duration,
+    ) -> Result<Option<Claim>, LinkError> {
+        let claim = self.claim_of(self.turn_name(name));
         let mut set = redis::cmd("SET");
-        set.arg(self.turn_name(name)).arg("1");
+        set.arg(&claim.name).arg(&claim.token());
         set.arg("NX").arg("PX").arg(millis(lifetime).max(1));
-        match self.link.ask(Request::of(set)).await {
-            Ok(replies) => !matches!(replies.first(), Some(Value::Nil)),
-            Err(_) => true,
+        let replies = self.link.ask(Request::of(set)).await?;
+        if matches!(replies.first(), Some(Value::Nil)) {
+            claim.keep();
+            return Ok(None);
+        }
+        Ok(Some(claim))
+    }
+
+    fn claim_of(&self, name: String) -> Claim {
+        let random = RandomState::new();
+        // A fork has the same randomness, and another number.
+        let half = |n: u8| u128::from(random.hash_one((std::process::id(), n)));
+        Claim {
+            link: self.link.weak(),
+            name,
+            token: Some((half(0) << 64 | half(1)).to_be_bytes()),
+            renewing: None,
         }
     }
 
     /// A claim of the lease of a value, to ask for it with. None where there are no leases.
     pub(crate) fn claim(&self, key: KeyDigest) -> Option<Claim> {
-        let random = RandomState::new();
-        // A fork has the same randomness, and another number.
-        let half = |n: u8| u128::from(random.hash_one((std::process::id(), n)));
-        (!self.lease.is_zero()).then(|| Claim {
-            link: self.link.weak(),
-            name: self.lease_name(key),
-            token: Some((half(0) << 64 | half(1)).to_be_bytes()),
-            renewing: None,
-        })
+        (!self.lease.is_zero()).then(|| self.claim_of(self.lease_name(key)))
     }
 
     /// After a pause asks for the lease, in place of one that is held for a `dead` computation if there is such a one, and

@@ -10,6 +10,8 @@ use crate::alarm::sleep_until;
 use crate::cache::Cache;
 #[cfg(feature = "redis")]
 use crate::key::{Digest, Identity};
+#[cfg(feature = "redis")]
+use crate::remote::Claim;
 
 impl Warmup<'_> {
     /// Makes the calls that have an `every` again and again, each for the first time when that long has passed, and tells what
@@ -18,7 +20,8 @@ impl Warmup<'_> {
     /// The value that is there is replaced, as by [`refresh`](crate::refresh): of each call, that of the first cached function it
     /// calls. With Redis, of all processes of a namespace one makes the call when it is due, and the others find its value there
     /// when theirs has expired; while Redis is away, each makes it. A call that takes longer than its `every`, or than the
-    /// [deadline](Warmup::deadline), is given up, and made again the next time. [`concurrency`](Warmup::concurrency) counts for
+    /// [deadline](Warmup::deadline), is given up, and made again the next time; who fails, or gives up, leaves the next
+    /// turn to whichever process comes first. [`concurrency`](Warmup::concurrency) counts for
     /// each `from` by itself.
     ///
     /// ```
@@ -33,13 +36,15 @@ impl Warmup<'_> {
     ///
     /// Cancel safe: what was stored stays.
     pub async fn repeat(self, mut told: impl FnMut(WarmupReport)) {
+        let now = Instant::now();
         let registered = inventory::iter::<WarmupJob>.into_iter();
-        let every = registered.filter_map(|job| Some((job, job.every?)));
-        let first = |(job, every)| {
-            let due = Instant::now() + every;
-            self.again(Turn { job, every, due })
-        };
-        let mut under_way: FuturesUnordered<_> = every.map(first).collect();
+        let turns = registered.filter_map(|job| {
+            let every = job.every?.max(SHORTEST);
+            // What is later than any clock goes is never.
+            let due = now.checked_add(every)?;
+            Some(self.again(Turn { job, every, due }))
+        });
+        let mut under_way: FuturesUnordered<_> = turns.collect();
         while let Some((turn, report)) = under_way.next().await {
             if let Some(report) = report {
                 told(report);
@@ -52,17 +57,43 @@ impl Warmup<'_> {
     async fn again(&self, turn: Turn) -> (Turn, Option<WarmupReport>) {
         let Turn { job, every, due } = turn;
         sleep_until(due).await;
-        let report = if self.cache.is_ours(job, every).await {
-            let within = self.deadline.map_or(every, |deadline| deadline.min(every));
-            let ends = Instant::now() + within;
-            Some(Round::new(self, vec![job], true).run(Some(ends)).await)
-        } else {
-            None
+        let report = match self.cache.claim(job, every).await {
+            Claimed::Theirs => None,
+            #[cfg(feature = "redis")]
+            Claimed::Ours(claim) => {
+                let report = self.make(job, every).await;
+                if report.failed.is_empty() && report.cancelled.is_empty() {
+                    claim.keep();
+                }
+                // Given back otherwise: another process may be able to.
+                Some(report)
+            }
+            Claimed::Everybodys => Some(self.make(job, every).await),
         };
         // What was missed, while the process was stopped, say, is not made up for.
-        let due = (due + every).max(Instant::now());
+        let (next, now) = (due + every, Instant::now());
+        let due = if next > now { next } else { now + every };
         (Turn { job, every, due }, report)
     }
+
+    async fn make(&self, job: &'static WarmupJob, every: Duration) -> WarmupReport {
+        let within = self.deadline.map_or(every, |deadline| deadline.min(every));
+        let ends = Instant::now() + within;
+        Round::new(self, vec![job], true).run(Some(ends)).await
+    }
+}
+
+/// What is to be made again sooner is made so often.
+const SHORTEST: Duration = Duration::from_millis(1);
+
+/// Whose it is to make a call that is due.
+enum Claimed {
+    /// This process's, until the claim is given back, or its time is over.
+    #[cfg(feature = "redis")]
+    Ours(Claim),
+    Theirs,
+    /// There is nobody to ask.
+    Everybodys,
 }
 
 /// The next time that a call is made.
@@ -73,11 +104,10 @@ struct Turn {
 }
 
 impl Cache {
-    /// Whether it is for this process to make a call that is due.
-    async fn is_ours(&self, job: &WarmupJob, every: Duration) -> bool {
+    /// Asks whose it is to make a call that is due.
+    async fn claim(&self, job: &WarmupJob, every: Duration) -> Claimed {
         #[cfg(feature = "redis")]
         if let Some(remote) = &self.0.remote {
-            // Less than the time between two turns: who had the last one has the next one, too, unless it is gone.
             let name = job.name();
             let identity = Identity {
                 function: &name,
@@ -86,9 +116,14 @@ impl Cache {
                 schema: 0,
             };
             let name = Digest::new(self.key_secret(), &identity, &[]).short();
-            return remote.turn(name, every.mul_f64(0.9)).await;
+            // Less than the time between two turns: who had the last one has the next one, too, unless it is gone.
+            return match remote.turn(name, every.mul_f64(0.9)).await {
+                Ok(Some(claim)) => Claimed::Ours(claim),
+                Ok(None) => Claimed::Theirs,
+                Err(_) => Claimed::Everybodys,
+            };
         }
         let _ = (job, every);
-        true
+        Claimed::Everybodys
     }
 }

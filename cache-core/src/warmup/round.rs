@@ -1,8 +1,10 @@
 //! Calls being made, so many at a time.
 
 use std::any::Any;
+use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
+use std::task::Poll;
 use std::time::Instant;
 
 use futures_util::FutureExt;
@@ -22,7 +24,7 @@ pub(super) struct Round<'a> {
     warmup: &'a Warmup<'a>,
     /// The next one last.
     jobs: Vec<&'static WarmupJob>,
-    /// Those that turned out to be many.
+    /// Those that turned out to be many; the next one last.
     opened: Vec<Opened>,
     /// Whether what is there already is replaced.
     refresh: bool,
@@ -31,16 +33,23 @@ pub(super) struct Round<'a> {
     report: WarmupReport,
 }
 
+/// After so many calls whoever else runs in the same task's thread has a turn: what is there already is there at once.
+const BREATH: usize = 64;
+
 /// One registered call that is many.
 struct Opened {
     name: String,
+    priority: u32,
     calls: Calls,
     made: usize,
+    /// How many there are at least, made or not.
+    known: usize,
 }
 
-/// One call, by name.
+/// One call.
 struct Call {
     name: String,
+    priority: u32,
     run: Box<dyn FnOnce() -> JobFuture + Send>,
 }
 
@@ -87,28 +96,32 @@ impl<'a> Round<'a> {
         }));
         loop {
             while under_way.len() < self.warmup.concurrency
-                && let Some(Call { name, run }) = self.next()
+                && let Some(call) = self.next()
             {
-                names.push(name.clone());
-                under_way.push(self.call(name, run));
+                names.push(call.name.clone());
+                under_way.push(self.call(call));
             }
             if under_way.is_empty() {
                 break;
             }
             // The end first: after it nothing begins.
             let next = select(end.as_mut(), under_way.next()).await;
-            let Either::Right((Some((name, came)), _)) = next else {
+            let Either::Right((Some((call, came)), _)) = next else {
                 self.report.cancelled.append(&mut names);
-                let unmade = self.opened.iter().map(|opened| opened.name.clone());
+                let unmade = self.opened.iter().rev().filter(|opened| opened.has_more());
+                let unmade = unmade.map(|opened| opened.name.clone());
                 self.report.cancelled.extend(unmade);
                 let unmade = self.jobs.iter().rev().map(|job| job.name());
                 self.report.cancelled.extend(unmade);
                 break;
             };
-            if let Some(at) = names.iter().position(|other| *other == name) {
+            if let Some(at) = names.iter().position(|other| *other == call.0) {
                 names.swap_remove(at);
             }
-            self.came(name, came, under_way.len());
+            self.came(call, came, under_way.len());
+            if self.through.is_multiple_of(BREATH) {
+                breathe().await;
+            }
         }
         drop(under_way);
         self.report.took = started.elapsed();
@@ -117,40 +130,55 @@ impl<'a> Round<'a> {
 
     /// The next call, if there is one.
     fn next(&mut self) -> Option<Call> {
+        let scope = Arc::new(self.scope());
         while let Some(opened) = self.opened.last_mut() {
-            // It is the user's.
-            match catch_unwind(AssertUnwindSafe(|| opened.calls.next())) {
+            // It is the user's, as is its end, and may call what is cached.
+            let next = || scope::enter(Some(Arc::clone(&scope)), || opened.calls.next());
+            match catch_unwind(AssertUnwindSafe(next)) {
                 Ok(Some(call)) => {
                     let name = format!("{}[{}]", opened.name, opened.made);
                     opened.made += 1;
-                    let run = Box::new(|| call);
-                    return Some(Call { name, run });
+                    return Some(Call {
+                        name,
+                        priority: opened.priority,
+                        run: Box::new(|| call),
+                    });
                 }
-                Ok(None) => drop(self.opened.pop()),
+                Ok(None) => {}
                 Err(panic) => {
                     let failed = (opened.name.clone(), panicked(&*panic));
                     self.report.failed.push(failed);
-                    self.opened.pop();
+                    self.through += 1;
                 }
             }
+            let ended = self.opened.pop();
+            let _ = catch_unwind(AssertUnwindSafe(|| drop(ended)));
         }
         let job = self.jobs.pop()?;
         Some(Call {
             name: job.name(),
+            priority: job.priority,
             run: Box::new(job.run),
         })
     }
 
     /// Notes what came of a call, while so many others are under way.
-    fn came(&mut self, name: String, came: Came, under_way: usize) {
+    fn came(&mut self, (name, priority): (String, u32), came: Came, under_way: usize) {
         let report = &mut self.report;
         match came {
             Came::Opened(calls) => {
-                self.opened.push(Opened {
+                let size = catch_unwind(AssertUnwindSafe(|| calls.size_hint().0));
+                let opened = Opened {
                     name,
+                    priority,
                     calls,
                     made: 0,
-                });
+                    known: size.unwrap_or(0),
+                };
+                // Behind those of the same priority that are there.
+                let behind = |other: &Opened| other.priority < priority;
+                let at = self.opened.partition_point(behind);
+                self.opened.insert(at, opened);
                 return;
             }
             Came::To(Reach::Nothing) => report.untouched.push(name),
@@ -160,24 +188,33 @@ impl<'a> Round<'a> {
         }
         self.through += 1;
         if let Some(progress) = &self.warmup.progress {
-            let opened = self.opened.iter().map(|opened| opened.calls.size_hint().0);
-            let known = self.through + under_way + self.jobs.len() + opened.sum::<usize>();
+            let waiting = self.opened.iter().map(Opened::unmade);
+            let waiting = waiting.fold(self.jobs.len(), usize::saturating_add);
+            let known = (self.through + under_way).saturating_add(waiting);
             progress(self.through, known);
         }
     }
 
+    /// Where calls are made.
+    fn scope(&self) -> Scope {
+        Scope {
+            cache: Some(self.warmup.cache.clone()),
+            ..scope::copy()
+        }
+    }
+
     /// Makes one call.
-    fn call(
-        &self,
-        name: String,
-        run: Box<dyn FnOnce() -> JobFuture + Send>,
-    ) -> impl Future<Output = (String, Came)> + use<> {
+    fn call(&self, call: Call) -> impl Future<Output = ((String, u32), Came)> + use<> {
+        let Call {
+            name,
+            priority,
+            run,
+        } = call;
         let counter = Arc::new(Counter::default());
         let scope = Scope {
-            cache: Some(self.warmup.cache.clone()),
             counter: Some(Arc::clone(&counter)),
             modifier: self.refresh.then(|| Modifier::new(Mode::Refresh)),
-            ..scope::copy()
+            ..self.scope()
         };
         let call = AssertUnwindSafe(scope::within(scope, async { run().await })).catch_unwind();
         async move {
@@ -194,9 +231,33 @@ impl<'a> Round<'a> {
                 Ok(Step::Calls(calls)) => Came::Opened(calls),
                 Err(panic) => Came::Failed(panicked(&*panic)),
             };
-            (name, came)
+            ((name, priority), came)
         }
     }
+}
+
+impl Opened {
+    /// How many are known that have not been made.
+    fn unmade(&self) -> usize {
+        self.known.saturating_sub(self.made)
+    }
+
+    /// Whether there may be more.
+    fn has_more(&self) -> bool {
+        self.made == 0 || self.unmade() > 0 || self.known == 0
+    }
+}
+
+/// Lets others run.
+fn breathe() -> impl Future<Output = ()> {
+    let mut breathed = false;
+    poll_fn(move |cx| {
+        if std::mem::replace(&mut breathed, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
 }
 
 fn panicked(payload: &(dyn Any + Send)) -> String {
