@@ -58,6 +58,7 @@ impl Warmup<'_> {
         let Turn { job, every, due } = turn;
         sleep_until(due).await;
         let report = match self.cache.claim(job, every).await {
+            #[cfg(feature = "redis")]
             Claimed::Theirs => None,
             #[cfg(feature = "redis")]
             Claimed::Ours(claim) => {
@@ -91,6 +92,7 @@ enum Claimed {
     /// This process's, until the claim is given back, or its time is over.
     #[cfg(feature = "redis")]
     Ours(Claim),
+    #[cfg(feature = "redis")]
     Theirs,
     /// There is nobody to ask.
     Everybodys,
