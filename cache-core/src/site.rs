@@ -177,6 +177,17 @@ impl Spec {
         self
     }
 
+    /// `timeout = …`
+    ///
+    /// # Panics
+    /// At compile time, on zero.
+    #[must_use]
+    pub const fn timeout(mut self, longest: Duration) -> Self {
+        assert!(!longest.is_zero(), "a `timeout` of zero waits for nothing");
+        self.policy.timeout = Some(longest);
+        self
+    }
+
     /// `jitter = "10%"`, in thousandths.
     #[must_use]
     pub const fn jitter(mut self, permille: u16) -> Self {

@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use super::run::{Rear, Work};
 use super::{Miss, Ticket};
+use crate::alarm::Sleep;
 use crate::cache::{Learnt, Started};
 use crate::entry::Kept;
 use crate::error::{Error, ErrorKind};
@@ -25,6 +26,7 @@ use crate::tier::memory::MemoryKey;
 #[cfg(feature = "redis")]
 mod confirming;
 mod grace;
+mod limit;
 mod outcome;
 mod report;
 #[cfg(test)]
@@ -55,6 +57,8 @@ pub(super) struct Driver {
     rear: Rear,
     /// Whether its caller has, and it goes on.
     pub(super) behind: bool,
+    /// How long its caller waits.
+    limit: Option<Sleep>,
     /// Computations that have polled this call and did not begin it.
     others: Vec<Arc<Frame>>,
     /// Where the thread was before it [went in](Self::go_in).
@@ -135,6 +139,7 @@ impl Driver {
             gone: 0,
             rear: Rear::None,
             behind: false,
+            limit: None,
             others: Vec::new(),
             outside: None,
         })
