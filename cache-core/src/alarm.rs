@@ -2,7 +2,7 @@
 //! for a while. It exists because a waiter may be on any runtime, or on none.
 
 mod sleep;
-pub(crate) use sleep::sleep_until;
+pub(crate) use sleep::{Sleep, sleep_until};
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;

@@ -28,6 +28,14 @@ pub(crate) struct Instance {
 }
 
 impl Instance {
+    /// Counts a hit, and how it was.
+    pub(crate) fn served(&self, late: Option<Duration>) {
+        self.stats.hit();
+        if late.is_some() {
+            self.stats.stale();
+        }
+    }
+
     /// For how long an outcome may be served when it is no longer fresh. A failure is no value to fall back on.
     pub(crate) fn grace_of(&self, class: Class) -> u64 {
         match class {

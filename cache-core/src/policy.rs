@@ -131,6 +131,8 @@ pub struct Policy {
     pub stale_while_revalidate: Option<Duration>,
     /// In which last part of its lifetime a hit may refresh a value behind the call, in thousandths.
     pub refresh_ahead: u16,
+    /// How long a call waits at most for the body where it can be given a value that has expired.
+    pub timeout: Option<Duration>,
 }
 
 /// For how long values that are no longer fresh may be served, if they are valid, in milliseconds.
@@ -168,6 +170,7 @@ impl Policy {
             stale_if_error: None,
             stale_while_revalidate: None,
             refresh_ahead: 0,
+            timeout: None,
         }
     }
 

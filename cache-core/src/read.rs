@@ -180,10 +180,7 @@ fn find_with_care(encoder: &mut Encoder, callee: Callee) -> Result<Payload, Box<
     };
     let late = entry.late(cache.now());
     if mode != Some(Mode::Peek) {
-        entry.instance.stats.hit();
-        if late.is_some() {
-            entry.instance.stats.stale();
-        }
+        entry.instance.served(late);
         cache
             .0
             .events
@@ -263,12 +260,7 @@ impl Ticket {
             modifier.as_ref().map(|m| m.mode),
             Some(Mode::Capture | Mode::Peek)
         );
-        // What only waits to be confirmed, and what may be served though it has expired.
-        let open = match why {
-            MissReason::Unconfirmed => cache.is_strict(),
-            MissReason::Expired => callee.site.spec.policy.falls_back(),
-            _ => false,
-        };
+        let open = cache.may_be_hit_yet(why, &callee.site.spec.policy);
         if !silent && !open {
             seat.counters.miss(why);
             cache.watch_miss(key.hash(), why);

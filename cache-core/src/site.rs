@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use crate::policy::{Policy, Preset, Ttl};
 
+mod windows;
+use windows::fits;
+
 /// The static description of one cached function: a `static` inside it, built by its attribute.
 #[derive(Debug)]
 pub struct Site {
@@ -143,37 +146,6 @@ impl Spec {
         assert!(!ttl.is_zero(), "an `err_ttl` of zero stores nothing");
         assert!(fits(ttl), "this `err_ttl` is too long");
         self.policy.err_ttl = Some(ttl);
-        self
-    }
-
-    /// `stale_if_error = …`
-    ///
-    /// # Panics
-    /// At compile time, on zero, and on more milliseconds than 64 bits hold.
-    #[must_use]
-    pub const fn stale_if_error(mut self, window: Duration) -> Self {
-        assert!(!window.is_zero(), "a window of zero has no effect");
-        assert!(fits(window), "this window is too long");
-        self.policy.stale_if_error = Some(window);
-        self
-    }
-
-    /// `stale_while_revalidate = …`
-    ///
-    /// # Panics
-    /// At compile time, on zero, and on more milliseconds than 64 bits hold.
-    #[must_use]
-    pub const fn stale_while_revalidate(mut self, window: Duration) -> Self {
-        assert!(!window.is_zero(), "a window of zero has no effect");
-        assert!(fits(window), "this window is too long");
-        self.policy.stale_while_revalidate = Some(window);
-        self
-    }
-
-    /// `refresh_ahead = "20%"`, in thousandths.
-    #[must_use]
-    pub const fn refresh_ahead(mut self, permille: u16) -> Self {
-        self.policy.refresh_ahead = permille;
         self
     }
 
@@ -327,11 +299,6 @@ fn plain_path(instance: &str) -> String {
         }
     }
     plain
-}
-
-/// The longest duration is the same whether it is written as a literal or as a constant.
-const fn fits(ttl: Duration) -> bool {
-    ttl.as_millis() <= u64::MAX as u128 || ttl.as_nanos() == Duration::MAX.as_nanos()
 }
 
 /// A cached function, known to the linker.

@@ -39,6 +39,7 @@ use proc_macro::TokenStream;
 /// * `stale_while_revalidate = 60`: give a value that has expired no longer ago than this at once, and refresh it behind the call
 /// * `stale_if_error = 3600`: give a value that has expired no longer ago than this in place of an `Err`
 /// * `refresh_ahead = "20%"`: refresh behind the call in the last part of the `ttl`, the earlier the more the value has cost
+/// * `timeout = 2`: longest wait for the body where a value that has expired can be given in its place
 /// * `when = |value| value.is_complete()`: store only if true
 /// * `min_cost = "5ms"`: store only what took at least this long
 /// * `fingerprint`: new code, new entries: a hash of the body is part of the key

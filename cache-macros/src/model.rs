@@ -27,6 +27,7 @@ pub(crate) struct Cached {
     pub(crate) stale_while_revalidate: Option<Length>,
     pub(crate) stale_if_error: Option<Length>,
     pub(crate) refresh_ahead: Option<u16>,
+    pub(crate) timeout: Option<Length>,
     pub(crate) jitter: Option<u16>,
     pub(crate) capacity: Option<usize>,
     pub(crate) version: Option<u32>,
@@ -58,7 +59,9 @@ impl Cached {
 
     /// Whether the body may go on behind the call.
     pub(crate) fn goes_on(&self) -> bool {
-        self.stale_while_revalidate.is_some() || self.refresh_ahead.is_some()
+        self.stale_while_revalidate.is_some()
+            || self.refresh_ahead.is_some()
+            || self.timeout.is_some()
     }
 
     /// The bindings that are part of the key; none where `key(…)` says what is.

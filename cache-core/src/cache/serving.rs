@@ -2,6 +2,7 @@
 
 use super::Cache;
 use crate::entry::{Kept, Payload};
+use crate::policy::Policy;
 use crate::stats::MissReason;
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
@@ -33,10 +34,7 @@ impl Cache {
         self.judge(seen.entry, seen.due)?;
         seen.face.remember(seen.entry);
         self.watch_use(seen.entry);
-        seen.face.instance.stats.hit();
-        if seen.entry.late(self.now()).is_some() {
-            seen.face.instance.stats.stale();
-        }
+        seen.face.instance.served(seen.entry.late(self.now()));
         Ok(seen.face.payload())
     }
 
@@ -82,6 +80,15 @@ impl Cache {
             Err(MissReason::Unconfirmed)
         } else {
             Ok(())
+        }
+    }
+
+    /// Whether a call that was not served, for this reason, may be served from memory all the same.
+    pub(crate) fn may_be_hit_yet(&self, why: MissReason, policy: &Policy) -> bool {
+        match why {
+            MissReason::Unconfirmed => self.is_strict(),
+            MissReason::Expired => policy.falls_back(),
+            _ => false,
         }
     }
 

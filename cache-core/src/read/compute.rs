@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use super::run::{Rear, Work};
 use super::{Miss, Ticket};
+use crate::alarm::Sleep;
 use crate::cache::{Learnt, Started};
 use crate::entry::Kept;
 use crate::error::{Error, ErrorKind};
@@ -15,7 +16,6 @@ use crate::flight::{self, Leader, Role, Status, Waiter, Waiting};
 use crate::modifiers::{Mode, Target, blocking};
 #[cfg(feature = "redis")]
 use crate::remote::Claim;
-use crate::rule::{Rule, holds};
 use crate::scope::{self, Frame, Scope};
 use crate::shape::Split;
 use crate::stats::MissReason;
@@ -25,8 +25,10 @@ use crate::tier::memory::MemoryKey;
 #[cfg(feature = "redis")]
 mod confirming;
 mod grace;
+mod limit;
 mod outcome;
 mod report;
+mod role;
 #[cfg(test)]
 #[cfg(not(loom))]
 mod tests;
@@ -55,6 +57,8 @@ pub(super) struct Driver {
     rear: Rear,
     /// Whether its caller has, and it goes on.
     pub(super) behind: bool,
+    /// How long its caller waits.
+    limit: Option<Sleep>,
     /// Computations that have polled this call and did not begin it.
     others: Vec<Arc<Frame>>,
     /// Where the thread was before it [went in](Self::go_in).
@@ -135,6 +139,7 @@ impl Driver {
             gone: 0,
             rear: Rear::None,
             behind: false,
+            limit: None,
             others: Vec::new(),
             outside: None,
         })
@@ -322,31 +327,6 @@ impl Driver {
                 })
             }
         }
-    }
-
-    /// Joins the computation that is under way, or begins one.
-    fn role(&self, refresh: bool) -> Role<MemoryKey, Arc<Kept>> {
-        let ticket = &self.ticket;
-        let (parts, own) = (&ticket.cache.0, &self.target.own);
-        parts.flights.join_or_lead(
-            &ticket.key,
-            ticket.key.hash(),
-            ticket.cache.patience(&ticket.seat),
-            // What began before an invalidation is not for those who come after it, nor anybody's for a refresh.
-            |flight| {
-                let valid = parts.index.check(flight.stamp, flight.id, own).valid;
-                !refresh && (valid || !holds(Rule::Join))
-            },
-            || parts.index.applied(),
-        )
-    }
-
-    /// What a call does first that leads others.
-    fn lead(&self, leader: Leader<MemoryKey, Arc<Kept>>) -> Stage {
-        #[cfg(feature = "redis")]
-        return self.fetch(leader);
-        #[cfg(not(feature = "redis"))]
-        self.compute(Some(leader), true)
     }
 
     /// A modifier has what it wanted.

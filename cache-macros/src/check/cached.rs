@@ -70,6 +70,7 @@ pub(crate) fn cached(
         stale_while_revalidate: options.stale_while_revalidate,
         stale_if_error: options.stale_if_error,
         refresh_ahead: options.refresh_ahead,
+        timeout: options.timeout,
         jitter: options.jitter,
         capacity: options.capacity,
         version: options.version,
@@ -202,6 +203,7 @@ fn check_lengths(by: Macro, options: &Options, function: &Function, diag: &mut D
             options.stale_while_revalidate.as_ref(),
         ),
         ("stale_if_error", options.stale_if_error.as_ref()),
+        ("timeout", options.timeout.as_ref()),
         ("min_cost", options.min_cost.as_ref()),
     ];
     for (name, length) in lengths {

@@ -9,18 +9,31 @@ use crate::options::Options;
 use crate::value::{Length, Ttl};
 
 /// The options by which a body may go on behind its call.
-const BEHIND: [&str; 2] = ["stale_while_revalidate", "refresh_ahead"];
+const BEHIND: [&str; 3] = ["stale_while_revalidate", "refresh_ahead", "timeout"];
 
 pub(super) fn check(options: &Options, function: &Function, diag: &mut Diag) {
     let windows = [
         ("stale_while_revalidate", &options.stale_while_revalidate),
         ("stale_if_error", &options.stale_if_error),
+        ("timeout", &options.timeout),
     ];
     for (name, length) in windows {
         if length.as_ref().is_some_and(Length::is_zero) {
             let at = options.valued(name).unwrap_or_else(Span::call_site);
             diag.error_at(at, format!("a `{name}` of zero has no effect"))
                 .help("remove it");
+        }
+    }
+    if let Some(ident) = options.named("timeout") {
+        if let Form::Sync = function.form {
+            diag.error(ident, "nobody can leave a function that is not async")
+                .help("remove it, or write `async fn`");
+        } else if options.named("stale_if_error").is_none() {
+            diag.error(
+                ident,
+                "`timeout` has no effect without `stale_if_error`: there is nothing else to give",
+            )
+            .help("add `stale_if_error = \"1h\"`, or remove it");
         }
     }
     if options.refresh_ahead == Some(0) {
@@ -82,7 +95,7 @@ fn check_owned(name: &str, function: &Function, diag: &mut Diag) {
     let mut last = None;
     for binding in &function.bindings {
         let message = |what: &str| {
-            format!("`{what}` is borrowed, and what `{name}` refreshes runs behind the call")
+            format!("`{what}` is borrowed, and with `{name}` the body runs on behind the call")
         };
         if binding.kind == Kind::SelfReference {
             diag.error(&binding.ident, message("self"))

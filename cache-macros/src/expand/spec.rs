@@ -120,6 +120,7 @@ fn options(model: &Cached, runtime: &Runtime<'_>) -> Vec<TokenStream> {
             model.stale_while_revalidate.as_ref(),
         ),
         ("stale_if_error", model.stale_if_error.as_ref()),
+        ("timeout", model.timeout.as_ref()),
         ("min_cost", model.min_cost.as_ref()),
     ];
     for (name, length) in lengths {

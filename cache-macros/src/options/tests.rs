@@ -115,7 +115,7 @@ fn options_as_they_are_written() {
         (Cache, "skip(pool, pool)", "`pool` is given twice\nhelp: keep one of them @ pool"),
         (Cache, "skip(pool.x)", "not the name of an argument\nhelp: write it alone: `skip(pool)` @ pool.x"),
         (Cache, "fingerprint = true", "`fingerprint` takes no value\nhelp: write `fingerprint`: new code, new entries: a hash of the body is part of the key @ fingerprint"),
-        (Cache, "timeout = 5", "`timeout` is not in this version yet\nhelp: remove it; it will do this: longest wait for the function when an expired value may be served @ timeout"),
+        (Cache, "stale_if_error = 0", "a `stale_if_error` of zero has no effect\nhelp: remove it @ 0"),
         (Query, "each = ids", "`each` is not in this version yet\nhelp: remove it; it will do this: caches the elements of a batch one by one @ each"),
         (Cache, "tiers(memory, postgres)", "the tier `postgres` is not in this version yet\nhelp: write `tiers(memory)` @ postgres"),
         (Cache, "tiers(memry)", "unknown tier `memry`\nhelp: did you mean `memory`? @ memry"),

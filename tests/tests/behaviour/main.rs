@@ -8,6 +8,7 @@
 )]
 
 mod addresses;
+mod ahead;
 mod audit;
 mod configuration;
 mod events;
@@ -17,6 +18,7 @@ mod input;
 mod invalidation;
 mod invalidations;
 mod lifetimes;
+mod limits;
 mod mapping;
 mod modifiers;
 mod observing;

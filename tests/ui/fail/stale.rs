@@ -109,4 +109,28 @@ async fn lent(pool: &Pool, id: u64) -> u64 {
     id + pool.size as u64
 }
 
+// case: a wait that ends with nothing
+#[cache(timeout = 2, stale_while_revalidate = 60)]
+async fn nothing_else(id: u64) -> u64 {
+    id
+}
+
+// case: a wait that nobody can end
+#[cache(timeout = 2, stale_if_error = "1h")]
+fn not_left(id: u64) -> Result<u64, String> {
+    Ok(id)
+}
+
+// case: no wait
+#[cache(timeout = 0, stale_if_error = "1h")]
+async fn no_wait(id: u64) -> Result<u64, String> {
+    Ok(id)
+}
+
+// case: a body that goes on with what is borrowed
+#[cache(timeout = "250ms", stale_if_error = "1h", skip(pool))]
+async fn goes_on(id: u64, pool: &Pool) -> Result<u64, String> {
+    Ok(id + pool.size as u64)
+}
+
 fn main() {}

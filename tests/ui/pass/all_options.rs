@@ -45,7 +45,7 @@ fn refreshed(id: u64, (a, _b): (u64, u64)) -> u64 {
     id + a
 }
 
-#[cache_query(stale_while_revalidate = MINUTE, refresh_ahead = "12.5%", stale_if_error = "1h", err_ttl = 5, skip(pool))]
+#[cache_query(stale_while_revalidate = MINUTE, refresh_ahead = "12.5%", timeout = "2s", stale_if_error = "1h", err_ttl = 5, skip(pool))]
 async fn excused<T: Send + Sync + 'static>(pool: std::sync::Arc<T>, id: u64) -> Result<u64, String> {
     let _ = pool;
     Ok(id)

@@ -108,7 +108,7 @@ impl Driver {
     }
 
     /// Leaves everything that is its caller's.
-    fn detach(&mut self) {
+    pub(super) fn detach(&mut self) {
         self.behind = true;
         self.ticket.modifier = None;
         self.others.clear();
@@ -141,7 +141,7 @@ impl Driver {
     }
 
     /// Lets nobody try again for a while.
-    fn pause(&self, entry: &Kept, until: u64) {
+    pub(super) fn pause(&self, entry: &Kept, until: u64) {
         let pause = self.ticket.seat.site.spec.policy.err_ttl.unwrap_or(PAUSE);
         entry.postpone(time::deadline(self.ticket.cache.now(), pause).min(until));
     }

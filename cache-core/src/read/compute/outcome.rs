@@ -156,7 +156,14 @@ impl Driver {
             }
             (Err(reason), _) => {
                 self.refuse(reason);
-                if refreshes || gave && self.late.is_some() {
+                let answered = !matches!(
+                    reason,
+                    RefusalReason::Invalidated
+                        | RefusalReason::Forgotten
+                        | RefusalReason::Superseded
+                        | RefusalReason::Untracked
+                );
+                if refreshes || gave && answered && self.late.is_some() {
                     // Whoever asked for it, or would have been given the old value, has seen that it is none any more.
                     let lookup = self.ticket.key.as_lookup();
                     cache.0.memory.remove_older(&lookup, ordinal);

@@ -49,6 +49,17 @@ impl<S: Split + 'static> Owned<S> {
         self.driver.poll(cx, &mut job).map(|()| job.out)
     }
 
+    /// What is given to a caller who has waited long enough.
+    fn cut_short(&mut self, cx: &mut Context<'_>) -> Option<S::Return> {
+        let mut job = Job::<S> {
+            body: self.body.as_mut(),
+            rules: &mut *self.rules,
+            out: None,
+        };
+        let cut = self.driver.cut_short(cx, &mut job);
+        job.out.filter(|_| cut)
+    }
+
     /// A poll that nobody waits for: a panic is counted, and told by the panic hook alone.
     fn poll_behind(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         match catch_unwind(AssertUnwindSafe(|| self.poll(cx).map(drop))) {
@@ -75,7 +86,11 @@ impl<S: Split + 'static> Future for Behind<S> {
         let Some(owned) = &mut this.0 else {
             return Poll::Pending;
         };
-        let Poll::Ready(Some(out)) = owned.poll(cx) else {
+        let out = match owned.poll(cx) {
+            Poll::Ready(out) => out,
+            Poll::Pending => owned.cut_short(cx),
+        };
+        let Some(out) = out else {
             return Poll::Pending;
         };
         if let Some(owned) = this.0.take().filter(|owned| owned.driver.goes_on()) {
@@ -102,7 +117,8 @@ pub fn run_behind<S: Split + 'static>(
     body: impl Future<Output = S::Return> + Send + 'static,
     rules: impl FnMut(&S::Item, &mut Keep) + Send + 'static,
 ) -> Behind<S> {
-    let owned = Owned::new(miss, Box::pin(body), Box::new(rules), Rear::Runtime);
+    let mut owned = Owned::new(miss, Box::pin(body), Box::new(rules), Rear::Runtime);
+    owned.driver.start_waiting();
     Behind(Some(owned))
 }
 
