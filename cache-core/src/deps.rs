@@ -142,15 +142,17 @@ impl Dep {
         }
     }
 
-    /// Whether this is what stands there for it.
+    /// Whether this is what stands there, of this kind and in these bytes.
     #[cfg(feature = "redis")]
-    fn is_packed(&self, packed: Packed<'_>) -> bool {
-        match (self, packed) {
-            (Self::Entry { key, address, .. }, Packed::Key(digest, text)) => {
-                *key == digest && **address == *text
+    fn is_packed(&self, kind: u8, body: &[u8]) -> bool {
+        match (self, kind) {
+            (Self::Entry { key, address, .. }, b'K') => {
+                body.split_first_chunk().is_some_and(|(digest, text)| {
+                    key.to_bytes() == *digest && address.as_bytes() == text
+                })
             }
-            (Self::Tag { .. }, Packed::Tag(text)) => self.tag_text() == text,
-            (Self::Prefix(prefix), Packed::Prefix(text)) => **prefix == *text,
+            (Self::Tag { .. }, b'T') => self.tag_text().as_bytes() == body,
+            (Self::Prefix(prefix), b'P') => prefix.as_bytes() == body,
             _ => false,
         }
     }
@@ -270,15 +272,12 @@ pub(crate) fn unpack(bytes: &[u8]) -> Option<Vec<Dep>> {
 /// Those that are none of `own`: most values depend on nothing else, and nothing is made for them.
 #[cfg(feature = "redis")]
 pub(crate) fn unpack_beside(bytes: &[u8], own: &[Dep]) -> Option<Vec<Dep>> {
-    let known = |packed: &Option<Packed<'_>>| {
-        packed.is_some_and(|packed| own.iter().any(|dep| dep.is_packed(packed)))
-    };
+    let known = |kind: u8, body: &[u8]| own.iter().any(|dep| dep.is_packed(kind, body));
     let read = |packed: Option<Packed<'_>>| match packed? {
         Packed::Key(key, address) => Some(Dep::entry(key, address.into())),
         Packed::Tag(tag) => Some(Dep::tag(tag)),
         Packed::Prefix(prefix) => Some(Dep::Prefix(prefix.into())),
         Packed::Address(_) | Packed::Glob(_) | Packed::All => None,
     };
-    let beside = Packed::read(bytes).filter(|packed| !known(packed));
-    beside.map(read).collect()
+    Packed::read_beside(bytes, known).map(read).collect()
 }

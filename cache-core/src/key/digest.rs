@@ -32,7 +32,8 @@ pub(crate) struct Digest([u8; 32]);
 pub(crate) struct Stem {
     /// Of the function.
     key: [u8; 32],
-    release: [u8; 32],
+    /// Of its release; nothing where digests are the same in all.
+    release: [u128; 2],
 }
 
 impl Stem {
@@ -48,20 +49,32 @@ impl Stem {
         };
         let (function, types) = (identity.function, identity.type_arguments);
         let (version, schema) = (identity.version, identity.schema);
+        let mut release = hash([&version.to_le_bytes(), &schema.to_le_bytes()]);
+        release[..8].fill(0);
         Self {
             key: hash([function.as_bytes(), types.as_bytes()]),
-            release: hash([&version.to_le_bytes(), &schema.to_le_bytes()]),
+            release: u256(&release),
         }
     }
 
     /// The digest of the key with these canonical bytes.
     pub(crate) fn digest(&self, key: &[u8]) -> Digest {
-        let mut digest = *blake3::keyed_hash(&self.key, key).as_bytes();
-        for (to, release) in digest.iter_mut().zip(self.release).skip(8) {
-            *to ^= release;
-        }
-        Digest(digest)
+        let [high, low] = u256(blake3::keyed_hash(&self.key, key).as_bytes());
+        let [turned_high, turned_low] = self.release;
+        let halves = [high ^ turned_high, low ^ turned_low].map(u128::to_be_bytes);
+        Digest(
+            halves
+                .as_flattened()
+                .first_chunk()
+                .copied()
+                .unwrap_or_default(),
+        )
     }
+}
+
+fn u256(bytes: &[u8; 32]) -> [u128; 2] {
+    let (halves, _) = bytes.as_chunks::<16>();
+    [0, 1].map(|at| halves.get(at).map_or(0, |half| u128::from_be_bytes(*half)))
 }
 
 impl Digest {

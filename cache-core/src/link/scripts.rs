@@ -248,7 +248,11 @@ const EXPIRY: usize = 13;
 /// An `MGET` with a `TIME` thus tells of many values what a `PTTL` of each would.
 pub(crate) fn expiry(value: &[u8]) -> Option<(&[u8], Duration)> {
     let (envelope, expiry) = value.split_at_checked(value.len().checked_sub(EXPIRY)?)?;
-    let expiry = str::from_utf8(expiry).ok()?.parse().ok()?;
+    let add = |sum: u64, digit: &u8| {
+        let digit = digit.checked_sub(b'0').filter(|digit| *digit < 10)?;
+        Some(sum * 10 + u64::from(digit))
+    };
+    let expiry = expiry.iter().try_fold(0, add)?;
     Some((envelope, Duration::from_millis(expiry)))
 }
 

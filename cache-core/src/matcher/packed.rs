@@ -46,26 +46,49 @@ impl<'a> Packed<'a> {
     }
 
     /// Reads all of `bytes`: `None` for what is not readable, which is then the last.
-    pub(crate) fn read(mut bytes: &'a [u8]) -> impl Iterator<Item = Option<Self>> {
+    pub(crate) fn read(bytes: &'a [u8]) -> impl Iterator<Item = Option<Self>> {
+        Self::read_beside(bytes, |_, _| false)
+    }
+
+    /// The same without what is `known` by its kind and its bytes.
+    pub(crate) fn read_beside(
+        mut bytes: &'a [u8],
+        known: impl Fn(u8, &[u8]) -> bool,
+    ) -> impl Iterator<Item = Option<Self>> {
         let mut count = 0;
         std::iter::from_fn(move || {
-            if bytes.is_empty() {
-                return None;
+            loop {
+                if bytes.is_empty() {
+                    return None;
+                }
+                count += 1;
+                // Nothing can be found behind what was not understood.
+                let first = Self::first(std::mem::take(&mut bytes)).filter(|_| count <= MOST);
+                let Some((kind, body, rest)) = first else {
+                    return Some(None);
+                };
+                if known(kind, body) {
+                    bytes = rest;
+                    continue;
+                }
+                let one = Self::of(kind, body);
+                bytes = one.map_or(&[], |_| rest);
+                return Some(one);
             }
-            count += 1;
-            let one = Self::first(bytes).filter(|_| count <= MOST);
-            // Nothing can be found behind what was not understood.
-            bytes = one.map_or(&[], |(_, rest)| rest);
-            Some(one.map(|(packed, _)| packed))
         })
     }
 
-    fn first(bytes: &'a [u8]) -> Option<(Self, &'a [u8])> {
+    /// The kind and the bytes of the first, and what is behind it.
+    fn first(bytes: &'a [u8]) -> Option<(u8, &'a [u8], &'a [u8])> {
         let ([kind, high, low], rest) = bytes.split_first_chunk()?;
         let length = usize::from(u16::from_be_bytes([*high, *low]));
         let (body, rest) = rest.split_at_checked(length)?;
+        Some((*kind, body, rest))
+    }
+
+    fn of(kind: u8, body: &'a [u8]) -> Option<Self> {
         let text = |bytes| std::str::from_utf8(bytes).ok();
-        let packed = match kind {
+        Some(match kind {
             b'K' => {
                 let (digest, address) = body.split_first_chunk()?;
                 Self::Key(KeyDigest::from_bytes(*digest), text(address)?)
@@ -76,7 +99,6 @@ impl<'a> Packed<'a> {
             b'G' => Self::Glob(text(body)?),
             b'A' => Self::All,
             _ => return None,
-        };
-        Some((packed, rest))
+        })
     }
 }

@@ -295,7 +295,11 @@ impl Driver {
         match self.role(refresh) {
             Role::Lead(leader) => {
                 // Between our look-up and our becoming the leader, another leader may have finished.
-                if !refresh && let Some(entry) = self.look(work) {
+                let in_memory = !self.ticket.seat.site.spec.policy.redis_only;
+                if !refresh
+                    && in_memory
+                    && let Some(entry) = self.look(work)
+                {
                     leader.finish(Status::Done(Arc::clone(&entry)));
                     self.serve_shared(&entry);
                     return None;

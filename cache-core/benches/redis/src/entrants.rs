@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::time::Duration;
 
-use cache_core::{Cache, Memory, cache};
+use cache_core::{Cache, cache};
 use cached::{AsyncRedisCache, ConcurrentCachedAsync};
 use multi_tier_cache::{Bytes, CacheBackend, RedisCache};
 use redis::aio::MultiplexedConnection;
@@ -32,7 +32,8 @@ impl Page {
     }
 }
 
-#[cache(ttl = 3_600)]
+// So every hit is one in Redis.
+#[cache(ttl = 3_600, tiers(redis))]
 async fn page(id: u64) -> Page {
     Page::of(id)
 }
@@ -54,8 +55,6 @@ impl Entrants {
         let ours = Cache::builder()
             .namespace("bench")
             .redis(url)
-            // So every hit is one in Redis.
-            .memory(Memory::new().max_entry_bytes(1))
             .install()
             .await?;
         let client = redis::Client::open(url)?;
