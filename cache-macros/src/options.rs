@@ -69,7 +69,7 @@ pub(crate) const TABLE: &[Row] = &[
     row("tables", &[Query], "tables(users, orders)", "shorthand for the tags `table:users`, `table:orders`", List(|l, o, d| o.tables = idents(l, "a table", "tables(users)", d))),
     row("name", CACHES, "name = \"users.load\"", "a stable identity, whatever becomes of the function's name and module", Value(|e, o, d| o.name = value::string(e, d))),
     row("version", CACHES, "version = 2", "bump it to orphan the entries of older code", Value(|e, o, d| o.version = value::integer(e, d))),
-    row("capacity", CACHES, "capacity = 1000", "at most this many entries of this function in memory", Value(|e, o, d| o.capacity = capacity(e, d))),
+    row("capacity", CACHES, "capacity = 1000", "at most this many entries of this function in memory", Value(|e, o, d| o.capacity = value::count(e, "a `capacity` of zero stores nothing", "remove the attribute", d))),
     row("tiers", CACHES, "tiers(memory)", "where values may be kept: `memory`, `redis`, or both, as by default", List(tiers)),
     row("jitter", CACHES, "jitter = \"10%\"", "spreads expiry", Value(|e, o, d| o.jitter = value::permille(e, d))),
     row("none_ttl", CACHES, "none_ttl = 10", "keep `None` for this long", Value(|e, o, d| o.none_ttl = value::length(e, d))),
@@ -80,7 +80,8 @@ pub(crate) const TABLE: &[Row] = &[
     row("timeout", CACHES, "timeout = 2", "longest wait for the function when an expired value may be served", Later),
     row("when", CACHES, "when = |value| value.is_complete()", "store only if true", Value(|e, o, d| o.when = value::judge(e, d))),
     row("min_cost", CACHES, "min_cost = \"5ms\"", "store only what took at least this long", Value(|e, o, d| o.min_cost = value::length(e, d))),
-    row("each", CACHES, "each = ids", "caches the elements of a batch one by one", Later),
+    row("each", CACHES, "each = ids", "keeps the elements of a batch one by one: the argument that names them", Value(|e, o, d| o.each = idents(vec![e], "an argument", "each = ids", d).pop())),
+    row("each_max", CACHES, "each_max = 100", "how many elements of a batch the body is asked for at once", Value(|e, o, d| o.each_max = value::count(e, "an `each_max` of zero asks for nothing", "remove it", d))),
     row("fingerprint", CACHES, "fingerprint", "new code, new entries: a hash of the body is part of the key", Flag(|o| o.fingerprint = true)),
     row("tag", &[Invalidate], "tag = \"tenant:{tenant}\"", "invalidates what carries this tag", Values(|e, o, d| o.targets.extend(tag(e, d)))),
     row("on", &[Invalidate], "on = always", "`success` (by default), or `always`: after a failure too", Value(|e, o, d| o.always = always(e, d))),
@@ -116,6 +117,8 @@ pub(crate) struct Options {
     pub(crate) refresh_ahead: Option<u16>,
     pub(crate) when: Option<Expr>,
     pub(crate) min_cost: Option<Length>,
+    pub(crate) each: Option<Ident>,
+    pub(crate) each_max: Option<usize>,
     pub(crate) fingerprint: bool,
     pub(crate) always: bool,
     pub(crate) before: bool,
@@ -386,17 +389,6 @@ fn every(expr: Expr, diag: &mut Diag) -> Option<Length> {
         return None;
     }
     Some(length)
-}
-
-fn capacity(expr: Expr, diag: &mut Diag) -> Option<usize> {
-    let at = value::bare(expr.clone());
-    let entries = value::integer(expr, diag)?;
-    if entries == 0 {
-        diag.error(&at, "a `capacity` of zero stores nothing")
-            .help("remove the attribute");
-        return None;
-    }
-    Some(entries)
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@
 
 mod addresses;
 mod audit;
+mod batches;
 mod configuration;
 mod events;
 mod extremes;

@@ -1,15 +1,9 @@
-use cache_core::{cache, cache_query};
+use cache_core::cache;
 
 // case: a longest wait
 #[cache(timeout = 2)]
 async fn slow(id: u64) -> u64 {
     id
-}
-
-// case: a batch
-#[cache_query(each = ids)]
-async fn batch(ids: Vec<u64>) -> Vec<u64> {
-    ids
 }
 
 // case: another remote tier
