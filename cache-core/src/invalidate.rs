@@ -11,7 +11,7 @@ use crate::global;
 use crate::invalidating::Invalidating;
 use crate::matcher::Matcher;
 use crate::modifiers::blocking::{self, Captive};
-use crate::modifiers::{self, Target};
+use crate::modifiers::{self, Reached};
 use crate::pattern::Pattern;
 use crate::sync::{Arc, block_on};
 
@@ -209,9 +209,9 @@ impl Targets {
     }
 
     /// A call of a cached function, as far as its key.
-    pub fn call(&mut self, target: Option<Result<Target, Error>>) {
-        match target {
-            Some(Ok(target)) => self.matchers.add(&target.cache, [target.matcher()]),
+    pub fn call(&mut self, reached: Option<Result<Reached, Error>>) {
+        match reached {
+            Some(Ok(reached)) => self.matchers.add(&reached.cache, reached.matchers()),
             Some(Err(error)) => self.everything(&error),
             None => self.everything(&"it reaches no cached call before it ends or waits"),
         }
@@ -262,15 +262,15 @@ pub mod capture {
     use std::pin::pin;
     use std::task::{Context, Poll, Waker};
 
-    use super::{Captured, Error, Target, modifiers};
+    use super::{Captured, Error, Reached, modifiers};
 
     /// Of a call that gives a future.
     pub trait OfFuture {
         /// Polls it once: the key is there before the body begins.
-        fn __cache_target(&self) -> Option<Result<Target, Error>>;
+        fn __cache_target(&self) -> Option<Result<Reached, Error>>;
     }
     impl<R: Future> OfFuture for &Captured<R> {
-        fn __cache_target(&self) -> Option<Result<Target, Error>> {
+        fn __cache_target(&self) -> Option<Result<Reached, Error>> {
             let call = match self.0.take()? {
                 Ok(call) => pin!(modifiers::capture(call)),
                 Err(target) => return target,
@@ -285,10 +285,10 @@ pub mod capture {
     /// Of any other call.
     pub trait OfValue {
         /// The key, if the call was left.
-        fn __cache_target(&self) -> Option<Result<Target, Error>>;
+        fn __cache_target(&self) -> Option<Result<Reached, Error>>;
     }
     impl<R> OfValue for Captured<R> {
-        fn __cache_target(&self) -> Option<Result<Target, Error>> {
+        fn __cache_target(&self) -> Option<Result<Reached, Error>> {
             self.0.take()?.err().flatten()
         }
     }

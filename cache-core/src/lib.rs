@@ -5,6 +5,8 @@
 pub mod guide {
     #[doc = include_str!("../docs/attributes.md")]
     pub mod attributes {}
+    #[doc = include_str!("../docs/batches.md")]
+    pub mod batches {}
     #[doc = include_str!("../docs/keys.md")]
     pub mod keys {}
     #[doc = include_str!("../docs/invalidation.md")]

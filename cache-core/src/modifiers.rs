@@ -9,16 +9,15 @@ use std::pin::pin;
 use std::task::Poll;
 
 use crate::cache::{Cache, Token};
-use crate::error::Error;
-use crate::index::Dep;
-use crate::key::KeyDigest;
-use crate::matcher::Matcher;
+use crate::error::{Error, ErrorKind};
 use crate::scope::{self, Scope};
 use crate::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use crate::sync::{Arc, Mutex, lock};
 
 pub mod blocking;
+mod reached;
 mod trace;
+pub(crate) use reached::{Reached, Target};
 pub use trace::Trace;
 
 /// What the first cached call should do; where several are said, the last of them here.
@@ -50,31 +49,8 @@ pub(crate) struct Modifier {
 #[derive(Debug, Default)]
 pub(crate) struct Found {
     /// The call was reached and left before its body.
-    pub(crate) target: Option<Result<Target, Error>>,
+    pub(crate) target: Option<Result<Reached, Error>>,
     pub(crate) trace: Trace,
-}
-
-/// What a call is about.
-#[derive(Clone, Debug)]
-pub struct Target {
-    pub(crate) cache: Cache,
-    pub(crate) digest: KeyDigest,
-    /// All of it.
-    #[cfg(feature = "redis")]
-    pub(crate) whole: crate::key::Digest,
-    /// Its own key and tags.
-    pub(crate) own: Vec<Dep>,
-}
-
-impl Target {
-    /// Exactly this entry.
-    pub(crate) fn matcher(&self) -> Matcher {
-        let address = self
-            .own
-            .first()
-            .map_or_else(|| "".into(), |dep| dep.text().into());
-        Matcher::Key(self.digest, address)
-    }
 }
 
 impl Modifier {
@@ -104,12 +80,28 @@ impl Modifier {
         self.preparing.load(Ordering::Relaxed) == 0 && !self.taken.swap(true, Ordering::Relaxed)
     }
 
+    /// A call is left here that is about this.
+    pub(crate) fn leave(&self, cache: &Cache, target: Option<Result<&Target, &str>>) {
+        let mut found = lock(&self.found);
+        found.trace.cached = true;
+        let none = || Reached {
+            cache: cache.clone(),
+            targets: Vec::new(),
+        };
+        let reached = found.target.get_or_insert_with(|| Ok(none()));
+        match (target, reached) {
+            (Some(Ok(target)), Ok(reached)) => reached.targets.push(target.clone()),
+            (Some(Err(why)), reached) => *reached = Err(Error::new(ErrorKind::Key, why)),
+            _ => {}
+        }
+    }
+
     /// Whether a call was left.
     fn has_left(&self) -> bool {
         lock(&self.found).target.is_some()
     }
 
-    fn target(&self) -> Option<Result<Target, Error>> {
+    fn target(&self) -> Option<Result<Reached, Error>> {
         lock(&self.found).target.take()
     }
 
@@ -318,10 +310,10 @@ pub async fn explain<F: Future>(call: F) -> (F::Output, Trace) {
 /// [`NoCachedCall`](crate::ErrorKind::NoCachedCall) if the future suspends or ends before it reaches a cached call,
 /// [`Key`](crate::ErrorKind::Key) if its arguments cannot be a key.
 pub async fn key_of<F: Future>(call: F) -> Result<Key, Error> {
-    let target = capture(call)
+    let reached = capture(call)
         .await
         .ok_or_else(|| Error::no_cached_call("key_of"))??;
-    Ok(Key::from(&target))
+    reached.only().map(Key::from)
 }
 
 /// Drops exactly the entry of this call, without running its body: no later call is served the old value.
@@ -344,14 +336,14 @@ pub async fn key_of<F: Future>(call: F) -> Result<Key, Error> {
 /// [`Key`](crate::ErrorKind::Key) if its arguments cannot be a key,
 /// [`NotLogged`](crate::ErrorKind::NotLogged) if the log is elsewhere and does not answer; never with memory alone.
 pub async fn invalidate<F: Future>(call: F) -> Result<Token, Error> {
-    let target = capture(call)
+    let reached = capture(call)
         .await
         .ok_or_else(|| Error::no_cached_call("invalidate"))??;
-    target.cache.invalidate(vec![target.matcher()]).await
+    reached.cache.invalidate(reached.matchers()).await
 }
 
 /// Polls a call once, up to the point where its key is known.
-pub(crate) async fn capture<F: Future>(call: F) -> Option<Result<Target, Error>> {
+pub(crate) async fn capture<F: Future>(call: F) -> Option<Result<Reached, Error>> {
     let modifier = Modifier::new(Mode::Capture);
     let scope = Arc::new(modifier.scope());
     let mut call = pin!(call);

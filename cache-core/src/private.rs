@@ -20,12 +20,13 @@ pub use crate::invalidate::{Captured, Targets, attempt, capture};
 pub use crate::modifiers::Preparing;
 pub use crate::policy::Preset;
 pub use crate::read::{
-    Behind, Call, Driven, Function, IntoTtl, Keep, Miss, Run, drive, function, run, run_behind,
-    run_blocking, run_blocking_behind, run_blocking_with, run_with, text,
+    Batch, Behind, Call, Driven, Function, IntoTtl, Keep, Miss, Run, Turn, again, ask, drive, each,
+    function, gives, ids, lend, next, run, run_behind, run_blocking, run_blocking_behind,
+    run_blocking_with, run_part, run_with, text,
 };
 pub use crate::shape::{
     Returns, Shape, Split, must_be_option, must_be_owned, must_be_portable, must_be_result,
-    must_keep_errors, probe, returns,
+    must_keep_errors, probe, returns, with,
 };
 pub use crate::site::{Site, SiteRef, Spec, TargetKind, TargetRef};
 pub use crate::sync::block_on;

@@ -22,6 +22,7 @@ use crate::sync::{Arc, lock};
 use crate::tier::memory::{Lookup, MemoryKey};
 
 mod compute;
+mod each;
 #[cfg(feature = "redis")]
 mod fetch;
 mod keep;
@@ -31,6 +32,7 @@ mod path;
 #[cfg(feature = "redis")]
 mod peek;
 mod run;
+pub use each::{Batch, Turn, again, ask, each, gives, ids, lend, next, run_part};
 pub use keep::{IntoTtl, Keep};
 use path::{function_path, type_arguments};
 pub use run::{
@@ -161,12 +163,23 @@ fn find(
 #[inline(never)]
 fn find_with_care(encoder: &mut Encoder, callee: Callee) -> Result<Payload, Box<Ticket>> {
     let scope = scope::current().unwrap_or_default();
-    scope.count();
     let modifier = scope.modifier.clone().filter(|modifier| modifier.take());
-    let mode = modifier.as_ref().map(|modifier| modifier.mode);
+    look_with_care(encoder, callee, &scope, modifier.as_deref())
+        .map_err(|why| Ticket::new(encoder, callee, why, modifier))
+}
+
+/// The same when it is known who has taken the modifier; or why there is nothing to be served.
+fn look_with_care(
+    encoder: &mut Encoder,
+    callee: Callee,
+    scope: &Scope,
+    modifier: Option<&Modifier>,
+) -> Result<Payload, MissReason> {
+    scope.count();
+    let mode = modifier.map(|modifier| modifier.mode);
     let looks = matches!(mode, None | Some(Mode::Peek | Mode::Explain));
     if encoder.broken().is_some() || scope.holds_back() || !looks {
-        return Err(Ticket::new(encoder, callee, MissReason::Bypass, modifier));
+        return Err(MissReason::Bypass);
     }
     let cache = scope.cache.as_ref().unwrap_or_else(|| global::get());
     let lookup = Lookup::new(callee.identity, encoder.encoded());
@@ -174,10 +187,7 @@ fn find_with_care(encoder: &mut Encoder, callee: Callee) -> Result<Payload, Box<
         Some(Mode::Peek) => cache.find(&lookup),
         _ => cache.find_for_call(&lookup),
     };
-    let entry = match found {
-        Ok(entry) => entry,
-        Err(why) => return Err(Ticket::new(encoder, callee, why, modifier)),
-    };
+    let entry = found?;
     let late = entry.late(cache.now());
     if mode != Some(Mode::Peek) {
         entry.instance.served(late);
@@ -193,11 +203,11 @@ fn find_with_care(encoder: &mut Encoder, callee: Callee) -> Result<Payload, Box<
     if let Some(frame) = &scope.frame {
         frame.report(&cache.0.index, entry.stamp(), entry.deps());
     }
-    if let Some(modifier) = &modifier {
-        let trace = &mut lock(&modifier.found).trace;
+    if let Some(modifier) = modifier {
+        let mut found = lock(&modifier.found);
+        let trace = found.trace.of(entry.address());
         trace.cached = true;
         trace.tier = Some("memory");
-        trace.address = Some(entry.address().to_owned());
         trace.age = Some(std::time::Duration::from_millis(
             cache.now().saturating_sub(entry.began()),
         ));
@@ -363,7 +373,6 @@ impl Ticket {
         let mut own = vec![entry];
         own.extend(self.tags.drain(..).map(|tag| Dep::tag(&tag)));
         Target {
-            cache: self.cache.clone(),
             digest,
             #[cfg(feature = "redis")]
             whole,

@@ -167,6 +167,14 @@ impl Frame {
         used.deps.extend(deps, self.max_deps);
     }
 
+    /// What was used until now is used by these computations, too.
+    pub(crate) fn share<'f>(&self, index: &Index, others: impl Iterator<Item = &'f Self>) {
+        let used = lock(&self.used);
+        for other in others {
+            other.report(index, used.stamp, used.deps.as_slice());
+        }
+    }
+
     /// What was used until now.
     pub(crate) fn take(&self) -> Used {
         std::mem::take(&mut *lock(&self.used))

@@ -16,10 +16,12 @@ use crate::schema::Fingerprint;
 use crate::sync::Arc;
 
 mod answers;
+mod each;
 mod inner;
 mod outer;
 pub mod probe;
 use answers::{Content, Sharing, Weigh};
+pub(crate) use each::{Elements, Ids};
 pub(crate) use inner::Inner;
 pub(crate) use outer::Outer;
 
@@ -62,6 +64,8 @@ zero_sized! {
     Plain<R>
     /// What is kept of a success.
     Holds<T>
+    /// What a batch function gives for ids `K`.
+    Gives<T, K>
     /// A success that may be absent.
     Optional<T>
     /// A success that always is one.
@@ -304,6 +308,12 @@ pub fn must_be_owned<T: MustBeOwned>() {}
 #[inline(always)]
 pub const fn returns<R>(_: &R) -> Returns<R> {
     Returns::new()
+}
+
+/// The outer shape with this in place of its value.
+#[inline(always)]
+pub fn with<O: Outer, X>(_: O, _: Holds<X>) -> O::With<X> {
+    O::with()
 }
 
 /// Compiles for a `Result` only.

@@ -47,6 +47,8 @@ pub struct FunctionStats {
     pub refusals: RefusalCounts,
     /// Entries pushed out by others.
     pub evictions: u64,
+    /// Elements that the body of a [batch](crate::guide::batches) gave and had not been asked for.
+    pub foreign: u64,
     /// Time spent in bodies.
     pub compute_time: Duration,
     /// How long each body took.
@@ -90,6 +92,7 @@ impl FunctionStats {
         self.stores += other.stores;
         add(&mut self.refusals.0, &other.refusals.0);
         self.evictions += other.evictions;
+        self.foreign += other.foreign;
         self.compute_time += other.compute_time;
         self.latencies.add(&other.latencies);
         self.time_saved = self.time_saved.saturating_add(other.time_saved);

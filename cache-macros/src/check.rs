@@ -1,6 +1,7 @@
 //! Checks that need more than one token: options against each other and against the function.
 
 mod cached;
+mod each;
 mod invalidation;
 mod key;
 mod names;

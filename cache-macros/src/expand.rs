@@ -5,6 +5,7 @@
 
 mod body;
 mod cached;
+mod each;
 mod invalidation;
 mod pieces;
 mod put;

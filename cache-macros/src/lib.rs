@@ -42,6 +42,8 @@ use proc_macro::TokenStream;
 /// * `timeout = 2`: longest wait for the body where a value that has expired can be given in its place
 /// * `when = |value| value.is_complete()`: store only if true
 /// * `min_cost = "5ms"`: store only what took at least this long
+/// * `each = ids`: keeps the elements of a batch one by one: the argument that names them
+/// * `each_max = 100`: how many elements of a batch the body is asked for at once
 /// * `fingerprint`: new code, new entries: a hash of the body is part of the key
 /// * `crate = ::my_crate::cache_core`: where the runtime is, for re-exporters
 #[proc_macro_attribute]

@@ -37,6 +37,17 @@ pub(crate) struct Cached {
     /// A hash of the body.
     pub(crate) fingerprint: Option<u64>,
     pub(crate) tiers: Option<Tiers>,
+    pub(crate) each: Option<Each>,
+}
+
+/// What makes a function's values elements of batches.
+pub(crate) struct Each {
+    /// The binding of the ids, at this place among the function's.
+    pub(crate) place: usize,
+    /// How many the body takes at once, unless all.
+    pub(crate) max: Option<usize>,
+    /// The names that the body can change.
+    pub(crate) mutable: Vec<Ident>,
 }
 
 /// One part of a key.
@@ -62,6 +73,11 @@ impl Cached {
         self.stale_while_revalidate.is_some()
             || self.refresh_ahead.is_some()
             || self.timeout.is_some()
+    }
+
+    /// The ids of a batch.
+    pub(crate) fn ids(&self) -> Option<&Binding> {
+        self.binding(self.each.as_ref()?.place)
     }
 
     /// The bindings that are part of the key; none where `key(…)` says what is.

@@ -28,8 +28,6 @@ enum Form {
     /// The same, and it may stand more than once.
     Values(fn(Expr, &mut Options, &mut Diag)),
     List(fn(Vec<Expr>, &mut Options, &mut Diag)),
-    /// Not in this version yet.
-    Later,
     /// Decided against: what is wrong, and what to do.
     Never(&'static str, &'static str),
 }
@@ -38,7 +36,7 @@ mod target;
 pub(crate) use target::Target;
 use target::{always, tag, target};
 
-use Form::{Flag, Later, List, Never, Value, Values};
+use Form::{Flag, List, Never, Value, Values};
 use Macro::{Analysis, Cache, Invalidate, Put, Query, Resource, Warmup};
 
 const CACHES: &[Macro] = &[Cache, Query, Macro::Result, Resource, Analysis];
@@ -69,7 +67,7 @@ pub(crate) const TABLE: &[Row] = &[
     row("tables", &[Query], "tables(users, orders)", "shorthand for the tags `table:users`, `table:orders`", List(|l, o, d| o.tables = idents(l, "a table", "tables(users)", d))),
     row("name", CACHES, "name = \"users.load\"", "a stable identity, whatever becomes of the function's name and module", Value(|e, o, d| o.name = value::string(e, d))),
     row("version", CACHES, "version = 2", "bump it to orphan the entries of older code", Value(|e, o, d| o.version = value::integer(e, d))),
-    row("capacity", CACHES, "capacity = 1000", "at most this many entries of this function in memory", Value(|e, o, d| o.capacity = capacity(e, d))),
+    row("capacity", CACHES, "capacity = 1000", "at most this many entries of this function in memory", Value(|e, o, d| o.capacity = value::count(e, "a `capacity` of zero stores nothing", "remove the attribute", d))),
     row("tiers", CACHES, "tiers(memory)", "where values may be kept: `memory`, `redis`, or both, as by default", List(tiers)),
     row("jitter", CACHES, "jitter = \"10%\"", "spreads expiry", Value(|e, o, d| o.jitter = value::permille(e, d))),
     row("none_ttl", CACHES, "none_ttl = 10", "keep `None` for this long", Value(|e, o, d| o.none_ttl = value::length(e, d))),
@@ -80,7 +78,8 @@ pub(crate) const TABLE: &[Row] = &[
     row("timeout", CACHES, "timeout = 2", "longest wait for the body where a value that has expired can be given in its place", Value(|e, o, d| o.timeout = value::length(e, d))),
     row("when", CACHES, "when = |value| value.is_complete()", "store only if true", Value(|e, o, d| o.when = value::judge(e, d))),
     row("min_cost", CACHES, "min_cost = \"5ms\"", "store only what took at least this long", Value(|e, o, d| o.min_cost = value::length(e, d))),
-    row("each", CACHES, "each = ids", "caches the elements of a batch one by one", Later),
+    row("each", CACHES, "each = ids", "keeps the elements of a batch one by one: the argument that names them", Value(|e, o, d| o.each = idents(vec![e], "an argument", "each = ids", d).pop())),
+    row("each_max", CACHES, "each_max = 100", "how many elements of a batch the body is asked for at once", Value(|e, o, d| o.each_max = value::count(e, "an `each_max` of zero asks for nothing", "remove it", d))),
     row("fingerprint", CACHES, "fingerprint", "new code, new entries: a hash of the body is part of the key", Flag(|o| o.fingerprint = true)),
     row("tag", &[Invalidate], "tag = \"tenant:{tenant}\"", "invalidates what carries this tag", Values(|e, o, d| o.targets.extend(tag(e, d)))),
     row("on", &[Invalidate], "on = always", "`success` (by default), or `always`: after a failure too", Value(|e, o, d| o.always = always(e, d))),
@@ -117,6 +116,8 @@ pub(crate) struct Options {
     pub(crate) timeout: Option<Length>,
     pub(crate) when: Option<Expr>,
     pub(crate) min_cost: Option<Length>,
+    pub(crate) each: Option<Ident>,
+    pub(crate) each_max: Option<usize>,
     pub(crate) fingerprint: bool,
     pub(crate) always: bool,
     pub(crate) before: bool,
@@ -156,11 +157,6 @@ impl Options {
         let Some(row) = find(by, &typed) else {
             return unknown(by, &typed, name, diag);
         };
-        if let Later = row.form {
-            diag.error(name, format!("`{typed}` is not in this version yet"))
-                .help(format!("remove it; it will do this: {}", row.doc));
-            return;
-        }
         if let Never(message, help) = row.form {
             diag.error(name, message).help(help);
             return;
@@ -278,11 +274,11 @@ fn find(by: Macro, name: &str) -> Option<&'static Row> {
         .find(|row| row.name == name && row.on.contains(&by))
 }
 
-/// The names of a macro's options, those of later versions left out.
+/// The names of a macro's options, but for those that only say why there is none.
 pub(crate) fn names(by: Macro) -> impl Iterator<Item = &'static str> {
     TABLE
         .iter()
-        .filter(move |row| row.on.contains(&by) && !matches!(row.form, Later | Never(..)))
+        .filter(move |row| row.on.contains(&by) && !matches!(row.form, Never(..)))
         .map(|row| row.name)
 }
 
@@ -387,17 +383,6 @@ fn every(expr: Expr, diag: &mut Diag) -> Option<Length> {
         return None;
     }
     Some(length)
-}
-
-fn capacity(expr: Expr, diag: &mut Diag) -> Option<usize> {
-    let at = value::bare(expr.clone());
-    let entries = value::integer(expr, diag)?;
-    if entries == 0 {
-        diag.error(&at, "a `capacity` of zero stores nothing")
-            .help("remove the attribute");
-        return None;
-    }
-    Some(entries)
 }
 
 #[cfg(test)]

@@ -60,6 +60,17 @@ pub(crate) fn ttl(expr: Expr, diag: &mut Diag) -> Option<Ttl> {
     }
 }
 
+/// A number of things, at least one.
+pub(crate) fn count(expr: Expr, zero: &str, help: &str, diag: &mut Diag) -> Option<usize> {
+    let at = bare(expr.clone());
+    let count = integer(expr, diag)?;
+    if count == 0 {
+        diag.error(&at, zero).help(help);
+        return None;
+    }
+    Some(count)
+}
+
 /// A duration.
 pub(crate) fn length(expr: Expr, diag: &mut Diag) -> Option<Length> {
     const WRITE: &str = "write seconds (`300`) or `\"5m\"`";

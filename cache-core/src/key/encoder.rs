@@ -20,7 +20,7 @@ const INLINE_WORDS: usize = 8;
 /// # Errors
 ///
 /// After an error from `push` the encoder holds half an argument: drop it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Encoder {
     tags: Tags,
     out: Buffer,
@@ -167,7 +167,7 @@ impl Tags {
 }
 
 /// The values and the full tag words, which share one budget on the stack.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Buffer {
     /// How many bytes of values there are, here or on the heap.
     len: usize,
@@ -179,7 +179,7 @@ pub(super) struct Buffer {
     heap: Option<Box<Heap>>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Heap {
     values: Vec<u8>,
     words: Vec<u64>,

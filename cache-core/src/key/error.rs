@@ -5,10 +5,10 @@ use std::fmt;
 /// An argument could not be made part of a key.
 ///
 /// The message says what to do about it and keeps what the argument's `Serialize` said.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct KeyError(Box<Fault>); // one pointer: it is part of the return value of every step of an encoding
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Fault {
     Refused(String),
     TooLong(usize),

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{Key, Mode, Modifier, Target, Trace};
+use super::{Key, Mode, Modifier, Reached, Trace};
 use crate::cache::Token;
 use crate::error::Error;
 use crate::global;
@@ -89,7 +89,7 @@ pub fn peek<R>(call: impl FnOnce() -> R) -> Result<Option<R>, Error> {
 /// [`NoCachedCall`](crate::ErrorKind::NoCachedCall), [`Key`](crate::ErrorKind::Key), and [`Unsupported`](crate::ErrorKind::Unsupported) under
 /// `panic = "abort"`.
 pub fn key_of<R>(call: impl FnOnce() -> R) -> Result<Key, Error> {
-    captured("key_of", call).map(|target| Key::from(&target))
+    captured("key_of", call)?.only().map(Key::from)
 }
 
 /// Drops exactly the entry of this call, without running its body; see [`invalidate`](crate::invalidate).
@@ -108,11 +108,11 @@ pub fn key_of<R>(call: impl FnOnce() -> R) -> Result<Key, Error> {
 /// [`NoCachedCall`](crate::ErrorKind::NoCachedCall), [`Key`](crate::ErrorKind::Key), and [`Unsupported`](crate::ErrorKind::Unsupported) under
 /// `panic = "abort"`; [`NotLogged`](crate::ErrorKind::NotLogged) if the log is elsewhere and does not answer.
 pub fn invalidate<R>(call: impl FnOnce() -> R) -> Result<Token, Error> {
-    let target = captured("invalidate", call)?;
-    target.cache.invalidate(vec![target.matcher()]).wait()
+    let reached = captured("invalidate", call)?;
+    reached.cache.invalidate(reached.matchers()).wait()
 }
 
-fn captured<R>(what: &str, call: impl FnOnce() -> R) -> Result<Target, Error> {
+fn captured<R>(what: &str, call: impl FnOnce() -> R) -> Result<Reached, Error> {
     if !CAN_LEAVE {
         return Err(Error::unsupported(what));
     }
@@ -124,7 +124,7 @@ fn captured<R>(what: &str, call: impl FnOnce() -> R) -> Result<Target, Error> {
 }
 
 /// What a call was captured as: nothing if it reached no cached call.
-pub(crate) type Captive = Option<Result<Target, Error>>;
+pub(crate) type Captive = Option<Result<Reached, Error>>;
 
 /// Captures the key of a call that may be sync, in which case it is left, or async, in which case its future is handed back.
 pub(crate) fn attempt<R>(call: impl FnOnce() -> R) -> Result<R, Captive> {

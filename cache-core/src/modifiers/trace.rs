@@ -35,6 +35,19 @@ pub struct Trace {
     pub cost: Option<Duration>,
 }
 
+impl Trace {
+    /// What is told of this entry: of several, that of the last.
+    pub(crate) fn of(&mut self, address: &str) -> &mut Self {
+        if self.address.as_deref() != Some(address) {
+            *self = Self {
+                address: Some(address.to_owned()),
+                ..Self::default()
+            };
+        }
+        self
+    }
+}
+
 impl fmt::Display for Trace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let address = self.address.as_deref().unwrap_or("(no address)");

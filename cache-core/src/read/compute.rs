@@ -11,17 +11,17 @@ use super::{Miss, Ticket};
 use crate::alarm::Sleep;
 use crate::cache::{Learnt, Started};
 use crate::entry::Kept;
-use crate::error::{Error, ErrorKind};
-use crate::flight::{self, Leader, Role, Status, Waiter, Waiting};
+use crate::flight::{Leader, Role, Status, Waiter, Waiting};
 use crate::modifiers::{Mode, Target, blocking};
 #[cfg(feature = "redis")]
 use crate::remote::Claim;
 use crate::scope::{self, Frame, Scope};
 use crate::shape::Split;
 use crate::stats::MissReason;
-use crate::sync::{Arc, block_on, lock};
+use crate::sync::{Arc, block_on};
 use crate::tier::memory::MemoryKey;
 
+mod beginning;
 #[cfg(feature = "redis")]
 mod confirming;
 mod grace;
@@ -63,6 +63,8 @@ pub(super) struct Driver {
     others: Vec<Arc<Frame>>,
     /// Where the thread was before it [went in](Self::go_in).
     outside: Option<Option<Arc<Scope>>>,
+    /// Whether others ask and compute together with it, and not each for itself.
+    pub(super) together: bool,
 }
 
 impl Drop for Driver {
@@ -96,6 +98,14 @@ pub(super) enum Stage {
     #[cfg(feature = "redis")]
     Peeking(super::peek::Peeking),
     Computing(Computation),
+    /// One of a [batch](super::each) would ask Redis, leading others or not.
+    #[cfg(feature = "redis")]
+    Asking(Option<Leader<MemoryKey, Arc<Kept>>>),
+    /// One of a batch is to be computed.
+    Claimed {
+        leader: Option<Leader<MemoryKey, Arc<Kept>>>,
+        may_store: bool,
+    },
     /// A modifier has what it wanted, and whoever polls this should leave it.
     Left,
     /// There is a value, or none to come.
@@ -107,13 +117,15 @@ pub(super) struct Computation {
     /// The lease, before the leader: it is given back before somebody here asks for it again.
     #[cfg(feature = "redis")]
     pub(super) claim: Option<Claim>,
-    leader: Option<Leader<MemoryKey, Arc<Kept>>>,
-    frame: Arc<Frame>,
-    scope: Arc<Scope>,
+    pub(super) leader: Option<Leader<MemoryKey, Arc<Kept>>>,
+    pub(super) frame: Arc<Frame>,
+    pub(super) scope: Arc<Scope>,
     /// Less than that of every computation that begins later; co-leaders of a flight have each their own.
     ordinal: u64,
     started: Started,
     may_store: bool,
+    /// How many have one body.
+    pub(super) sharers: u32,
 }
 
 impl Driver {
@@ -142,6 +154,7 @@ impl Driver {
             limit: None,
             others: Vec::new(),
             outside: None,
+            together: false,
         })
     }
 
@@ -154,7 +167,9 @@ impl Driver {
         self.meet_poller();
         loop {
             match &mut self.stage {
-                Stage::Done => return Poll::Pending,
+                Stage::Done | Stage::Claimed { .. } => return Poll::Pending,
+                #[cfg(feature = "redis")]
+                Stage::Asking(_) => return Poll::Pending,
                 Stage::Left => self.stage = self.leave(),
                 Stage::Begin => match self.begin(work) {
                     Some(Stage::Left) => {
@@ -336,12 +351,11 @@ impl Driver {
     /// A modifier has what it wanted.
     pub(super) fn left(&self) -> Stage {
         if let Some(modifier) = &self.ticket.modifier {
-            let mut found = lock(&modifier.found);
-            found.trace.cached = true;
-            found.target = Some(match &self.ticket.broken {
-                None => Ok(self.target.clone()),
-                Some(why) => Err(Error::new(ErrorKind::Key, why.as_str())),
-            });
+            let target = match &self.ticket.broken {
+                None => Ok(&self.target),
+                Some(why) => Err(why.as_str()),
+            };
+            modifier.leave(&self.ticket.cache, Some(target));
         }
         Stage::Left
     }
@@ -353,44 +367,5 @@ impl Driver {
         }
         let entry = self.ticket.cache.find(&self.ticket.key.as_lookup()).ok()?;
         work.accept(entry.payload()).then_some(entry)
-    }
-
-    pub(super) fn compute(
-        &self,
-        leader: Option<Leader<MemoryKey, Arc<Kept>>>,
-        may_store: bool,
-    ) -> Stage {
-        let cache = &self.ticket.cache;
-        let outer = self.ticket.scope.as_deref();
-        let ordinal = flight::next_id();
-        let id = leader.as_ref().map_or(ordinal, |leader| leader.flight().id);
-        // The stamp is what the log was when the computation began, never later.
-        let stamp = cache.0.index.applied();
-        let parent = outer.and_then(|scope| scope.frame.clone());
-        let frame = Arc::new(Frame::new(
-            id,
-            parent,
-            &cache.0.index,
-            stamp,
-            cache.0.config.max_deps,
-        ));
-        let scope = Scope {
-            cache: outer.and_then(|scope| scope.cache.clone()),
-            frame: Some(Arc::clone(&frame)),
-            modifier: None,
-            transaction: outer.and_then(|scope| scope.transaction.clone()),
-            counter: None,
-            off: outer.is_some_and(|scope| scope.off),
-        };
-        Stage::Computing(Computation {
-            #[cfg(feature = "redis")]
-            claim: None,
-            leader,
-            frame,
-            scope: Arc::new(scope),
-            ordinal,
-            started: cache.started(),
-            may_store,
-        })
     }
 }

@@ -68,6 +68,7 @@ impl Driver {
     /// Asks Redis before the body is run.
     pub(super) fn fetch(&self, leader: Leader<MemoryKey, Arc<Kept>>) -> Stage {
         match self.remote().filter(|remote| !remote.is_refused()) {
+            Some(_) if self.together => Stage::Asking(Some(leader)),
             Some(remote) => Stage::Fetching(Fetching {
                 sent: self.ticket.cache.now(),
                 asked: Asked::Value(remote.fetch(self.target.digest)),

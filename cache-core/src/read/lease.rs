@@ -39,10 +39,10 @@ impl Bid {
 impl Driver {
     /// There is no value in Redis: asks for the lease.
     pub(super) fn bid(&self, leader: Leader<MemoryKey, Arc<Kept>>) -> Stage {
-        // Behind one that is overdue nobody waits again.
+        // Behind one that is overdue nobody waits again; and nobody who has others with him, who would have to wait, too.
         let claim = self
             .remote()
-            .filter(|_| leader.is_first())
+            .filter(|_| leader.is_first() && !self.together)
             .and_then(|remote| Some((remote, remote.claim(self.target.digest)?)));
         let Some((remote, claim)) = claim else {
             return self.compute(Some(leader), true);

@@ -10,8 +10,8 @@ use crate::remote::{Found, Read};
 
 /// A value that was asked for, and nothing else with it.
 pub(super) struct Peeking {
-    read: Read,
-    sent: u64,
+    pub(super) read: Read,
+    pub(super) sent: u64,
 }
 
 impl Peeking {
@@ -30,6 +30,7 @@ impl Driver {
     /// Asks Redis, if there is anything to be asked.
     pub(super) fn peek(&self) -> Stage {
         match self.remote().filter(|remote| !remote.is_refused()) {
+            Some(_) if self.together => Stage::Asking(None),
             Some(remote) => Stage::Peeking(Peeking {
                 sent: self.ticket.cache.now(),
                 read: remote.fetch(self.target.digest),

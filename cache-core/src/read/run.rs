@@ -67,10 +67,10 @@ pub(super) trait Work {
 }
 
 /// A body, and what became of it. Generic over the return type alone: functions that return the same share all of it.
-struct Job<'a, S: Split> {
-    body: Pin<&'a mut (dyn Future<Output = S::Return> + 'a)>,
-    rules: &'a mut dyn FnMut(&S::Item, &mut Keep),
-    out: Option<S::Return>,
+pub(super) struct Job<'a, S: Split> {
+    pub(super) body: Pin<&'a mut (dyn Future<Output = S::Return> + 'a)>,
+    pub(super) rules: &'a mut dyn FnMut(&S::Item, &mut Keep),
+    pub(super) out: Option<S::Return>,
 }
 
 impl<S: Split> Work for Job<'_, S> {
@@ -163,7 +163,7 @@ impl<R> Future for AtOnce<'_, R> {
 type NoRules<S> = fn(&<S as Split>::Item, &mut Keep);
 
 /// A function without rules.
-fn no_rules<T>(_: &T, _: &mut Keep) {}
+pub(super) fn no_rules<T>(_: &T, _: &mut Keep) {}
 
 /// What the body of a sync function comes to.
 pub fn run_blocking<S: Split>(miss: Miss<S>, body: impl FnOnce() -> S::Return) -> S::Return {

@@ -20,6 +20,15 @@ pub trait Outer: Copy + Send + Sync {
     fn success(value: Self::Value) -> Self::Return;
     /// Makes an outcome from a failure.
     fn failure(error: Self::Error) -> Self::Return;
+    /// The same shape around another value.
+    type With<X>: Outer<Value = X, Error = Self::Error>;
+    /// The only value of that.
+    fn with<X>() -> Self::With<X>;
+    /// What is in an outcome.
+    ///
+    /// # Errors
+    /// The failure, if it is one.
+    fn open(out: Self::Return) -> Result<Self::Value, Self::Error>;
 }
 
 impl<T, E> Outer for Fallible<T, E> {
@@ -42,6 +51,15 @@ impl<T, E> Outer for Fallible<T, E> {
     fn failure(error: E) -> Result<T, E> {
         Err(error)
     }
+    type With<X> = Fallible<X, E>;
+    #[inline(always)]
+    fn with<X>() -> Fallible<X, E> {
+        Fallible::new()
+    }
+    #[inline(always)]
+    fn open(out: Result<T, E>) -> Result<T, E> {
+        out
+    }
 }
 
 impl<R> Outer for Plain<R> {
@@ -63,5 +81,14 @@ impl<R> Outer for Plain<R> {
     #[inline(always)]
     fn failure(error: Infallible) -> R {
         match error {}
+    }
+    type With<X> = Plain<X>;
+    #[inline(always)]
+    fn with<X>() -> Plain<X> {
+        Plain::new()
+    }
+    #[inline(always)]
+    fn open(out: R) -> Result<R, Infallible> {
+        Ok(out)
     }
 }

@@ -9,8 +9,8 @@
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
-    Alone, ByHook, BySerde, BySize, CacheValue, Errors, Holds, Local, Plain, Portable, Returns,
-    Shared, Whole,
+    Alone, ByHook, BySerde, BySize, CacheValue, Elements, Errors, Gives, Holds, Local, Plain,
+    Portable, Returns, Shared, Whole,
 };
 use crate::weight::CacheWeight;
 
@@ -33,6 +33,26 @@ pub trait Value<T>: Sized {
     }
 }
 impl<T> Value<T> for Holds<T> {}
+
+/// Elements that can be told apart.
+pub trait Each<T: Elements<K>, K> {
+    /// One of them.
+    #[inline(always)]
+    fn __cache_element(&self) -> Holds<T::Element> {
+        Holds::new()
+    }
+}
+impl<T: Elements<K>, K> Each<T, K> for &Gives<T, K> {}
+
+/// None. What needs them says so.
+pub trait NotEach {
+    /// Nothing.
+    #[inline(always)]
+    fn __cache_element(&self) -> Holds<()> {
+        Holds::new()
+    }
+}
+impl<T, K> NotEach for Gives<T, K> {}
 
 /// First choice of a weight.
 pub trait WeighHook<T> {

@@ -101,6 +101,7 @@ pub(crate) struct SiteCounters {
     failed: AtomicU64,
     stores: AtomicU64,
     evictions: AtomicU64,
+    foreign: AtomicU64,
     cost_ns: AtomicU64,
     latencies: Histogram,
     entries: AtomicI64,
@@ -134,6 +135,9 @@ impl SiteCounters {
     #[cfg(feature = "redis")]
     pub(crate) fn fetched(&self) {
         bump(&self.fetched);
+    }
+    pub(crate) fn foreign(&self, count: u64) {
+        self.foreign.fetch_add(count, Ordering::Relaxed);
     }
     pub(crate) fn coalesced(&self) {
         bump(&self.coalesced);
@@ -201,6 +205,7 @@ impl SiteCounters {
             stores: load(&self.stores),
             refusals: RefusalCounts(self.refusals.each_ref().map(load)),
             evictions: load(&self.evictions),
+            foreign: load(&self.foreign),
             compute_time: Duration::from_nanos(load(&self.cost_ns)),
             latencies: self.latencies.read(),
             time_saved: mean.saturating_mul(u32::try_from(hits + coalesced).unwrap_or(u32::MAX)),

@@ -89,6 +89,8 @@ pub enum RefusalReason {
     Panicked,
     /// Its function keeps values in Redis alone (`tiers(redis)`), and there is none, or it cannot be used.
     NoTier,
+    /// The body of a batch gave a `Vec` that was longer or shorter than its ids: whose its elements are, nobody knows.
+    Length,
 }
 
 impl RefusalReason {
@@ -107,6 +109,7 @@ impl RefusalReason {
         Self::Untracked,
         Self::Panicked,
         Self::NoTier,
+        Self::Length,
     ];
 
     /// How many there are.
@@ -129,6 +132,7 @@ impl RefusalReason {
             Self::Untracked => "untracked",
             Self::Panicked => "panicked",
             Self::NoTier => "no tier",
+            Self::Length => "length",
         }
     }
 }

@@ -7,7 +7,7 @@ use syn::{Expr, LitStr, ReturnType, Type};
 
 use super::key::{bare_name, key};
 use super::template::{check_address, check_template, omits};
-use super::{common, names, stale, types};
+use super::{common, each, names, stale, types};
 use crate::diag::Diag;
 use crate::input::{self, Form, Function};
 use crate::model::{self, Cached};
@@ -21,13 +21,14 @@ use crate::value::{Length, Ttl};
 pub(crate) fn cached(
     by: Macro,
     mut options: Options,
-    function: Function,
+    mut function: Function,
     diag: &mut Diag,
 ) -> Cached {
     let preset = by.preset();
     common(by, &function, diag);
     let output = output(&function, diag);
-    let key = key(&options, &function, diag);
+    let mut key = key(&options, &function, diag);
+    let each = each::each(&mut options, &mut function, &mut key, diag);
     let tags = tags(&mut options, diag);
     for tag in &tags {
         check_template(tag, &options, &function, diag);
@@ -79,6 +80,7 @@ pub(crate) fn cached(
         when: options.when,
         fingerprint: fingerprint.then(|| text::fingerprint(function.body.stream())),
         tiers: options.tiers,
+        each,
         function,
     }
 }

@@ -4,7 +4,7 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};
 
 use super::pieces::{Args, Texts, pieces};
-use super::{Runtime, anchor, at, body, spec, start};
+use super::{Runtime, anchor, at, body, each, spec, start};
 use crate::check::types;
 use crate::input::{Binding, Form, Kind};
 use crate::model::{Cached, KeyPart};
@@ -35,6 +35,9 @@ use crate::value::Ttl;
 /// The function with a look-up before its body.
 pub(crate) fn cached(model: &Cached) -> TokenStream {
     let runtime = Runtime(&model.krate);
+    if let (Some(each), Some(ids)) = (&model.each, model.ids()) {
+        return each::batch(model, each, ids, &runtime);
+    }
     let function = tell(model, &runtime);
     let miss = miss(model, &runtime);
     let Rules { lets, closure } = Rules::of(model, &runtime);
@@ -107,7 +110,7 @@ fn behind(model: &Cached, runtime: &Runtime<'_>, closure: Option<TokenStream>) -
 //
 // The closure is never called: what it does is known from its type, and it is not compiled any further.
 /// What the runtime learns of the function and of its return type, at the return type.
-fn tell(model: &Cached, runtime: &Runtime<'_>) -> TokenStream {
+pub(super) fn tell(model: &Cached, runtime: &Runtime<'_>) -> TokenStream {
     let output = &model.output;
     let span = anchor(output);
     let private = runtime.at(span);
@@ -137,12 +140,20 @@ fn tell(model: &Cached, runtime: &Runtime<'_>) -> TokenStream {
             let private = runtime.at(span);
             quote_spanned!(span=> #private::must_be_owned::<#ty>();)
         });
+    let element = model.each.as_ref().map(|_| {
+        quote_spanned! {span=>
+            use #private::probe::{Each as _, NotEach as _};
+            let __e = (&&#private::gives(__r.__cache_value(), __ids)).__cache_element();
+            let __r = #private::with(__r, __e);
+        }
+    });
     quote_spanned! {span=> #private::function(&|| {
         use #private::probe::{
             #content ContentLocal as _, Return as _, ShareClone as _, ShareNone as _, Value as _, WeighHook as _,
             WeighSerde as _, WeighSize as _,
         };
         let __r = #private::Returns::<#output>::new().__cache_outer();
+        #element
         let __v = __r.__cache_value();
         #must_be_result
         #must_keep_errors
@@ -158,10 +169,26 @@ fn miss(model: &Cached, runtime: &Runtime<'_>) -> TokenStream {
     let span = Span::mixed_site();
     let private = runtime.at(span);
     let site = spec::site(model, runtime);
-    let args = model.key.iter().filter_map(|part| match part {
-        KeyPart::Binding(place) => model.binding(*place).map(argument),
-        KeyPart::Expr(expr) => Some(quote_spanned!(start(expr)=> __call.__cache_arg(&(#expr));)),
-    });
+    let names = names(model, runtime);
+    let missed = if names.is_empty() {
+        quote_spanned!(span=> #private::Err(__miss) => __miss,)
+    } else {
+        quote_spanned!(span=> #private::Err(mut __miss) => { #names __miss })
+    };
+    let args = args(model, runtime);
+    let start = quote_spanned!(anchor(&model.output)=> __call.__cache_start(#site, __function));
+    quote_spanned! {span=> {
+        let mut __call = #private::Call::new();
+        #args
+        match #start {
+            #private::Ok(__hit) => return __hit,
+            #missed
+        }
+    }}
+}
+
+/// The address and the tags that need no value, for a miss.
+pub(super) fn names(model: &Cached, runtime: &Runtime<'_>) -> TokenStream {
     let fill = |method: &str, template: &Template| {
         let span = at(template.literal.span());
         let method = Ident::new(method, span);
@@ -178,27 +205,31 @@ fn miss(model: &Cached, runtime: &Runtime<'_>) -> TokenStream {
         .iter()
         .filter(|tag| !tag.returns())
         .map(|tag| fill("tag", tag));
-    let names: TokenStream = address.chain(tags).collect();
-    let missed = if names.is_empty() {
-        quote_spanned!(span=> #private::Err(__miss) => __miss,)
-    } else {
-        quote_spanned!(span=> #private::Err(mut __miss) => { #names __miss })
+    address.chain(tags).collect()
+}
+
+/// `__call.__cache_arg::<i64>(&id);` for what is in the key; ids are added one by one, elsewhere.
+pub(super) fn args(model: &Cached, runtime: &Runtime<'_>) -> TokenStream {
+    let span = Span::mixed_site();
+    let ids = model.each.as_ref().map(|each| each.place);
+    let parts = || {
+        model
+            .key
+            .iter()
+            .filter(|part| !matches!(part, KeyPart::Binding(place) if Some(*place) == ids))
     };
-    let mut args: TokenStream = args.collect();
-    if !model.key.iter().all(|part| is_plain(model, part)) {
-        args = quote_spanned! {span=> {
-            let __preparing = #private::Preparing::new();
-            #args
-        }};
+    let args = parts().filter_map(|part| match part {
+        KeyPart::Binding(place) => model.binding(*place).map(argument),
+        KeyPart::Expr(expr) => Some(quote_spanned!(start(expr)=> __call.__cache_arg(&(#expr));)),
+    });
+    let args: TokenStream = args.collect();
+    if parts().all(|part| is_plain(model, part)) {
+        return args;
     }
-    let start = quote_spanned!(anchor(&model.output)=> __call.__cache_start(#site, __function));
+    let private = runtime.at(span);
     quote_spanned! {span=> {
-        let mut __call = #private::Call::new();
+        let __preparing = #private::Preparing::new();
         #args
-        match #start {
-            #private::Ok(__hit) => return __hit,
-            #missed
-        }
     }}
 }
 
@@ -238,10 +269,10 @@ fn argument(binding: &Binding) -> TokenStream {
 }
 
 /// What is decided once the value is there.
-struct Rules {
+pub(super) struct Rules {
     /// Texts of arguments, made before the body takes them.
-    lets: TokenStream,
-    closure: Option<TokenStream>,
+    pub(super) lets: TokenStream,
+    pub(super) closure: Option<TokenStream>,
 }
 
 impl Rules {
@@ -251,9 +282,10 @@ impl Rules {
     //         __keep.when(holds(__value, |value| …));
     //         __keep.tag(&[Piece::Text("owner:"), Piece::arg(&__value.owner)]);
     //     }
-    fn of(model: &Cached, runtime: &Runtime<'_>) -> Self {
+    pub(super) fn of(model: &Cached, runtime: &Runtime<'_>) -> Self {
         let late = || model.tags.iter().filter(|tag| tag.returns());
-        let texts = Texts::of(late());
+        let ids = model.ids().map(Binding::name);
+        let texts = Texts::of(late(), ids.as_deref());
         let mut rules = TokenStream::new();
         if let Some(Ttl::ByValue(rule)) = &model.ttl {
             let span = start(rule);
@@ -269,8 +301,11 @@ impl Rules {
             let pieces = pieces(runtime, tag, &model.function, &Args::Rendered(&texts));
             rules.extend(quote_spanned!(at(tag.literal.span())=> __keep.tag(#pieces);));
         }
+        let ids = model.ids().map(|ids| &ids.ident);
+        let id = ids.map(|id| quote!(#id,));
+        let used = ids.map(|id| quote!(let _ = #id;));
         let closure = (!rules.is_empty())
-            .then(|| quote_spanned!(Span::mixed_site()=> |__value, __keep| { #rules }));
+            .then(|| quote_spanned!(Span::mixed_site()=> |#id __value, __keep| { #used #rules }));
         Self {
             lets: texts.lets(runtime, &model.function),
             closure,

@@ -41,7 +41,7 @@ pub(crate) fn invalidation(model: &Invalidation) -> TokenStream {
         .targets
         .iter()
         .filter_map(|target| early(target, function, &runtime));
-    let texts = Texts::of(late(model).map(|(_, template)| template));
+    let texts = Texts::of(late(model).map(|(_, template)| template), None);
     let lets = texts.lets(&runtime, function);
     let late = after(model, &texts, &runtime);
     let output = function

@@ -16,16 +16,30 @@ pub(super) enum Args<'t> {
     Rendered(&'t Texts),
 }
 
+impl Args<'_> {
+    /// The text that was made of an argument, if one was.
+    fn text(&self, path: &Path) -> Option<Ident> {
+        match self {
+            Args::Direct => None,
+            Args::Rendered(texts) => texts.0.iter().position(|each| each == path).map(name),
+        }
+    }
+}
+
 /// Arguments made text before the body runs, for templates that are filled in after it.
 #[derive(Default)]
 pub(super) struct Texts(Vec<Path>);
 
 impl Texts {
-    /// The arguments that these templates need beside the value.
-    pub(super) fn of<'t>(templates: impl IntoIterator<Item = &'t Template>) -> Self {
+    /// The arguments that these templates need beside the value, and beside the id where there is one for each value.
+    pub(super) fn of<'t>(
+        templates: impl IntoIterator<Item = &'t Template>,
+        ids: Option<&str>,
+    ) -> Self {
         let mut found = Vec::new();
         for path in templates.into_iter().flat_map(Template::paths) {
-            if !path.returns() && !found.contains(path) {
+            let early = !path.returns() && ids != Some(&path.root);
+            if early && !found.contains(path) {
                 found.push(path.clone());
             }
         }
@@ -59,12 +73,9 @@ pub(super) fn pieces(
     let private = runtime.at(span);
     let each = template.parts.iter().map(|part| match part {
         Part::Text(text) => quote_spanned!(span=> #private::Piece::Text(#text)),
-        Part::Path(path) => match args {
-            Args::Rendered(texts) if !path.returns() => {
-                let text = texts.0.iter().position(|each| each == path).map(name);
-                quote_spanned!(span=> #private::Piece::Text(&#text))
-            }
-            _ => {
+        Part::Path(path) => match args.text(path) {
+            Some(text) => quote_spanned!(span=> #private::Piece::Text(&#text)),
+            None => {
                 let place = argument(path, function, span);
                 quote_spanned!(span=> #private::Piece::arg(&#place))
             }

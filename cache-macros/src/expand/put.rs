@@ -39,7 +39,7 @@ pub(crate) fn put(model: &Put) -> TokenStream {
     let private = runtime.at(span);
     let function = &model.function;
     let name = function.name();
-    let texts = Texts::of(&model.templates);
+    let texts = Texts::of(&model.templates, None);
     let lets = texts.lets(&runtime, function);
     let early = model
         .templates

@@ -41,6 +41,7 @@ fn accepts_what_is_right() {
         (Macro::Result, "err_ttl = \"250ms\", none_ttl = NONE_TTL, jitter = \"2.5%\", capacity = 10, version = 3", USER),
         (Analysis, "name = \"a.b\", when = |user| user.ok, min_cost = \"5ms\", tiers(memory), crate = ::a::b", USER),
         (Cache, "fingerprint, ttl = |user| user.ttl", USER),
+        (Query, "each = ids, each_max = 100, skip(self, tx), tags(\"t:{t}:{ids}:{return.id}\")", "async fn f(&self, tx: &mut Tx<'_>, (a, mut t): (u8, u8), mut ids: &[u8]) -> Vec<u8> { vec![] }"),
         (Cache, "ttl = |id| { let pool = id.pool(); pool.ttl }, when = |user| user.pool(|id| id)", USER),
         (Cache, "\"a:{pool.x.0}:{pool.y}\", key(&pool.x, (*pool).y, id), tags(\"b:{id}\")", USER),
         (Cache, "\"a:{pool.x}\", key(pool.x()), tags(\"b:{pool.y}\")", USER),
@@ -116,7 +117,13 @@ fn options_as_they_are_written() {
         (Cache, "skip(pool.x)", "not the name of an argument\nhelp: write it alone: `skip(pool)` @ pool.x"),
         (Cache, "fingerprint = true", "`fingerprint` takes no value\nhelp: write `fingerprint`: new code, new entries: a hash of the body is part of the key @ fingerprint"),
         (Cache, "stale_if_error = 0", "a `stale_if_error` of zero has no effect\nhelp: remove it @ 0"),
-        (Query, "each = ids", "`each` is not in this version yet\nhelp: remove it; it will do this: caches the elements of a batch one by one @ each"),
+        (Query, "each = 5", "not the name of an argument\nhelp: write it alone: `each = ids` @ 5"),
+        (Query, "each_max = 0, each = id", "an `each_max` of zero asks for nothing\nhelp: remove it @ 0"),
+        (Query, "each_max = 5", "`each_max` has no effect without `each`\nhelp: name the argument with the ids, too: `each = ids` @ each_max"),
+        (Query, "each = idd", "`user` has no argument `idd`\nhelp: did you mean `id`? @ idd"),
+        (Query, "each = id, key(pool)", "the key of an element holds its id, and `key` would say what else: all but `id`\nhelp: name what is not part of it: `skip(…)` @ key"),
+        (Query, "each = id, skip(pool, id)", "`id` tells the elements apart\nhelp: remove it here @ id"),
+        (Query, "each = id, err_ttl = 5", "an `Err` is no element, and not kept\nhelp: remove it @ err_ttl"),
         (Cache, "tiers(memory, postgres)", "the tier `postgres` is not in this version yet\nhelp: write `tiers(memory)` @ postgres"),
         (Cache, "tiers(memry)", "unknown tier `memry`\nhelp: did you mean `memory`? @ memry"),
         (Cache, "tables(users)", "`tables` is not an option of `#[cache]`\nhelp: it is one of `#[cache_query]` @ tables"),
@@ -252,7 +259,7 @@ fn all_errors_come_at_once() {
     let item = "fn f(conn: &mut Conn, id: u8) -> &str { x }";
     let found = errors(
         Query,
-        "\"a:{idd}\", tll = 5, ttl = 0, skip(x1), version = -, each = id",
+        "\"a:{idd}\", tll = 5, ttl = 0, skip(x1), version = -, each = ids",
         item,
     );
     let first: Vec<&str> = found
@@ -263,10 +270,11 @@ fn all_errors_come_at_once() {
         "expected an expression @ ,",
         "unknown option `tll`",
         "a `ttl` of zero stores nothing",
-        "`each` is not in this version yet",
         "a borrowed value cannot be cached",
         "`f` has no argument `x1`",
         "`conn` can be changed by the function, so it cannot be part of the key",
+        "`each` is for functions that are async",
+        "`f` has no argument `ids`",
         "`{idd}` is not an argument of `f`",
     ];
     assert_eq!(first, expected);
@@ -305,10 +313,7 @@ fn rows_are_of_one_style() {
 #[test]
 fn the_documentation_lists_every_option() {
     let lib = include_str!("../lib.rs");
-    for row in TABLE
-        .iter()
-        .filter(|row| !matches!(row.form, Later | Never(..)))
-    {
+    for row in TABLE.iter().filter(|row| !matches!(row.form, Never(..))) {
         let line = format!("`{}`: {}", row.example, row.doc);
         // The caching macros have one list.
         let caches = row.on.iter().any(|by| by.caches());

@@ -436,3 +436,140 @@ fn a_body_that_may_go_on_behind_its_call() {
         "#]],
     );
 }
+
+#[test]
+fn a_batch() {
+    check(
+        Macro::Query,
+        r#"each = ids, each_max = 100, ttl = 300, skip(pool, conn), tags("owner:{tenant}:{ids}:{return.owner}")"#,
+        "async fn users(pool: &PgPool, conn: &mut Conn, tenant: String, mut ids: Vec<i64>) -> sqlx::Result<HashMap<i64, User>> { load(pool, ids).await }",
+        expect![[r#"
+            async fn users(
+                pool: &PgPool,
+                conn: &mut Conn,
+                tenant: String,
+                ids: Vec<i64>,
+            ) -> sqlx::Result<HashMap<i64, User>> {
+                let __ids = §ids(&ids);
+                let __function = §function(
+                    &|| {
+                        use §probe::{
+                            ContentSerde as _, ContentLocal as _, Return as _, ShareClone as _,
+                            ShareNone as _, Value as _, WeighHook as _, WeighSerde as _,
+                            WeighSize as _,
+                        };
+                        let __r = §Returns::<
+                            sqlx::Result<HashMap<i64, User>>,
+                        >::new()
+                            .__cache_outer();
+                        use §probe::{Each as _, NotEach as _};
+                        let __e = (&&§gives(__r.__cache_value(), __ids))
+                            .__cache_element();
+                        let __r = §with(__r, __e);
+                        let __v = __r.__cache_value();
+                        __r.__cache_shape(
+                            __v.__cache_inner(),
+                            (&&&__v).__cache_weigh(),
+                            (&&__v).__cache_content(),
+                            (&&__r.__cache_error()).__cache_share(),
+                        )
+                    },
+                );
+                let __asked = {
+                    use §probe::Return as _;
+                    §ask(
+                        __ids,
+                        §Returns::<sqlx::Result<HashMap<i64, User>>>::new()
+                            .__cache_outer(),
+                        __function,
+                    )
+                };
+                let mut __batch = {
+                    let mut __call = §Call::new();
+                    __call.__cache_arg::<String>(&tenant);
+                    match §each(
+                        __asked,
+                        &__call,
+                        {
+                            static __CACHE_SITE: §Site = §Site::new({
+                                let __spec = §Spec::new(
+                                    §Preset::Query,
+                                    "users",
+                                    §module_path!(),
+                                    &["tenant", "ids"],
+                                );
+                                let __spec = __spec
+                                    .at(
+                                        §file!(),
+                                        §line!(),
+                                    );
+                                let __spec = __spec.template("users:{ids}");
+                                let __spec = __spec.omits(&["tenant"]);
+                                let __spec = __spec.tags(&["owner:{tenant}:{ids}:{return.owner}"]);
+                                let __spec = __spec
+                                    .ttl(§Duration::from_millis(300000u64));
+                                __spec
+                            });
+                            §inventory::submit! {
+                                §SiteRef(& __CACHE_SITE)
+                            }
+                            &__CACHE_SITE
+                        },
+                        100usize,
+                        &mut |ids, mut __miss| {
+                            let _ = ids;
+                            §Miss::address(
+                                &mut __miss,
+                                &[
+                                    §Piece::Text("users:"),
+                                    §Piece::arg(&ids),
+                                ],
+                            );
+                        },
+                    ) {
+                        §Ok(__hit) => return __hit,
+                        §Err(__batch) => __batch,
+                    }
+                };
+                let __text0 = §text(
+                    §Piece::arg(&tenant),
+                );
+                loop {
+                    let mut __part = match §next(&mut __batch).await {
+                        §Turn::Run(__part) => __part,
+                        §Turn::Answer(__out) => return __out,
+                    };
+                    let mut ids = §lend(&__batch, &mut __part);
+                    let conn = &mut *conn;
+                    let tenant = §again(&tenant);
+                    let __body = §pin!(
+                        async move { if false { return §never:: <
+                        sqlx::Result < HashMap < i64, User > > > (); } load(pool, ids). await }
+                    );
+                    if let §Some(__out) = §run_part(
+                            &mut __batch,
+                            __body,
+                            |ids, __value, __keep| {
+                                let _ = ids;
+                                __keep
+                                    .tag(
+                                        &[
+                                            §Piece::Text("owner:"),
+                                            §Piece::Text(&__text0),
+                                            §Piece::Text(":"),
+                                            §Piece::arg(&ids),
+                                            §Piece::Text(":"),
+                                            §Piece::arg(&__value.owner),
+                                        ],
+                                    );
+                            },
+                        )
+                        .await
+                    {
+                        return __out;
+                    }
+                }
+            }
+        "#]],
+    );
+}

@@ -10,6 +10,7 @@
 mod addresses;
 mod ahead;
 mod audit;
+mod batches;
 mod configuration;
 mod events;
 mod extremes;

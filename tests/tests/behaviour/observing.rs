@@ -325,7 +325,7 @@ fn what_was_not_stored_says_why() {
 #[test]
 fn reasons_are_written_as_one_word() {
     let stats = serde_json::to_value(start().cache().stats()).unwrap();
-    for (reasons, count) in [("misses", 7), ("refusals", 13)] {
+    for (reasons, count) in [("misses", 7), ("refusals", 14)] {
         let reasons = stats["total"][reasons].as_object().unwrap();
         assert_eq!(reasons.len(), count);
         assert!(reasons.keys().all(|key| !key.contains(' ')), "{reasons:?}");

@@ -8,6 +8,7 @@
 
 mod support;
 
+mod batches;
 mod caches;
 mod cancellation;
 mod circles;

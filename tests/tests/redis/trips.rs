@@ -70,7 +70,7 @@ impl Relay {
         std::mem::take(&mut *self.trips.lock().unwrap())
     }
 
-    async fn process(&self, lease: Duration, memory: Memory) -> Cache {
+    pub(super) async fn process(&self, lease: Duration, memory: Memory) -> Cache {
         let builder = Cache::builder()
             .namespace("test")
             .lease(lease)
@@ -82,7 +82,11 @@ impl Relay {
     }
 
     /// The trips of `call` and of what it leaves to the background.
-    async fn during<T>(&self, trips: usize, call: impl Future<Output = T>) -> Vec<String> {
+    pub(super) async fn during<T>(
+        &self,
+        trips: usize,
+        call: impl Future<Output = T>,
+    ) -> Vec<String> {
         self.trips();
         call.await;
         until("it is through", || {

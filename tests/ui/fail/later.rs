@@ -1,10 +1,4 @@
-use cache_core::{cache, cache_query};
-
-// case: a batch
-#[cache_query(each = ids)]
-async fn batch(ids: Vec<u64>) -> Vec<u64> {
-    ids
-}
+use cache_core::cache;
 
 // case: another remote tier
 #[cache(tiers(memory, postgres))]

@@ -1,5 +1,6 @@
 //! Every option, each used properly at least once.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use cache_core::{
@@ -88,6 +89,20 @@ async fn text(text: &str) -> String {
     text.to_owned()
 }
 
+#[cache_query(
+    "batch:{tenant}:{ids}",
+    ttl = 300,
+    each = ids,
+    each_max = 100,
+    none_ttl = "1s",
+    skip(pool),
+    tags("of:{tenant}:{ids}:{return.tenant}")
+)]
+async fn batch(pool: &Pool, tenant: String, mut ids: Vec<u64>) -> Result<HashMap<u64, User>, String> {
+    let _ = (pool, tenant);
+    Ok(ids.drain(..).map(|id| (id, User { id, tenant: id, lifetime: 1 })).collect())
+}
+
 fn is_long(text: &String) -> bool {
     text.len() > 2
 }
@@ -125,4 +140,6 @@ fn main() {
     assert_eq!(both(1_u8), Ok(1));
     assert_eq!(block_on(text("text")), "text");
     forget(1);
+    let batch = block_on(batch(&Pool, "a".to_owned(), vec![1, 2]));
+    assert_eq!(batch.map(|users| users.len()), Ok(2));
 }

@@ -20,7 +20,7 @@ use crate::time;
 
 impl Driver {
     /// The body has given its value.
-    pub(super) fn finish(&mut self, work: &mut dyn Work) {
+    pub(in crate::read) fn finish(&mut self, work: &mut dyn Work) {
         let Stage::Computing(computation) = std::mem::replace(&mut self.stage, Stage::Done) else {
             return;
         };
@@ -33,11 +33,12 @@ impl Driver {
             ordinal,
             started,
             may_store,
+            sharers,
             ..
         } = computation;
         let cache = self.ticket.cache.clone();
         let counters = Arc::clone(&self.ticket.seat.counters);
-        let cost_ns = cache.cost_ns(started);
+        let cost_ns = cache.cost_ns(started) / u64::from(sharers);
         counters.computed(cost_ns, class == Class::Failed);
         self.tell(EventKind::Computed(Duration::from_nanos(cost_ns)));
         self.trace(|trace| trace.cost = Some(Duration::from_nanos(cost_ns)));
@@ -294,7 +295,7 @@ impl Driver {
         false
     }
 
-    fn refuse(&self, reason: RefusalReason) {
+    pub(in crate::read) fn refuse(&self, reason: RefusalReason) {
         self.ticket.seat.counters.refusal(reason);
         self.tell(EventKind::Refused(reason));
         self.trace(|trace| trace.refused = Some(reason));

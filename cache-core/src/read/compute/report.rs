@@ -68,10 +68,10 @@ impl Driver {
             return;
         };
         let mut found = lock(&modifier.found);
-        let trace = &mut found.trace;
+        let address = self.target.own.first().map_or("", Dep::text);
+        let trace = found.trace.of(address);
         trace.cached = true;
         trace.miss = Some(self.ticket.why);
-        trace.address = self.target.own.first().map(|dep| dep.text().to_owned());
         note(trace);
     }
 }
