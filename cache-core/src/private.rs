@@ -17,15 +17,15 @@ pub use inventory;
 pub use crate::address::Piece;
 pub use crate::entry::Class;
 pub use crate::invalidate::{Captured, Targets, attempt, capture};
-pub use crate::modifiers::Preparing;
+pub use crate::modifiers::{Giving, Preparing, made};
 pub use crate::policy::Preset;
 pub use crate::read::{
     Behind, Call, Driven, Function, IntoTtl, Keep, Miss, Run, drive, function, run, run_behind,
     run_blocking, run_blocking_behind, run_blocking_with, run_with, text,
 };
 pub use crate::shape::{
-    Returns, Shape, Split, must_be_option, must_be_owned, must_be_portable, must_be_result,
-    must_keep_errors, probe, returns,
+    Returns, Shape, Split, holds_of, must_be_option, must_be_owned, must_be_portable,
+    must_be_result, must_give, must_keep_errors, probe, returns,
 };
 pub use crate::site::{Site, SiteRef, Spec, TargetKind, TargetRef};
 pub use crate::sync::block_on;
