@@ -7,6 +7,7 @@ use crate::cache::Token;
 use crate::error::Error;
 #[cfg(feature = "redis")]
 use crate::error::ErrorKind;
+use crate::flight;
 #[cfg(feature = "redis")]
 use crate::log::Appending;
 use crate::sync::block_on;
@@ -41,6 +42,15 @@ impl Future for Invalidating {
 }
 
 impl Invalidating {
+    /// What begins from now on has a greater one, and what had begun before a lesser.
+    pub(crate) fn ordinal(&self) -> u64 {
+        match self {
+            Self::Done(_) => flight::next_id(),
+            #[cfg(feature = "redis")]
+            Self::Logging(appending) => appending.ordinal(),
+        }
+    }
+
     /// Waits in this thread.
     pub(crate) fn wait(self) -> Result<Token, Error> {
         block_on(self)

@@ -32,7 +32,7 @@ use std::{process, thread};
 use tokio::runtime;
 use tokio::sync::{Notify, watch};
 use tokio::task::{AbortHandle, JoinHandle};
-use tokio::time::{sleep, timeout};
+use tokio::time::{sleep, timeout, timeout_at};
 
 use crate::error::{Error, ErrorKind};
 use crate::stats::{Histogram, Latencies};
@@ -266,6 +266,20 @@ impl Link {
         shared
             .queue
             .push(request, options.queue_length, options.queue_bytes);
+    }
+
+    /// When all has been answered that was given to [`send`](Self::send) by now, or could not be sent.
+    pub(crate) fn sent(&self) -> Answer {
+        if let Some(refusal) = self.refusal() {
+            return Answer::failed(refusal);
+        }
+        let deadline = Instant::now() + self.shared.options.op_timeout;
+        let (shared, pushed) = (Arc::clone(&self.shared), self.shared.queue.pushed());
+        let task = async move {
+            let _ = timeout_at(deadline.into(), shared.queue.through(pushed)).await;
+            Ok(Vec::new())
+        };
+        Answer::waiting(self.shared.io.spawn(task), deadline)
     }
 
     /// Runs a future on the link's thread until the link is closed. It must not block, and holds only [`weak`](Self::weak) handles of

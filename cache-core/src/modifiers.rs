@@ -15,8 +15,11 @@ use crate::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use crate::sync::{Arc, Mutex, lock};
 
 pub mod blocking;
+mod giving;
 mod reached;
 mod trace;
+pub(crate) use giving::Given;
+pub use giving::{Giving, made};
 pub(crate) use reached::{Reached, Target};
 pub use trace::Trace;
 
@@ -29,6 +32,8 @@ pub(crate) enum Mode {
     Refresh,
     /// Run the body; neither look nor store.
     Bypass,
+    /// Take a value that is given, in place of running the body.
+    Put,
     /// Look, and never run the body.
     Peek,
     /// Only say what the key is.
@@ -43,6 +48,8 @@ pub(crate) struct Modifier {
     preparing: AtomicU32,
     taken: AtomicBool,
     pub(crate) found: Arc<Mutex<Found>>,
+    /// What a [`Mode::Put`] gives.
+    given: Mutex<Option<Given>>,
 }
 
 /// What came of it, for all modifiers of one call.
@@ -58,7 +65,7 @@ impl Modifier {
     pub(crate) fn new(mode: Mode) -> Arc<Self> {
         // A question is no call: what is around it goes on waiting.
         let outer = match mode {
-            Mode::Peek | Mode::Capture => None,
+            Mode::Peek | Mode::Capture | Mode::Put => None,
             Mode::Explain | Mode::Refresh | Mode::Bypass => {
                 scope::current().and_then(|scope| scope.modifier.clone())
             }
@@ -72,6 +79,7 @@ impl Modifier {
             preparing: AtomicU32::new(0),
             taken: AtomicBool::new(false),
             found,
+            given: Mutex::default(),
         })
     }
 

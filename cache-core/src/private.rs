@@ -17,7 +17,7 @@ pub use inventory;
 pub use crate::address::Piece;
 pub use crate::entry::Class;
 pub use crate::invalidate::{Captured, Targets, attempt, capture};
-pub use crate::modifiers::Preparing;
+pub use crate::modifiers::{Giving, Preparing, made};
 pub use crate::policy::Preset;
 pub use crate::read::{
     Batch, Behind, Call, Driven, Function, IntoTtl, Keep, Miss, Run, Turn, again, ask, drive, each,
@@ -25,8 +25,8 @@ pub use crate::read::{
     run_blocking_with, run_part, run_with, text,
 };
 pub use crate::shape::{
-    Returns, Shape, Split, must_be_option, must_be_owned, must_be_portable, must_be_result,
-    must_keep_errors, probe, returns, with,
+    Returns, Shape, Split, holds_of, must_be_option, must_be_owned, must_be_portable,
+    must_be_result, must_give, must_keep_errors, probe, returns, with,
 };
 pub use crate::site::{Site, SiteRef, Spec, TargetKind, TargetRef};
 pub use crate::sync::block_on;

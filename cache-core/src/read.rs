@@ -268,7 +268,7 @@ impl Ticket {
         let key = Lookup::new(callee.identity, encoder.encoded()).to_key();
         let silent = matches!(
             modifier.as_ref().map(|m| m.mode),
-            Some(Mode::Capture | Mode::Peek)
+            Some(Mode::Capture | Mode::Peek | Mode::Put)
         );
         let open = cache.may_be_hit_yet(why, &callee.site.spec.policy);
         if !silent && !open {

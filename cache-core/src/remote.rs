@@ -212,6 +212,11 @@ impl Remote {
         self.link.send(Request::of(command));
     }
 
+    /// When what was stored by now is there.
+    pub(crate) fn sent(&self) -> crate::link::Answer {
+        self.link.sent()
+    }
+
     /// Brings to an end what was begun, at most for a while, and closes the connection. How much was not sent.
     pub(crate) async fn close(&self, within: Duration) -> u64 {
         self.link.finish(within, self.log.settled()).await

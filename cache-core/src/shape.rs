@@ -304,6 +304,16 @@ impl<T: Send + 'static> MustBeOwned for T {}
 #[inline(always)]
 pub fn must_be_owned<T: MustBeOwned>() {}
 
+/// What holds this.
+#[inline(always)]
+pub const fn holds_of<T>(_: &T) -> Holds<T> {
+    Holds::new()
+}
+
+/// Compiles for calls only whose values are of the type that is put.
+#[inline(always)]
+pub fn must_give<G: Inner, I: Inner<Item = G::Item>>(_: G, _: I) {}
+
 /// The return type of what was returned, for a type that has no name.
 #[inline(always)]
 pub const fn returns<R>(_: &R) -> Returns<R> {

@@ -13,6 +13,7 @@
 //! heard of the earlier. **In one process** the log may take two records together, at one position, by which neither value
 //! would be dead: the witness hears of each where it is pending, too, by a number of its own.
 
+use std::fmt::Display;
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -20,23 +21,26 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::address::{Piece, UNWRITABLE, render};
 use crate::cache::Cache;
+use crate::entry::Payload;
 use crate::error::{Error, ErrorKind};
 use crate::events::EventKind;
 use crate::global;
-use crate::index::{Dep, Heard, Listener};
+use crate::index::{Dep, Heard, Index, Listener};
 use crate::invalidate::Matchers;
 use crate::matcher::Matcher;
+use crate::modifiers::{Given, Giving, Reached};
 use crate::position::Position;
 use crate::read::IntoTtl;
-use crate::shape::CacheValue;
+use crate::shape::{CacheValue, Inner};
 use crate::sync::atomic::Ordering;
-use crate::sync::{Arc, block_on};
+use crate::sync::{Arc, Mutex, block_on, lock};
 
 /// Knows what has been invalidated since a write began.
 #[derive(Debug)]
 pub(crate) struct Witness {
+    index: Arc<Index>,
     listener: Listener,
-    heard: Vec<Heard>,
+    heard: Mutex<Vec<Heard>>,
 }
 
 impl Witness {
@@ -44,22 +48,24 @@ impl Witness {
         // As if a function had asked for each: a `set` tells of itself from now on.
         cache.0.values_used.store(true, Ordering::SeqCst);
         Self {
+            index: Arc::clone(&cache.0.index),
             listener: cache.0.index.listen(),
-            heard: Vec::new(),
+            heard: Mutex::default(),
         }
     }
 
+    /// Whether it listens to this.
+    pub(crate) fn is_of(&self, index: &Arc<Index>) -> bool {
+        Arc::ptr_eq(&self.index, index)
+    }
+
     /// Whether nothing was said that names any of these, but by who asks: that stands at these places.
-    pub(crate) fn is_alone(&mut self, deps: &[Dep], own: &[Position]) -> bool {
-        self.heard
-            .extend(std::iter::from_fn(|| self.listener.take()));
+    pub(crate) fn is_alone(&self, deps: &[Dep], own: &[Position]) -> bool {
+        let mut all = lock(&self.heard);
+        all.extend(std::iter::from_fn(|| self.listener.take()));
         let named = |matcher: &Matcher| deps.iter().any(|dep| matcher.names(dep));
-        let by_others = |heard: &&Heard| !own.contains(&heard.at);
-        !self
-            .heard
-            .iter()
-            .filter(by_others)
-            .any(|heard| named(&heard.matcher))
+        let mut others = all.iter().filter(|heard| !own.contains(&heard.at));
+        !others.any(|heard| named(&heard.matcher))
     }
 }
 
@@ -77,11 +83,13 @@ impl<T: CacheValue + Serialize + DeserializeOwned> MustBePuttable for T {}
 pub struct Writing {
     cache: Cache,
     function: &'static str,
-    witness: Witness,
+    witness: Arc<Witness>,
     /// What may have been changed, for as long as nobody knows to what.
     named: Matchers,
     /// Not all of it could be named.
     unnamed: bool,
+    /// There is a value to put.
+    came: bool,
     puts: Vec<Box<dyn Put>>,
 }
 
@@ -91,11 +99,12 @@ impl Writing {
     pub fn new(function: &'static str) -> Self {
         let cache = global::current();
         Self {
-            witness: Witness::new(&cache),
+            witness: Arc::new(Witness::new(&cache)),
             cache,
             function,
             named: Matchers::default(),
             unnamed: false,
+            came: false,
             puts: Vec::new(),
         }
     }
@@ -117,6 +126,7 @@ impl Writing {
         value: &T,
         ttl: Option<Duration>,
     ) {
+        self.came = true;
         if let Some(address) = self.address(pieces) {
             let value = value.clone();
             self.puts.push(Box::new(Value {
@@ -130,13 +140,7 @@ impl Writing {
     fn address(&mut self, pieces: &[Piece<'_>]) -> Option<Arc<str>> {
         let mut address = String::new();
         if render(pieces, &mut address).is_err() || address.contains(UNWRITABLE) {
-            let why = "an argument in it cannot be written; everything is invalidated in its place";
-            let events = &self.cache.0.events;
-            events.tell(EventKind::NotInvalidated, || {
-                (self.function.into(), why.into())
-            });
-            self.named.add(&self.cache, [Matcher::All]);
-            self.unnamed = true;
+            self.everything(&"an argument in it cannot be written");
             return None;
         }
         let address: Arc<str> = address.into();
@@ -145,23 +149,77 @@ impl Writing {
         Some(address)
     }
 
-    /// The function is through.
-    pub async fn finish(mut self) {
-        let puts = std::mem::take(&mut self.puts);
-        // A `None` is nothing to put, and what was there is none any more.
-        let invalidates = puts.is_empty() || self.unnamed;
-        for put in puts {
-            let put = put.put(&self.cache, &mut self.witness);
-            match put.await {
-                Ok(()) => {}
-                Err(error) if error.kind() == ErrorKind::NotLogged => {
-                    self.cache.complain(self.function, &error);
-                }
-                Err(error) => self.cache.0.events.tell(EventKind::NotPut, || {
-                    (self.function.into(), error.to_string().into())
-                }),
+    /// What was meant cannot be said.
+    fn everything(&mut self, why: &dyn Display) {
+        let text = format!("{why}; everything is invalidated in its place");
+        let events = &self.cache.0.events;
+        events.tell(EventKind::NotInvalidated, || {
+            (self.function.into(), text.into())
+        });
+        self.named.add(&self.cache, [Matcher::All]);
+        self.unnamed = true;
+    }
+
+    /// A call of a cached function, as far as its key.
+    pub fn target(&mut self, target: Option<Result<Reached, Error>>) {
+        match target {
+            Some(Ok(reached)) => self.named.add(&reached.cache, reached.matchers()),
+            Some(Err(error)) => self.everything(&error),
+            None => self.everything(&"it reaches no cached call before it ends or waits"),
+        }
+    }
+
+    /// The function has succeeded: its value is to be that of calls.
+    pub fn given<I: Inner>(&mut self, _: I, value: &I::Value) -> Given
+    where
+        I::Value: CacheValue,
+    {
+        self.came = true;
+        Given {
+            // As it is kept where a call always gives one, and where it may give none.
+            payloads: [
+                I::pack(value.clone()),
+                Arc::new(Some(value.clone())) as Payload,
+            ],
+            witness: Arc::clone(&self.witness),
+        }
+    }
+
+    /// Begins to give a call its value; nothing if it is not known of each what its key is.
+    #[must_use]
+    pub fn give(&self, given: &Given) -> Option<Giving> {
+        (!self.unnamed).then(|| Giving::new(given.clone()))
+    }
+
+    /// The call is through.
+    pub fn gave(&mut self, giving: Giving) {
+        if let Err(error) = giving.outcome() {
+            self.complain(&error);
+            if error.kind() != ErrorKind::NotLogged {
+                self.everything(&error);
             }
         }
+    }
+
+    /// There is nobody else to be told.
+    fn complain(&self, error: &Error) {
+        if error.kind() == ErrorKind::NotLogged {
+            return self.cache.complain(self.function, error);
+        }
+        self.cache.0.events.tell(EventKind::NotPut, || {
+            (self.function.into(), error.to_string().into())
+        });
+    }
+
+    /// The function is through.
+    pub async fn finish(mut self) {
+        for put in std::mem::take(&mut self.puts) {
+            if let Err(error) = put.put(&self.cache, &self.witness).await {
+                self.complain(&error);
+            }
+        }
+        // A `None` is nothing to put, and what was there is none any more.
+        let invalidates = !self.came || self.unnamed;
         let named = std::mem::take(&mut self.named);
         if invalidates {
             named.settle(self.function).await;
@@ -191,7 +249,7 @@ trait Put: Send {
     fn put<'a>(
         self: Box<Self>,
         cache: &'a Cache,
-        witness: &'a mut Witness,
+        witness: &'a Witness,
     ) -> Pin<Box<dyn Future<Output = Result<(), Error>> + Send + 'a>>;
 }
 
@@ -206,7 +264,7 @@ impl<T: MustBePuttable> Put for Value<T> {
     fn put<'a>(
         self: Box<Self>,
         cache: &'a Cache,
-        witness: &'a mut Witness,
+        witness: &'a Witness,
     ) -> Pin<Box<dyn Future<Output = Result<(), Error>> + Send + 'a>> {
         Box::pin(async move {
             let Self {

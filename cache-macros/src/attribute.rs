@@ -10,11 +10,12 @@ use crate::input::{self, Function};
 use crate::model;
 use crate::options::Options;
 use crate::preset::Macro;
+use crate::template;
 
 /// Expands one attribute: the new item, or every error and the item as it was.
 pub(crate) fn expand(by: Macro, args: TokenStream, item: TokenStream) -> TokenStream {
     let mut diag = Diag::default();
-    let args = args::split(args, &mut diag);
+    let args = arguments(by, args, &mut diag);
     let krate = krate(&args);
     let expanded = transform(by, args, item.clone(), &mut diag);
     match expanded {
@@ -25,6 +26,15 @@ pub(crate) fn expand(by: Macro, args: TokenStream, item: TokenStream) -> TokenSt
             tokens
         }
     }
+}
+
+/// The arguments of an attribute.
+pub(crate) fn arguments(by: Macro, args: TokenStream, diag: &mut Diag) -> Vec<Arg> {
+    let args = match by {
+        Macro::Put => template::value_for_return(args),
+        _ => args,
+    };
+    args::split(args, diag)
 }
 
 /// The new item; of use only if nothing was reported.

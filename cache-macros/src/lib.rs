@@ -78,9 +78,10 @@ pub fn cache_analysis(args: TokenStream, item: TokenStream) -> TokenStream {
     attribute::expand(Macro::Analysis, args.into(), item.into()).into()
 }
 
-/// Puts what the function returns under an address, write-through: `#[cache_put("users:{return.id}", ttl = 300)]`.
+/// Puts what the function returns under an address, write-through: `#[cache_put("users:{return.id}", ttl = 300)]`; or as the
+/// value of a call of a cached function: `#[cache_put(user(pool, return.id))]`.
 ///
-/// The body always runs; its success value is then what `get` finds there. Of several writes
+/// The body always runs; its success value is then what `get` finds there, or what the call is given. Of several writes
 /// that overlap none is found: who asks next has to read the source.
 ///
 /// * `ttl = 300`: fresh for this long; seconds, `"5m"`, `"never"`, a constant, or `|value| …`

@@ -101,6 +101,8 @@ pub(crate) struct Put {
     pub(crate) function: Function,
     /// The addresses.
     pub(crate) templates: Vec<Template>,
+    /// The calls.
+    pub(crate) calls: Vec<Expr>,
     pub(crate) ttl: Option<Ttl>,
 }
 

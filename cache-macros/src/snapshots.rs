@@ -2,7 +2,6 @@
 
 use expect_test::Expect;
 
-use crate::args;
 use crate::attribute;
 use crate::diag::Diag;
 use crate::preset::Macro;
@@ -14,7 +13,7 @@ mod put;
 #[track_caller]
 fn check(by: Macro, options: &str, item: &str, expected: Expect) {
     let mut diag = Diag::default();
-    let args = args::split(options.parse().unwrap(), &mut diag);
+    let args = attribute::arguments(by, options.parse().unwrap(), &mut diag);
     let expanded = attribute::transform(by, args, item.parse().unwrap(), &mut diag);
     assert_eq!(diag.listed(), [""; 0]);
     // Everything comes from one module, whose path would be most of the text.

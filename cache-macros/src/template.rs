@@ -1,5 +1,6 @@
 //! Templates of addresses, tags and patterns: text with `{path}` in it.
 
+use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
 use syn::ext::IdentExt as _;
 use syn::{Expr, LitStr, Member, UnOp};
 
@@ -122,6 +123,27 @@ impl Template {
     }
 }
 
+/// The success value in code, as `return` is in a template.
+pub(crate) const VALUE: &str = "__value";
+
+/// Tokens with the success value for each `return`: in an attribute there is nothing to return from.
+pub(crate) fn value_for_return(tokens: TokenStream) -> TokenStream {
+    let replaced = tokens.into_iter().map(|token| match token {
+        TokenTree::Ident(ident) if ident == "return" => {
+            let span = Span::mixed_site().located_at(ident.span());
+            TokenTree::Ident(Ident::new(VALUE, span))
+        }
+        TokenTree::Group(group) => {
+            let stream = value_for_return(group.stream());
+            let mut inner = Group::new(group.delimiter(), stream);
+            inner.set_span(group.span());
+            TokenTree::Group(inner)
+        }
+        other => other,
+    });
+    replaced.collect()
+}
+
 type Fault = (String, String);
 
 fn parts(text: &str) -> Result<Vec<Part>, Fault> {
@@ -188,7 +210,7 @@ struct IdentAny;
 impl syn::parse::Parse for IdentAny {
     fn parse(input: syn::parse::ParseStream) -> syn::Result<Self> {
         input
-            .call(<proc_macro2::Ident as syn::ext::IdentExt>::parse_any)
+            .call(<Ident as syn::ext::IdentExt>::parse_any)
             .map(|_| Self)
     }
 }

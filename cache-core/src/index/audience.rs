@@ -60,7 +60,7 @@ impl Listener {
     }
 
     /// What was said and is not taken yet.
-    pub(crate) fn take(&mut self) -> Option<Heard> {
+    pub(crate) fn take(&self) -> Option<Heard> {
         lock(&self.0.0).heard.pop_front()
     }
 

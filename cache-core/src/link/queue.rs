@@ -24,8 +24,17 @@ struct Waiting {
     bytes: usize,
     /// How many are in the trip that is under way.
     leaving: u64,
+    /// How many were ever pushed.
+    pushed: u64,
     /// Nothing is sent any more.
     closed: bool,
+}
+
+impl Waiting {
+    /// How many wait, or are on their way.
+    fn unsent(&self) -> u64 {
+        self.requests.len() as u64 + self.leaving
+    }
 }
 
 impl Queue {
@@ -43,6 +52,7 @@ impl Queue {
         if fits {
             waiting.bytes += request.bytes();
             waiting.requests.push_back(request);
+            waiting.pushed += 1;
         }
         drop(waiting);
         if fits {
@@ -73,10 +83,25 @@ impl Queue {
 
     /// Waits until there is nothing left that was pushed.
     pub(super) async fn empty(&self) {
+        self.until(|waiting| waiting.unsent() == 0).await;
+    }
+
+    /// How many were pushed by now.
+    pub(super) fn pushed(&self) -> u64 {
+        lock(&self.waiting).pushed
+    }
+
+    /// Waits until the first so many are through.
+    pub(super) async fn through(&self, pushed: u64) {
+        self.until(|waiting| waiting.pushed - waiting.unsent() >= pushed)
+            .await;
+    }
+
+    async fn until(&self, so: impl Fn(&Waiting) -> bool) {
         loop {
             let mut emptied = pin!(self.emptied.notified());
             emptied.as_mut().enable();
-            if self.unsent() == 0 {
+            if so(&lock(&self.waiting)) {
                 return;
             }
             emptied.await;
@@ -94,8 +119,7 @@ impl Queue {
 
     /// How many wait, or are on their way.
     pub(super) fn unsent(&self) -> u64 {
-        let waiting = lock(&self.waiting);
-        waiting.requests.len() as u64 + waiting.leaving
+        lock(&self.waiting).unsent()
     }
 
     fn take(&self) -> (Request, u64) {

@@ -10,9 +10,9 @@ use super::run::{Rear, Work};
 use super::{Miss, Ticket};
 use crate::alarm::Sleep;
 use crate::cache::{Learnt, Started};
-use crate::entry::Kept;
+use crate::entry::{Kept, Payload};
 use crate::flight::{Leader, Role, Status, Waiter, Waiting};
-use crate::modifiers::{Mode, Target, blocking};
+use crate::modifiers::{Mode, Target};
 #[cfg(feature = "redis")]
 use crate::remote::Claim;
 use crate::scope::{self, Frame, Scope};
@@ -20,13 +20,16 @@ use crate::shape::Split;
 use crate::stats::MissReason;
 use crate::sync::{Arc, block_on};
 use crate::tier::memory::MemoryKey;
+use crate::write::Witness;
 
 mod beginning;
 #[cfg(feature = "redis")]
 mod confirming;
 mod grace;
+mod leaving;
 mod limit;
 mod outcome;
+mod putting;
 mod report;
 mod role;
 #[cfg(test)]
@@ -61,6 +64,8 @@ pub(super) struct Driver {
     limit: Option<Sleep>,
     /// Computations that have polled this call and did not begin it.
     others: Vec<Arc<Frame>>,
+    /// What a write gives this call in place of its body, and who knows what has been said since that began.
+    given: Option<(Payload, Arc<Witness>)>,
     /// Where the thread was before it [went in](Self::go_in).
     outside: Option<Option<Arc<Scope>>>,
     /// Whether others ask and compute together with it, and not each for itself.
@@ -106,6 +111,8 @@ pub(super) enum Stage {
         leader: Option<Leader<MemoryKey, Arc<Kept>>>,
         may_store: bool,
     },
+    /// A write gives the value.
+    Putting(putting::Putting),
     /// A modifier has what it wanted, and whoever polls this should leave it.
     Left,
     /// There is a value, or none to come.
@@ -153,6 +160,7 @@ impl Driver {
             behind: false,
             limit: None,
             others: Vec::new(),
+            given: None,
             outside: None,
             together: false,
         })
@@ -180,6 +188,7 @@ impl Driver {
                     Some(stage) => self.stage = stage,
                     None => return Poll::Ready(()),
                 },
+                Stage::Putting(_) => return self.poll_put(cx, work),
                 Stage::Waiting { waiter, .. } => {
                     let Poll::Ready(status) = waiter.poll(cx) else {
                         return Poll::Pending;
@@ -252,27 +261,11 @@ impl Driver {
         }
     }
 
-    /// Polled although a modifier has what it wanted: somebody in between blocks on this call, or it has been kept for
-    /// later.
-    fn leave(&mut self) -> Stage {
-        let around = scope::current().and_then(|scope| scope.modifier.clone());
-        match (around, &self.ticket.modifier) {
-            (Some(around), Some(own)) if Arc::ptr_eq(&around, own) => {
-                if blocking::CAN_LEAVE {
-                    blocking::leave();
-                }
-                // For nothing.
-                self.compute(None, false)
-            }
-            _ => {
-                self.ticket.modifier = None;
-                Stage::Begin
-            }
-        }
-    }
-
     /// What this call becomes; nothing if it has its value.
     fn begin(&mut self, work: &mut dyn Work) -> Option<Stage> {
+        if self.ticket.mode() == Some(Mode::Put) {
+            return Some(self.put(work));
+        }
         #[cfg(feature = "redis")]
         if let Some(stage) = self.confirm() {
             return Some(stage);
@@ -300,7 +293,9 @@ impl Driver {
             Some(Mode::Capture | Mode::Peek) => return Some(self.left()),
             // What a transaction has not committed must not be stored, whoever asks for it.
             Some(Mode::Refresh) if !broken && !held_back => {}
-            Some(Mode::Bypass | Mode::Refresh) => return Some(self.compute(None, false)),
+            Some(Mode::Bypass | Mode::Put | Mode::Refresh) => {
+                return Some(self.compute(None, false));
+            }
             Some(Mode::Explain) | None if broken || held_back => {
                 return Some(self.compute(None, false));
             }
@@ -346,18 +341,6 @@ impl Driver {
                 })
             }
         }
-    }
-
-    /// A modifier has what it wanted.
-    pub(super) fn left(&self) -> Stage {
-        if let Some(modifier) = &self.ticket.modifier {
-            let target = match &self.ticket.broken {
-                None => Ok(&self.target),
-                Some(why) => Err(why.as_str()),
-            };
-            modifier.leave(&self.ticket.cache, Some(target));
-        }
-        Stage::Left
     }
 
     /// What is stored by now, taken as this call's answer.

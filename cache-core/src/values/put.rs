@@ -29,7 +29,7 @@ impl Cache {
         address: &str,
         value: T,
         ttl: Duration,
-        witness: Option<&mut Witness>,
+        witness: Option<&Witness>,
     ) -> Result<(), Error> {
         let seat = self.seat(&SITE, "");
         if ttl.is_zero() {
@@ -118,7 +118,7 @@ impl Cache {
         address: &str,
         value: T,
         ttl: Option<Duration>,
-        witness: &mut Witness,
+        witness: &Witness,
     ) -> Result<(), Error> {
         let configured = || self.ttl(&SITE, &SITE.spec.policy, address);
         match ttl.unwrap_or_else(configured) {
@@ -130,7 +130,7 @@ impl Cache {
     /// Invalidates what is there, and what was made of it. Where that stands in the log, if what is written is the last word.
     async fn say_written(
         &self,
-        witness: &mut Witness,
+        witness: &Witness,
         address: &str,
     ) -> Result<Option<Position>, Error> {
         let names = [VALUE, ANSWER];

@@ -31,15 +31,25 @@ pub(crate) fn put(options: Options, function: Function, diag: &mut Diag) -> Put 
     }
     if options.targets.is_empty() && diag.is_empty() {
         diag.error_at(Span::call_site(), "nowhere to put the value")
-            .help("write the template of an address: `#[cache_put(\"users:{return.id}\")]`");
+            .help("write the template of an address, `#[cache_put(\"users:{return.id}\")]`, or the call of a cached function");
     }
-    let mut templates = Vec::new();
+    let is_call = |target: &Target| matches!(target, Target::Call(_));
+    if let Some(ident) = options.named("ttl")
+        && !options.targets.is_empty()
+        && options.targets.iter().all(is_call)
+    {
+        diag.error(
+            ident,
+            "`ttl` has no effect: the function that is called has its own",
+        )
+        .help("remove it");
+    }
+    let (mut templates, mut calls) = (Vec::new(), Vec::new());
     for target in options.targets {
         let template = match target {
             Target::Pattern(template) | Target::Tag(template) => template,
             Target::Call(call) => {
-                diag.error(&call, "the call of a cached function is not in this version yet")
-                    .help("invalidate it: `#[invalidate_cache(…)]`, or write the template of an address, which `get` finds");
+                calls.push(*call);
                 continue;
             }
         };
@@ -64,6 +74,7 @@ pub(crate) fn put(options: Options, function: Function, diag: &mut Diag) -> Put 
         krate: model::runtime(options.krate),
         function,
         templates,
+        calls,
         ttl: options.ttl,
     }
 }

@@ -94,14 +94,27 @@ pub(crate) fn invalidation(model: &Invalidation) -> TokenStream {
 
 /// A target for the link-time list, so that an audit can tell which ones match no function.
 fn registered(target: &Target, function: &str, runtime: &Runtime<'_>) -> Option<TokenStream> {
-    let span = Span::mixed_site();
-    let private = runtime.at(span);
     let (kind, text) = match target {
         Target::Pattern(template) => (quote!(Pattern), template.source()),
         Target::Tag(template) => (quote!(Tag), template.source()),
-        Target::Call(call) => (quote!(Call), called(call)?),
+        Target::Call(call) => return registered_call(call, function, runtime),
     };
-    Some(quote_spanned! {span=>
+    Some(entry(&kind, &text, function, runtime))
+}
+
+/// The same for a call.
+pub(super) fn registered_call(
+    call: &Expr,
+    function: &str,
+    runtime: &Runtime<'_>,
+) -> Option<TokenStream> {
+    Some(entry(&quote!(Call), &called(call)?, function, runtime))
+}
+
+fn entry(kind: &TokenStream, text: &str, function: &str, runtime: &Runtime<'_>) -> TokenStream {
+    let span = Span::mixed_site();
+    let private = runtime.at(span);
+    quote_spanned! {span=>
         #private::inventory::submit! {
             #private::TargetRef {
                 function: #function,
@@ -110,7 +123,7 @@ fn registered(target: &Target, function: &str, runtime: &Runtime<'_>) -> Option<
                 text: #text,
             }
         }
-    })
+    }
 }
 
 /// The name of the function that a typed target calls.

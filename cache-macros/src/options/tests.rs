@@ -6,7 +6,7 @@ use crate::attribute;
 /// The errors of an attribute on a function.
 fn errors(by: Macro, args: &str, item: &str) -> Vec<String> {
     let mut diag = Diag::default();
-    let args = args::split(args.parse().unwrap(), &mut diag);
+    let args = attribute::arguments(by, args.parse().unwrap(), &mut diag);
     let expanded = attribute::transform(by, args, item.parse().unwrap(), &mut diag);
     assert!(
         expanded.is_some() || !diag.is_empty(),
@@ -52,6 +52,7 @@ fn accepts_what_is_right() {
         (Invalidate, "\"resource:users:{id}\", tag = \"t:{return.id}\", user(pool, id), self.repo.all(), on = always, before", USER),
         (Invalidate, "\"a[b-c]*\\\\*:{id}\"", "fn f(id: &str) {}"),
         (Put, "\"users:{id}\", \"names:{return.name}\", ttl = \"5m\", crate = ::a::b", USER),
+        (Put, "user(pool, id), self.repo.find(&return.name, return), \"a\", ttl = 5", USER),
         (Put, "\"{{x}}:{return}\", ttl = |id| id.ttl", "fn f(&self) -> u8 { 1 }"),
         (Put, "\"a\"", "#[invalidate_cache(tag = \"t\")] #[cache_put(\"b\")] fn f() -> u8 { 1 }"),
         (Warmup, "", "fn f() -> u8 { 1 }"),
@@ -161,7 +162,7 @@ fn options_as_they_are_written() {
         ("\"a\"", "fn f() -> sqlx::Result<()> { x }", "`f` returns nothing to put\nhelp: return what it has written, or invalidate: `#[invalidate_cache(…)]` @ ()"),
         ("\"a\"", "#[cache] fn f() -> u8 { 1 }", "`f` changes data, so it must run every time\nhelp: keep one of the attributes, or cache a function that only reads @ cache"),
         ("\"a\"", "fn f() -> Pin<Box<dyn Future<Output = u8>>> { x }", "this puts its value when the call returns, before its future has one\nhelp: write `async fn`, or let the whole body be `async move { … }` or `Box::pin(async move { … })` @ Pin<Box<dyn Future<Output = u8>>>"),
-        ("user(pool, id)", USER, "the call of a cached function is not in this version yet\nhelp: invalidate it: `#[invalidate_cache(…)]`, or write the template of an address, which `get` finds @ user(pool, id)"),
+        ("user(pool, id), ttl = 5", USER, "`ttl` has no effect: the function that is called has its own\nhelp: remove it @ ttl"),
     ];
     for (args, item, expected) in puts {
         refused(Put, args, item, &[expected]);

@@ -10,6 +10,8 @@ use cache_core::{
 
 use crate::runs::{Gate, Hand, pause, run, start, start_with};
 
+mod calls;
+
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 struct User {
     id: u64,

@@ -7,6 +7,8 @@ use std::task::{Context, Poll, Waker};
 use cache_core::{EventKind, cache_put};
 
 use super::*;
+
+mod calls;
 use futures_util::future::{join_all, poll_fn};
 
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]

@@ -75,4 +75,32 @@ fn lifetime(id: u64) -> User {
     User { id }
 }
 
+#[cache]
+async fn user(id: u64) -> Result<Option<User>, String> {
+    Ok(Some(User { id }))
+}
+
+#[cache]
+fn name(id: u64) -> String {
+    id.to_string()
+}
+
+// case: a call of another type
+#[cache_put(name(id))]
+fn of_another_type(id: u64) -> User {
+    User { id }
+}
+
+// case: a call that is awaited
+#[cache_put(user(id).await)]
+async fn awaited(id: u64) -> User {
+    User { id }
+}
+
+// case: a lifetime that the function has
+#[cache_put(user(id), ttl = 5)]
+async fn lifetime_of_a_call(id: u64) -> User {
+    User { id }
+}
+
 fn main() {}

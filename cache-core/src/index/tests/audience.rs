@@ -10,7 +10,7 @@ use super::super::Listener;
 use super::super::audience::MOST;
 use super::*;
 
-fn heard(listener: &mut Listener) -> Vec<(Position, String)> {
+fn heard(listener: &Listener) -> Vec<(Position, String)> {
     let mut heard = Vec::new();
     while let Some(said) = listener.take() {
         heard.push((said.at, said.matcher.text().to_string()));
@@ -22,39 +22,39 @@ fn heard(listener: &mut Listener) -> Vec<(Position, String)> {
 fn who_listens_hears_what_comes_after() {
     let index = index(10);
     index.append(vec![tag("before")]);
-    let mut listener = index.listen();
-    let mut other = index.listen();
+    let listener = index.listen();
+    let other = index.listen();
     let first = index.append(vec![tag("a"), key("b")]);
     drop(index.listen());
     let second = index.append(vec![Matcher::All]);
     let expected = [(first, "tag:a"), (first, "b"), (second, "*")];
     let expected = expected.map(|(at, text)| (at, text.to_owned()));
-    assert_eq!(heard(&mut listener), expected);
-    assert_eq!(heard(&mut other), expected);
+    assert_eq!(heard(&listener), expected);
+    assert_eq!(heard(&other), expected);
     assert_eq!(listener.missed(), 0);
 }
 
 #[test]
 fn who_is_too_slow_hears_that_everything_may_be_invalid() {
     let index = index(10);
-    let mut listener = index.listen();
+    let listener = index.listen();
     for _ in 0..MOST {
         index.append(vec![tag("a")]);
     }
-    assert_eq!((heard(&mut listener).len(), listener.missed()), (MOST, 0));
+    assert_eq!((heard(&listener).len(), listener.missed()), (MOST, 0));
     for _ in 0..=MOST {
         index.append(vec![tag("a")]);
     }
     index.append(vec![tag("b")]);
     let all = |at, text: &str| (at, text.to_owned());
     assert_eq!(
-        heard(&mut listener),
+        heard(&listener),
         [all(Position::ZERO, "*"), all(index.applied(), "tag:b")]
     );
     assert_eq!(listener.missed(), MOST as u64 + 1);
     // More at once than can wait.
     index.append(vec![tag("a"); MOST + 1]);
-    assert_eq!(heard(&mut listener), [all(Position::ZERO, "*")]);
+    assert_eq!(heard(&listener), [all(Position::ZERO, "*")]);
 }
 
 /// Looks at the index when it is woken, as a runtime may that polls where it is woken.

@@ -356,8 +356,8 @@ fn of_many_lost_records_only_that_there_were_many_is_said_again() {
 #[test]
 fn who_listens_hears_what_others_say_and_of_what_may_be_lost() {
     let instance = Instance::new();
-    let mut listener = instance.index.listen();
-    let mut heard = || {
+    let listener = instance.index.listen();
+    let heard = || {
         let mut heard = Vec::new();
         while let Some(said) = listener.take() {
             heard.push((said.at, said.matcher.text().to_string()));

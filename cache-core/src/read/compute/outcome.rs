@@ -39,8 +39,10 @@ impl Driver {
         let cache = self.ticket.cache.clone();
         let counters = Arc::clone(&self.ticket.seat.counters);
         let cost_ns = cache.cost_ns(started) / u64::from(sharers);
-        counters.computed(cost_ns, class == Class::Failed);
-        self.tell(EventKind::Computed(Duration::from_nanos(cost_ns)));
+        if self.is_computed() {
+            counters.computed(cost_ns, class == Class::Failed);
+            self.tell(EventKind::Computed(Duration::from_nanos(cost_ns)));
+        }
         self.trace(|trace| trace.cost = Some(Duration::from_nanos(cost_ns)));
 
         let used = frame.take();
@@ -104,6 +106,9 @@ impl Driver {
                 }
                 if self.is_superseded(leader.as_ref(), ordinal) {
                     return Err(RefusalReason::Superseded);
+                }
+                if let Some(reason) = self.doubt(&deps, ordinal, stamp) {
+                    return Err(reason);
                 }
                 let fresh_until = time::deadline(started.at, ttl);
                 if fresh_until <= cache.now() {
@@ -225,7 +230,7 @@ impl Driver {
                 }
             },
         };
-        if Duration::from_nanos(cost_ns) < policy.min_cost {
+        if self.is_computed() && Duration::from_nanos(cost_ns) < policy.min_cost {
             return Err(RefusalReason::Cheap);
         }
         if policy.jitter == 0 || ttl == Duration::MAX {

@@ -65,7 +65,7 @@ impl Cache {
         remote: &Remote,
         values: Vec<(Arc<str>, T)>,
         ttl: Duration,
-        mut witness: Option<&mut Witness>,
+        witness: Option<&Witness>,
     ) -> Result<(), Error> {
         let seat = self.seat(&SITE, "");
         let began = self.now();
@@ -73,7 +73,6 @@ impl Cache {
         let (ready, failed) = self.prepare(values, &seat);
         let mut outcome = Ok(());
         for part in self.parts(ready) {
-            let witness = witness.as_deref_mut();
             let put = self
                 .put_part(remote, &seat, part, (began, expires), witness)
                 .await;
@@ -117,7 +116,7 @@ impl Cache {
         seat: &Seat,
         mut ready: Vec<Ready<T>>,
         (began, expires): (u64, u64),
-        mut witness: Option<&mut Witness>,
+        witness: Option<&Witness>,
     ) -> Result<(), Error> {
         let addresses: Vec<_> = ready
             .iter()
@@ -148,7 +147,7 @@ impl Cache {
             .into_iter()
             .chain(logged.as_ref().ok().copied())
             .collect();
-        let mut alone = |address: &str| match &mut witness {
+        let alone = |address: &str| match witness {
             None => true,
             Some(witness) => {
                 let names = [VALUE, ANSWER].map(|name| self.value_dep(name, address));
