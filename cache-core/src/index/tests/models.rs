@@ -14,6 +14,7 @@ fn entry_of(index: &Arc<Index>, stamp: Position, checked: u64, value: u64, tag: 
     let head = Head {
         key: crate::tier::memory::Lookup::whole(std::any::TypeId::of::<()>(), b"").to_key(),
         instance: Arc::new(crate::entry::Instance {
+            grace: crate::policy::Grace::default(),
             identity: std::any::TypeId::of::<()>(),
             stats: Arc::default(),
             ring: None,
