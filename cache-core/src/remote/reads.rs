@@ -7,7 +7,6 @@
 //! before him have been told and not yet run than wait with him: the processors are busy then, his own turn would come behind theirs,
 //! and they are about to ask again. Nobody depends on them: what is held back goes after a moment in any case.
 
-use std::collections::VecDeque;
 use std::fmt::Write;
 use std::time::{Duration, Instant};
 
@@ -23,16 +22,21 @@ use crate::sync::atomic::{AtomicIsize, Ordering};
 use crate::sync::{Arc, Mutex, MutexGuard, lock};
 
 mod batch;
+mod line;
 #[cfg(test)]
 mod tests;
 pub(crate) use batch::Read;
 use batch::{Batch, Values};
+use line::{Forming, Line};
 
 /// How many values one trip brings at most, ...
 const BURST: usize = 512;
 
 /// ... of how many bytes, as far as can be told before: what takes longer than an answer may would come for nobody.
 const BURST_BYTES: usize = 512 << 10;
+
+/// Of fewer values nothing is to be learned but that more would have come, too.
+const TELLING: usize = 8;
 
 /// How many trips are on their way at most.
 const LANES: usize = 2;
@@ -62,8 +66,8 @@ struct Queue {
 }
 
 struct Waiting {
-    /// The next trips; all but the last are full.
-    forming: VecDeque<Forming>,
+    /// The next trips.
+    forming: Line,
     /// How many trips are on their way.
     under_way: usize,
     /// How many values they ask for.
@@ -81,7 +85,7 @@ struct Waiting {
 impl Default for Waiting {
     fn default() -> Self {
         Self {
-            forming: VecDeque::new(),
+            forming: Line::default(),
             under_way: 0,
             flying: 0,
             last: 0,
@@ -90,15 +94,6 @@ impl Default for Waiting {
             closed: false,
         }
     }
-}
-
-/// A trip that has not begun.
-#[derive(Default)]
-struct Forming {
-    batch: Arc<Batch>,
-    /// What they ask for; nothing, where somebody does not wait any more.
-    keys: Vec<Option<KeyDigest>>,
-    deadlines: Vec<Instant>,
 }
 
 impl Reads {
@@ -137,8 +132,10 @@ impl Reads {
         let read = waiting.add(key, deadline, &self.queue);
         let next = waiting.next(&self.queue.told, false);
         self.queue.hold_back(waiting);
-        if let Some(next) = next {
-            self.queue.send(next);
+        if let Some(next) = next
+            && !self.queue.send(next)
+        {
+            self.queue.go_on(false);
         }
         read
     }
@@ -168,10 +165,10 @@ impl Waiting {
             return Read::failed(LinkError::closed());
         }
         let full = |forming: &Forming| forming.keys.len() >= self.burst;
-        if self.forming.back().is_none_or(full) {
-            self.forming.push_back(Forming::with_capacity(self.last));
+        if self.forming.trips.back().is_none_or(full) {
+            self.forming.push(self.last);
         }
-        let Some(forming) = self.forming.back_mut() else {
+        let Some(forming) = self.forming.trips.back_mut() else {
             return Read::failed(LinkError::closed());
         };
         let at = forming.keys.len();
@@ -182,7 +179,7 @@ impl Waiting {
 
     /// The next trip, if it may begin, or must.
     fn next(&mut self, told: &AtomicIsize, must: bool) -> Option<Forming> {
-        let next = self.forming.front()?;
+        let next = self.forming.trips.front()?;
         let told = usize::try_from(told.load(Ordering::Relaxed)).unwrap_or(0);
         let count = next.keys.len();
         let held = told > count && told + self.flying + count > FEW && count < self.burst;
@@ -191,26 +188,18 @@ impl Waiting {
         }
         self.flying += count;
         self.under_way += 1;
-        self.forming.pop_front()
+        self.forming.pop()
     }
 
     /// A trip for so many values is over.
     fn learn(&mut self, count: usize, outcome: &Result<Reply, LinkError>) {
         let most = match outcome {
             Ok(reply) => (count * BURST_BYTES / reply.bytes().len().max(1)).min(self.burst * 2),
-            Err(LinkError::TimedOut) => count / 2,
+            Err(LinkError::TimedOut | LinkError::Unexpected(_)) => count / 2,
             Err(_) => return,
         };
-        self.burst = most.clamp(1, BURST);
-    }
-}
-
-impl Forming {
-    fn with_capacity(keys: usize) -> Self {
-        Self {
-            batch: Arc::default(),
-            keys: Vec::with_capacity(keys),
-            deadlines: Vec::with_capacity(keys),
+        if count >= TELLING || most > self.burst {
+            self.burst = most.clamp(1, BURST);
         }
     }
 }
@@ -230,14 +219,16 @@ impl Queue {
 
     /// Whoever is held back, and no trip on its way will let go, goes after a moment.
     fn hold_back(&self, mut waiting: MutexGuard<'_, Waiting>) {
-        let held = waiting.under_way == 0 && !waiting.forming.is_empty();
+        let held = waiting.under_way == 0 && !waiting.forming.trips.is_empty();
         if held && !std::mem::replace(&mut waiting.alarmed, true) {
             drop(waiting);
             self.held.notify_one();
         }
     }
 
-    fn send(self: &Arc<Self>, next: Forming) {
+    /// Whether it is on its way. If not it is over, and the caller goes on with the next: not from in here, where each that waits would
+    /// lie within the one before.
+    fn send(self: &Arc<Self>, next: Forming) -> bool {
         let going = Going {
             queue: Arc::clone(self),
             batch: next.batch,
@@ -246,7 +237,7 @@ impl Queue {
             late: 0,
         };
         if going.keys.iter().all(Option::is_none) {
-            return going.land();
+            return false;
         }
         let refusal = self.link.refusal().or_else(|| {
             // The server is not to blame for those that it was not asked for.
@@ -258,10 +249,11 @@ impl Queue {
         });
         if let Some(refusal) = refusal {
             going.tell(Err(refusal));
-            return going.land();
+            return false;
         }
         let bytes = going.bytes();
         self.link.launch(&bytes, Box::new(going));
+        true
     }
 
     /// One who was told has looked, or does not want to know.
@@ -278,8 +270,7 @@ impl Queue {
         let Ok(mut waiting) = self.waiting.try_lock() else {
             return;
         };
-        let mut forming = waiting.forming.iter_mut();
-        let forming = forming.find(|forming| Arc::ptr_eq(&forming.batch, batch));
+        let forming = waiting.forming.find(batch);
         if let Some(key) = forming.and_then(|forming| forming.keys.get_mut(at)) {
             *key = None;
         }
@@ -295,7 +286,7 @@ impl Drop for End {
         waiting.closed = true;
         let forming = std::mem::take(&mut waiting.forming);
         drop(waiting);
-        for forming in forming {
+        for forming in forming.trips {
             let count = forming.keys.len();
             let closed = Err(LinkError::closed());
             forming.batch.tell(closed, count, &self.0.told);

@@ -27,8 +27,9 @@ pub(super) struct Values {
 }
 
 /// See the module.
-#[derive(Default)]
 pub(super) struct Batch {
+    /// Which trip of its line it is.
+    pub(super) number: usize,
     outcome: OnceLock<Result<Values, LinkError>>,
     /// So many of them, from the first, have waited for long enough.
     late: AtomicUsize,
@@ -55,6 +56,16 @@ enum State {
 }
 
 impl Batch {
+    pub(super) fn new(number: usize) -> Self {
+        Self {
+            number,
+            outcome: OnceLock::new(),
+            late: AtomicUsize::new(0),
+            wakers: Mutex::default(),
+            gone: AtomicUsize::new(0),
+        }
+    }
+
     /// Tells all, once. Those of so many who have not gone before are counted, until they have looked.
     pub(super) fn tell(
         &self,

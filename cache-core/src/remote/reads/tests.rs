@@ -295,7 +295,7 @@ fn what_nobody_waits_for_is_not_asked_for() {
             // They are on their way.
             let sent: Vec<Read> = (0..LANES).map(|_| instance.reads.ask(key(0))).collect();
             until("they are sent", || {
-                lock(&instance.reads.queue.waiting).forming.is_empty()
+                lock(&instance.reads.queue.waiting).forming.trips.is_empty()
             });
             drop(
                 (0..1_000)
