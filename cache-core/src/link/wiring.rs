@@ -1,9 +1,10 @@
 //! Keeps a [`Wire`] beside the link's connection, where there can be one.
 
+use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
 
-use futures_util::future::{Either, select};
+use futures_util::future::{Either, FutureExt, select};
 use redis::Value;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
@@ -50,7 +51,10 @@ async fn beside(shared: &Arc<Shared>, main: &Connection, mut state: watch::Recei
                 let (wire, reader) = Wire::new(read, write, shared.options.op_timeout);
                 *lock(&shared.wire) = Some(wire);
                 let _off = Off(shared);
-                run(shared, main, reader).await;
+                // Who panics when he is told is one of many. The others are told when the reader is dropped.
+                let _ = AssertUnwindSafe(run(shared, main, reader))
+                    .catch_unwind()
+                    .await;
             }
             sleep(backoff.next()).await;
         };

@@ -8,6 +8,7 @@
 //! and they are about to ask again. Nobody depends on them: what is held back goes after a moment in any case.
 
 use std::fmt::Write;
+use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use redis::{Cmd, Value};
@@ -391,16 +392,17 @@ impl Trip for Going {
         self.deadlines.get(self.late..).unwrap_or_default()
     }
 
-    fn late(&mut self, now: Instant) {
+    fn late(&mut self, now: Instant) -> Vec<Waker> {
         let late = self
             .deadlines()
             .iter()
             .take_while(|deadline| **deadline <= now);
-        let late = self.late + late.count();
-        if late > self.late {
-            self.late = late;
-            self.batch.late(late);
+        let late = late.count();
+        if late == 0 {
+            return Vec::new();
         }
+        self.late += late;
+        self.batch.late(self.late)
     }
 
     fn end(self: Box<Self>, outcome: Result<Reply, LinkError>) {

@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
+use std::task::Waker;
 
 use super::*;
 
@@ -262,4 +263,43 @@ fn nodes_that_send_from_one_to_the_other_are_not_followed_for_ever() {
     };
     assert!(why.contains("cluster"), "{why}");
     assert_eq!(link.health().connections, 0);
+}
+
+/// Who panics when the answer comes.
+struct Panics([Instant; 1]);
+
+impl Trip for Panics {
+    fn commands(&self) -> Request {
+        ping()
+    }
+
+    fn len(&self) -> usize {
+        1
+    }
+
+    fn deadlines(&self) -> &[Instant] {
+        &self.0
+    }
+
+    fn late(&mut self, _: Instant) -> Vec<Waker> {
+        Vec::new()
+    }
+
+    fn end(self: Box<Self>, _: Result<Reply, LinkError>) {
+        panic!("on purpose");
+    }
+}
+
+#[test]
+fn who_panics_when_the_answer_comes_takes_no_wire_from_others() {
+    let server = start!();
+    let link = patient(&server.url());
+    until("it has a wire", || link.has_wire());
+    for _ in 0..3 {
+        let trip = Panics([Instant::now() + SOON]);
+        link.launch(b"*1\r\n$4\r\nPING\r\n", Box::new(trip));
+        until("it has none", || !link.has_wire());
+        until("it has a wire again", || link.has_wire());
+    }
+    assert_eq!(link.ask(ping()).wait(), pong());
 }

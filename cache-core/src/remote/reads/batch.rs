@@ -10,7 +10,7 @@ use super::{Found, Queue};
 use crate::link::{LinkError, Reply};
 use crate::remote::found::Text;
 use crate::sync::atomic::{AtomicIsize, AtomicUsize, Ordering};
-use crate::sync::{Arc, Mutex, lock};
+use crate::sync::{Arc, Mutex, lock, wake_all};
 
 /// A value, or that there is none.
 type Told = Result<Option<Found>, LinkError>;
@@ -79,7 +79,7 @@ impl Batch {
             let gone = self.gone.fetch_or(TOLD, Ordering::Relaxed);
             told.fetch_sub(gone as isize, Ordering::Relaxed);
             let wakers = std::mem::take(&mut *lock(&self.wakers));
-            wakers.into_iter().flatten().for_each(Waker::wake);
+            wake_all(wakers.into_iter().flatten());
         }
     }
 
@@ -87,15 +87,13 @@ impl Batch {
         self.outcome.get().is_some()
     }
 
-    /// Tells the first so many of them that their time is over.
-    pub(super) fn late(&self, late: usize) {
+    /// The time of the first so many of them is over. Who is to be woken for that.
+    #[must_use]
+    pub(super) fn late(&self, late: usize) -> Vec<Waker> {
         self.late.store(late, Ordering::Release);
-        let wakers: Vec<_> = lock(&self.wakers)
-            .iter_mut()
-            .take(late)
-            .filter_map(Option::take)
-            .collect();
-        wakers.into_iter().for_each(Waker::wake);
+        let mut wakers = lock(&self.wakers);
+        let late = wakers.iter_mut().take(late);
+        late.filter_map(Option::take).collect()
     }
 
     fn told(self: &Arc<Self>, at: usize) -> Option<Told> {
@@ -117,15 +115,14 @@ impl Batch {
     }
 
     fn wake(&self, at: usize, waker: &Waker) {
+        let waker = waker.clone();
         let mut wakers = lock(&self.wakers);
         if wakers.len() <= at {
             wakers.resize(at + 1, None);
         }
-        match wakers.get_mut(at) {
-            Some(Some(known)) if known.will_wake(waker) => {}
-            Some(place) => *place = Some(waker.clone()),
-            None => {}
-        }
+        let old = wakers.get_mut(at).and_then(|place| place.replace(waker));
+        drop(wakers);
+        drop(old); // it may be the last owner of a task, and that of somebody who waits here
     }
 }
 

@@ -1,11 +1,14 @@
 //! Reads from real servers.
 
+use std::pin::Pin;
+use std::task::Context;
 use std::thread;
 use std::time::Duration;
 
 use futures_util::future::join_all;
 
 mod failing;
+mod waking;
 
 use super::*;
 use crate::index::Index;
