@@ -1,8 +1,10 @@
 //! Keeps a [`Wire`] beside the link's connection, where there can be one.
 
+use std::future::pending;
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Instant;
 
 use futures_util::future::{Either, FutureExt, select};
 use redis::Value;
@@ -47,7 +49,13 @@ async fn beside(shared: &Arc<Shared>, main: &Connection, mut state: watch::Recei
         let reading = async {
             // What goes wrong is tried again; until then there is the other way.
             let opening = timeout(shared.options.connect_timeout, shared.address.wire(main));
-            if let Ok(Some((read, write))) = opening.await {
+            let opened = opening.await;
+            if let Ok(Ok(None)) = opened {
+                // That is so until the other connection is another one.
+                return pending().await;
+            }
+            if let Ok(Ok(Some((read, write)))) = opened {
+                let since = Instant::now();
                 let (wire, reader) = Wire::new(read, write, shared.options.op_timeout);
                 *lock(&shared.wire) = Some(wire);
                 let _off = Off(shared);
@@ -55,6 +63,7 @@ async fn beside(shared: &Arc<Shared>, main: &Connection, mut state: watch::Recei
                 let _ = AssertUnwindSafe(run(shared, main, reader))
                     .catch_unwind()
                     .await;
+                backoff.ends(since.elapsed());
             }
             sleep(backoff.next()).await;
         };
