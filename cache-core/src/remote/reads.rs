@@ -77,6 +77,8 @@ struct Waiting {
     last: usize,
     /// How many of them the next trips bring at most, after what the last ones have brought.
     burst: usize,
+    /// So many of those who have been told did not look when they were waited for: nobody waits for them again.
+    unheeded: usize,
     /// Whether whoever is held back goes after a moment.
     alarmed: bool,
     /// Nobody will look again.
@@ -91,6 +93,7 @@ impl Default for Waiting {
             flying: 0,
             last: 0,
             burst: BURST,
+            unheeded: 0,
             alarmed: false,
             closed: false,
         }
@@ -113,7 +116,12 @@ impl Reads {
             loop {
                 end.0.held.notified().await;
                 sleep(HELD).await;
-                lock(&end.0.waiting).alarmed = false;
+                let mut waiting = lock(&end.0.waiting);
+                waiting.alarmed = false;
+                if waiting.is_stuck() {
+                    waiting.unheeded = count(&end.0.told);
+                }
+                drop(waiting);
                 end.0.go_on(true);
             }
         });
@@ -159,6 +167,11 @@ impl Reads {
     }
 }
 
+/// How many have been told and have not looked yet.
+fn count(told: &AtomicIsize) -> usize {
+    usize::try_from(told.load(Ordering::Relaxed)).unwrap_or(0)
+}
+
 impl Waiting {
     /// One more who waits.
     fn add(&mut self, key: KeyDigest, deadline: Instant, queue: &Arc<Queue>) -> Read {
@@ -181,7 +194,9 @@ impl Waiting {
     /// The next trip, if it may begin, or must.
     fn next(&mut self, told: &AtomicIsize, must: bool) -> Option<Forming> {
         let next = self.forming.trips.front()?;
-        let told = usize::try_from(told.load(Ordering::Relaxed)).unwrap_or(0);
+        let told = count(told);
+        self.unheeded = self.unheeded.min(told);
+        let told = told - self.unheeded;
         let count = next.keys.len();
         let held = told > count && told + self.flying + count > FEW && count < self.burst;
         if self.under_way >= LANES || held && !must {
@@ -190,6 +205,11 @@ impl Waiting {
         self.flying += count;
         self.under_way += 1;
         self.forming.pop()
+    }
+
+    /// Whether somebody is held back, and no trip on its way will let go.
+    fn is_stuck(&self) -> bool {
+        self.under_way == 0 && !self.forming.trips.is_empty()
     }
 
     /// A trip for so many values is over.
@@ -218,10 +238,9 @@ impl Queue {
         }
     }
 
-    /// Whoever is held back, and no trip on its way will let go, goes after a moment.
+    /// Whoever is held back for good goes after a moment.
     fn hold_back(&self, mut waiting: MutexGuard<'_, Waiting>) {
-        let held = waiting.under_way == 0 && !waiting.forming.trips.is_empty();
-        if held && !std::mem::replace(&mut waiting.alarmed, true) {
+        if waiting.is_stuck() && !std::mem::replace(&mut waiting.alarmed, true) {
             drop(waiting);
             self.held.notify_one();
         }

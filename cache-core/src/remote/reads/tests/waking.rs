@@ -137,3 +137,34 @@ fn a_waker_that_is_replaced_may_wait_in_the_same_trip() {
     server.resume().unwrap();
     assert!(block_on(read).is_ok() && block_on(first).is_ok() && block_on(second).is_ok());
 }
+
+#[test]
+fn nobody_waits_twice_for_those_who_do_not_look() {
+    let server = start!();
+    let instance = Instance::of(&server, SOON);
+    let many: Vec<Read> = (0..4 * FEW).map(|_| instance.reads.ask(key(0))).collect();
+    let told = || instance.reads.queue.told.load(Ordering::Relaxed);
+    until("they are told", || told() == 4 * FEW as isize);
+    // A moment is given to them.
+    assert_eq!(instance.get(0), Ok(Some(vec![b'0'])));
+    for _ in 0..10 {
+        until("nothing is under way", || {
+            lock(&instance.reads.queue.waiting).under_way == 0
+        });
+        let waiting = lock(&instance.reads.queue.waiting);
+        assert!(!waiting.alarmed);
+        drop(waiting);
+        server.pause().unwrap();
+        let read = instance.reads.ask(key(0));
+        let waiting = lock(&instance.reads.queue.waiting);
+        assert!(waiting.forming.trips.is_empty(), "held back");
+        drop(waiting);
+        server.resume().unwrap();
+        assert!(block_on(read).is_ok());
+    }
+    // Once they have looked, others are waited for again.
+    drop(many);
+    until("nobody is counted", || told() == 0);
+    assert_eq!(instance.get(0), Ok(Some(vec![b'0'])));
+    assert_eq!(lock(&instance.reads.queue.waiting).unheeded, 0);
+}
