@@ -6,6 +6,8 @@
 //! Who asks sends the trip by himself, at once, unless as many as may be are on their way; or, among many callers, unless more of those
 //! before him have been told and not yet run than wait with him: the processors are busy then, his own turn would come behind theirs,
 //! and they are about to ask again. Nobody depends on them: what is held back goes after a moment in any case.
+//!
+//! Whoever asks for many values together has trips of his own: whoever asks for one does not wait behind all of them.
 
 use std::fmt::Write;
 use std::task::Waker;
@@ -67,8 +69,12 @@ struct Queue {
 }
 
 struct Waiting {
-    /// The next trips.
+    /// The trips of those who ask for one value, ...
     forming: Line,
+    /// ... and of those who ask for several together, however many: one of them at a time, as long as others wait.
+    many: Line,
+    /// How many of these are on their way.
+    many_under_way: usize,
     /// How many trips are on their way.
     under_way: usize,
     /// How many values they ask for.
@@ -89,6 +95,8 @@ impl Default for Waiting {
     fn default() -> Self {
         Self {
             forming: Line::default(),
+            many: Line::default(),
+            many_under_way: 0,
             under_way: 0,
             flying: 0,
             last: 0,
@@ -138,7 +146,7 @@ impl Reads {
             Err(error) => return Read::failed(error),
         };
         let mut waiting = lock(&self.queue.waiting);
-        let read = waiting.add(key, deadline, &self.queue);
+        let read = waiting.add(key, deadline, &self.queue, false);
         let next = waiting.next(&self.queue.told, false);
         self.queue.hold_back(waiting);
         if let Some(next) = next
@@ -159,10 +167,10 @@ impl Reads {
             }
         };
         let mut waiting = lock(&self.queue.waiting);
-        let add = |key: &KeyDigest| waiting.add(*key, deadline, &self.queue);
+        let add = |key: &KeyDigest| waiting.add(*key, deadline, &self.queue, true);
         let reads = keys.iter().map(add).collect();
         drop(waiting);
-        self.queue.go_on(true);
+        self.queue.go_on(false);
         reads
     }
 }
@@ -174,15 +182,20 @@ fn count(told: &AtomicIsize) -> usize {
 
 impl Waiting {
     /// One more who waits.
-    fn add(&mut self, key: KeyDigest, deadline: Instant, queue: &Arc<Queue>) -> Read {
+    fn add(&mut self, key: KeyDigest, deadline: Instant, queue: &Arc<Queue>, many: bool) -> Read {
         if self.closed {
             return Read::failed(LinkError::closed());
         }
         let full = |forming: &Forming| forming.keys.len() >= self.burst;
-        if self.forming.trips.back().is_none_or(full) {
-            self.forming.push(self.last);
+        let line = if many {
+            &mut self.many
+        } else {
+            &mut self.forming
+        };
+        if line.trips.back().is_none_or(full) {
+            line.push(self.last, many);
         }
-        let Some(forming) = self.forming.trips.back_mut() else {
+        let Some(forming) = line.trips.back_mut() else {
             return Read::failed(LinkError::closed());
         };
         let at = forming.keys.len();
@@ -193,18 +206,29 @@ impl Waiting {
 
     /// The next trip, if it may begin, or must.
     fn next(&mut self, told: &AtomicIsize, must: bool) -> Option<Forming> {
-        let next = self.forming.trips.front()?;
+        if self.under_way >= LANES {
+            return None;
+        }
+        let next = self.forming.trips.front().map(|next| next.keys.len());
+        let goes = next.is_some_and(|count| must || !self.holds(told, count));
+        let next = if goes && (self.many_under_way > 0 || self.many.trips.is_empty()) {
+            self.forming.pop()?
+        } else {
+            let next = self.many.pop()?;
+            self.many_under_way += 1;
+            next
+        };
+        self.flying += next.keys.len();
+        self.under_way += 1;
+        Some(next)
+    }
+
+    /// Whether so many are held back for those who have been told.
+    fn holds(&mut self, told: &AtomicIsize, waiting: usize) -> bool {
         let told = count(told);
         self.unheeded = self.unheeded.min(told);
         let told = told - self.unheeded;
-        let count = next.keys.len();
-        let held = told > count && told + self.flying + count > FEW && count < self.burst;
-        if self.under_way >= LANES || held && !must {
-            return None;
-        }
-        self.flying += count;
-        self.under_way += 1;
-        self.forming.pop()
+        told > waiting && told + self.flying + waiting > FEW && waiting < self.burst
     }
 
     /// Whether somebody is held back, and no trip on its way will let go.
@@ -290,7 +314,8 @@ impl Queue {
         let Ok(mut waiting) = self.waiting.try_lock() else {
             return;
         };
-        let forming = waiting.forming.find(batch);
+        let Waiting { forming, many, .. } = &mut *waiting;
+        let forming = forming.find(batch).or_else(|| many.find(batch));
         if let Some(key) = forming.and_then(|forming| forming.keys.get_mut(at)) {
             *key = None;
         }
@@ -305,8 +330,9 @@ impl Drop for End {
         let mut waiting = lock(&self.0.waiting);
         waiting.closed = true;
         let forming = std::mem::take(&mut waiting.forming);
+        let many = std::mem::take(&mut waiting.many);
         drop(waiting);
-        for forming in forming.trips {
+        for forming in forming.trips.into_iter().chain(many.trips) {
             let count = forming.keys.len();
             let closed = Err(LinkError::closed());
             forming.batch.tell(closed, count, &self.0.told);
@@ -439,6 +465,7 @@ impl Drop for Going {
         }
         let mut waiting = lock(&self.queue.waiting);
         waiting.under_way -= 1;
+        waiting.many_under_way -= usize::from(self.batch.many);
         waiting.last = self.keys.len();
         waiting.flying -= self.keys.len();
     }

@@ -30,6 +30,8 @@ pub(super) struct Values {
 pub(super) struct Batch {
     /// Which trip of its line it is.
     pub(super) number: usize,
+    /// Whether they were asked for together: whoever waits for many is no crowd that is about to ask again.
+    pub(super) many: bool,
     outcome: OnceLock<Result<Values, LinkError>>,
     /// So many of them, from the first, have waited for long enough.
     late: AtomicUsize,
@@ -56,9 +58,10 @@ enum State {
 }
 
 impl Batch {
-    pub(super) fn new(number: usize) -> Self {
+    pub(super) fn new(number: usize, many: bool) -> Self {
         Self {
             number,
+            many,
             outcome: OnceLock::new(),
             late: AtomicUsize::new(0),
             wakers: Mutex::default(),
@@ -73,11 +76,11 @@ impl Batch {
         count: usize,
         told: &AtomicIsize,
     ) {
-        let count = count as isize;
+        let counted = isize::from(!self.many);
         if self.outcome.set(outcome).is_ok() {
-            told.fetch_add(count, Ordering::Relaxed);
+            told.fetch_add(counted * count as isize, Ordering::Relaxed);
             let gone = self.gone.fetch_or(TOLD, Ordering::Relaxed);
-            told.fetch_sub(gone as isize, Ordering::Relaxed);
+            told.fetch_sub(counted * gone as isize, Ordering::Relaxed);
             let wakers = std::mem::take(&mut *lock(&self.wakers));
             wake_all(wakers.into_iter().flatten());
         }
@@ -143,10 +146,11 @@ impl Read {
     /// Waits no more.
     fn leave(&mut self) {
         if let State::Waiting { batch, at, queue } = std::mem::replace(&mut self.0, State::Told) {
-            if batch.gone.fetch_add(1, Ordering::Relaxed) & TOLD != 0 {
-                queue.looked();
-            } else {
-                queue.forget(&batch, at);
+            let told = batch.gone.fetch_add(1, Ordering::Relaxed) & TOLD != 0;
+            match told {
+                true if batch.many => {}
+                true => queue.looked(),
+                false => queue.forget(&batch, at),
             }
         }
     }

@@ -25,9 +25,9 @@ pub(super) struct Forming {
 
 impl Line {
     /// Begins another trip at its end, for so many values at first.
-    pub(super) fn push(&mut self, values: usize) {
+    pub(super) fn push(&mut self, values: usize, many: bool) {
         self.trips.push_back(Forming {
-            batch: Arc::new(Batch::new(self.gone + self.trips.len())),
+            batch: Arc::new(Batch::new(self.gone + self.trips.len(), many)),
             keys: Vec::with_capacity(values),
             deadlines: Vec::with_capacity(values),
         });

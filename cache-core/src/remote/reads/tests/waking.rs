@@ -168,3 +168,25 @@ fn nobody_waits_twice_for_those_who_do_not_look() {
     assert_eq!(instance.get(0), Ok(Some(vec![b'0'])));
     assert_eq!(lock(&instance.reads.queue.waiting).unheeded, 0);
 }
+
+#[test]
+fn who_asks_alone_does_not_wait_behind_all_that_somebody_asks_for_together() {
+    let server = start!();
+    let instance = Arc::new(Instance::of(&server, SOON));
+    let keys: Vec<KeyDigest> = vec![key(0); 50 * BURST];
+    server.pause().unwrap();
+    let many = instance.reads.ask_many(&keys);
+    let mut one = instance.reads.ask(key(0));
+    let (told, woken) = channel();
+    let seen = Arc::clone(&instance);
+    waits(&mut one, move || {
+        told.send(lock(&seen.reads.queue.waiting).many.trips.len())
+            .unwrap();
+    });
+    server.resume().unwrap();
+    let left = woken.recv_timeout(SOON).unwrap();
+    assert!(left >= 40, "so many trips of 50 were left: {left}");
+    let told = block_on(join_all(many));
+    assert!(told.into_iter().all(|told| told.unwrap().is_some()));
+    assert!(block_on(one).unwrap().is_some());
+}
