@@ -82,7 +82,7 @@ pub(super) struct Flight {
     pub(super) trip: Box<dyn Trip>,
 }
 
-/// The end that reads. Dropped, it tells those who wait.
+/// The end that reads. Whoever drops it tells the [`rest`](Self::rest).
 pub(super) struct Reader {
     wire: Wire,
     half: ReadHalf,
@@ -333,15 +333,6 @@ impl Reader {
             if idle {
                 shared.watched.store(false, Ordering::Release);
             }
-        }
-    }
-}
-
-impl Drop for Reader {
-    fn drop(&mut self) {
-        let (lost, why) = self.rest();
-        for flight in lost {
-            flight.trip.end(Err(why.clone()));
         }
     }
 }

@@ -58,9 +58,9 @@ async fn beside(shared: &Arc<Shared>, main: &Connection, mut state: watch::Recei
                 let since = Instant::now();
                 let (wire, reader) = Wire::new(read, write, shared.options.op_timeout);
                 *lock(&shared.wire) = Some(wire);
-                let _off = Off(shared);
-                // Who panics when he is told is one of many. The others are told when the reader is dropped.
-                let _ = AssertUnwindSafe(run(shared, main, reader))
+                let mut reading = Reading { shared, reader };
+                // Who panics when he is told is one of many.
+                let _ = AssertUnwindSafe(run(shared, main, &mut reading.reader))
                     .catch_unwind()
                     .await;
                 backoff.ends(since.elapsed());
@@ -73,17 +73,27 @@ async fn beside(shared: &Arc<Shared>, main: &Connection, mut state: watch::Recei
     }
 }
 
-/// Takes the wire away when it is dropped.
-struct Off<'a>(&'a Shared);
+/// Takes the wire away when it is dropped, and tells those who will not be answered.
+struct Reading<'a> {
+    shared: &'a Arc<Shared>,
+    reader: Reader,
+}
 
-impl Drop for Off<'_> {
+impl Drop for Reading<'_> {
     fn drop(&mut self) {
-        *lock(&self.0.wire) = None;
+        let shared = self.shared;
+        *lock(&shared.wire) = None;
+        let (lost, why) = self.reader.rest();
+        for flight in lost {
+            shared.trips.add(nanos(flight.sent.elapsed()));
+            shared.note(&Err(&why));
+            flight.trip.end(Err(why.clone()));
+        }
     }
 }
 
 /// Brings those who wait their answers.
-async fn run(shared: &Arc<Shared>, main: &Connection, mut reader: Reader) {
+async fn run(shared: &Arc<Shared>, main: &Connection, reader: &mut Reader) {
     while let Some(event) = reader.next().await {
         match event {
             Event::Answered(flight, reply) => {
@@ -100,13 +110,6 @@ async fn run(shared: &Arc<Shared>, main: &Connection, mut reader: Reader) {
                 flight.trip.end(Err(LinkError::TimedOut));
             }
         }
-    }
-    *lock(&shared.wire) = None;
-    let (lost, why) = reader.rest();
-    for flight in lost {
-        shared.trips.add(nanos(flight.sent.elapsed()));
-        shared.note(&Err(&why));
-        flight.trip.end(Err(why.clone()));
     }
 }
 

@@ -265,10 +265,10 @@ fn nodes_that_send_from_one_to_the_other_are_not_followed_for_ever() {
     assert_eq!(link.health().connections, 0);
 }
 
-/// Who panics when the answer comes.
-struct Panics([Instant; 1]);
+/// Who does something when he is told.
+struct Does<F>([Instant; 1], F);
 
-impl Trip for Panics {
+impl<F: FnOnce(Result<Reply, LinkError>) + Send> Trip for Does<F> {
     fn commands(&self) -> Request {
         ping()
     }
@@ -285,9 +285,15 @@ impl Trip for Panics {
         Vec::new()
     }
 
-    fn end(self: Box<Self>, _: Result<Reply, LinkError>) {
-        panic!("on purpose");
+    fn end(self: Box<Self>, outcome: Result<Reply, LinkError>) {
+        (self.1)(outcome);
     }
+}
+
+/// Sends one that does this when it is told.
+fn launch(link: &Link, then: impl FnOnce(Result<Reply, LinkError>) + Send + 'static) {
+    let trip = Does([Instant::now() + SOON], then);
+    link.launch(b"*1\r\n$4\r\nPING\r\n", Box::new(trip));
 }
 
 #[test]
@@ -296,10 +302,26 @@ fn who_panics_when_the_answer_comes_takes_no_wire_from_others() {
     let link = patient(&server.url());
     until("it has a wire", || link.has_wire());
     for _ in 0..3 {
-        let trip = Panics([Instant::now() + SOON]);
-        link.launch(b"*1\r\n$4\r\nPING\r\n", Box::new(trip));
+        launch(&link, |_| panic!("on purpose"));
         until("it has none", || !link.has_wire());
         until("it has a wire again", || link.has_wire());
     }
     assert_eq!(link.ask(ping()).wait(), pong());
+}
+
+#[test]
+fn what_is_lost_with_the_connection_that_is_left_has_failed() {
+    let server = start!();
+    let link = patient(&server.url());
+    until("it has a wire", || link.has_wire());
+    let before = link.health();
+    server.pause().unwrap();
+    let (sender, told) = std::sync::mpsc::channel();
+    launch(&link, move |outcome| sender.send(outcome).unwrap());
+    link.leave();
+    let outcome = told.recv_timeout(SOON).unwrap();
+    server.resume().unwrap();
+    assert!(matches!(outcome, Err(LinkError::Disconnected(_))));
+    assert_eq!(link.health().failed, before.failed + 1);
+    until("it answers", || answers(&link));
 }
