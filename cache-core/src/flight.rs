@@ -8,7 +8,6 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -16,7 +15,7 @@ use std::time::{Duration, Instant};
 use crate::alarm;
 use crate::position::Position;
 use crate::sync::atomic::{AtomicU64, Ordering};
-use crate::sync::{Arc, Mutex, StaticU64, lock};
+use crate::sync::{Arc, Mutex, StaticU64, lock, wake_all};
 
 mod waits;
 pub(crate) use waits::Waiting;
@@ -220,10 +219,7 @@ impl<V> Flight<V> {
     fn wake(&self, mut state: crate::sync::MutexGuard<'_, State<V>>) {
         let wakers: Vec<_> = state.wakers.iter_mut().filter_map(Option::take).collect();
         drop(state); // a waker may run its task at once
-        for waker in wakers {
-            // One that panics must not keep the others asleep.
-            let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
-        }
+        wake_all(wakers);
     }
 }
 

@@ -18,6 +18,9 @@ pub(crate) use loom::{
 pub(crate) use std::sync::atomic::AtomicU64 as StaticU64;
 pub(crate) use std::sync::{Arc, PoisonError};
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::task::Waker;
+
 /// Locks a mutex, whether or not a thread panicked while it held it.
 ///
 /// A cached function's body, its `Drop` and its listeners may panic; one caller's panic must not make the cache fail for all others.
@@ -39,6 +42,13 @@ pub(crate) fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
     lock.write().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Wakes all of them: one that panics must not keep the others asleep. No lock may be held, as one may run its task at once.
+pub(crate) fn wake_all(wakers: impl IntoIterator<Item = Waker>) {
+    for waker in wakers {
+        let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
+    }
+}
+
 /// Runs a future to its end in this thread, which sleeps while it is pending.
 pub fn block_on<F: Future>(future: F) -> F::Output {
     use std::thread::{Thread, current, park};
@@ -48,7 +58,7 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
             self.0.unpark();
         }
     }
-    let waker = std::task::Waker::from(Arc::new(Unpark(current())));
+    let waker = Waker::from(Arc::new(Unpark(current())));
     let mut cx = std::task::Context::from_waker(&waker);
     let mut future = std::pin::pin!(future);
     loop {

@@ -124,15 +124,28 @@ impl Address {
         self.follow(ConnectionInfo::clone(&connection.at)).await
     }
 
-    /// A socket of one's own with the same server; none where a second connection reaches another one, or is refused.
-    pub(super) async fn wire(&self, connection: &Connection) -> Option<(ReadHalf, WriteHalf)> {
+    /// A socket of one's own with the same server; none where there can be none: a second connection reaches another server, or
+    /// nobody is told which one this is.
+    ///
+    /// # Errors
+    /// It did not come about this time.
+    pub(super) async fn wire(
+        &self,
+        connection: &Connection,
+    ) -> RedisResult<Option<(ReadHalf, WriteHalf)>> {
         let mut who = redis::cmd("INFO");
         who.arg("server");
         let mut main = connection.wire.clone();
-        let (halves, here) = socket::open(&connection.at, &who).await.ok()?;
-        let there = main.req_packed_command(&who).await.ok()?;
-        let run = run_id(here)?;
-        (run_id(there)? == run).then_some(halves)
+        let there = match main.req_packed_command(&who).await {
+            // The user may not ask, or the command has no such name here. All else that a server says is for now.
+            Err(error) if matches!(error.code(), Some("NOPERM" | "ERR")) => return Ok(None),
+            there => run_id(there?),
+        };
+        if there.is_none() {
+            return Ok(None);
+        }
+        let (halves, here) = socket::open(&connection.at, &who).await?;
+        Ok((run_id(here) == there).then_some(halves))
     }
 
     /// A connection, and the answer to the first question.
@@ -280,8 +293,7 @@ pub(super) async fn keep(address: &Address, state: &watch::Sender<State>, connec
                 state.send_replace(State::Connected(connection));
                 broken.notified().await;
                 // A server that closes each connection at once gets them ever more slowly.
-                if since.elapsed() > Backoff::LONGEST {
-                    backoff = Backoff::new();
+                if backoff.ends(since.elapsed()) {
                     continue;
                 }
                 LinkError::Disconnected("the connection broke".into())
@@ -302,6 +314,15 @@ impl Backoff {
 
     pub(super) fn new() -> Self {
         Self(Self::SHORTEST)
+    }
+
+    /// Whether what has lasted for so long was no failed attempt: the pauses are short again.
+    pub(super) fn ends(&mut self, lasted: Duration) -> bool {
+        let ends = lasted > Self::LONGEST;
+        if ends {
+            self.0 = Self::SHORTEST;
+        }
+        ends
     }
 
     /// Between half of the pause and all of it.
@@ -352,5 +373,17 @@ mod tests {
             );
             bound = (bound * 2).min(Duration::from_secs(1));
         }
+    }
+
+    #[test]
+    fn pauses_are_short_again_after_what_has_lasted() {
+        let mut backoff = Backoff::new();
+        for _ in 0..20 {
+            backoff.next();
+        }
+        assert!(!backoff.ends(Duration::from_secs(1)));
+        assert!(backoff.next() >= Duration::from_millis(500));
+        assert!(backoff.ends(Duration::from_millis(1_001)));
+        assert!(backoff.next() <= Duration::from_millis(10));
     }
 }

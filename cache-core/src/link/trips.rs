@@ -15,7 +15,7 @@ use super::reply::Reply;
 use super::request::Request;
 use super::wire::Trip;
 use crate::sync::atomic::{AtomicU64, Ordering};
-use crate::sync::lock;
+use crate::sync::{lock, wake_all};
 
 impl Shared {
     /// [`ask`](Self::ask), counted as a trip that somebody waits for.
@@ -94,7 +94,7 @@ pub(super) async fn carry(shared: Arc<Shared>, mut trip: Box<dyn Trip>) {
         };
         match timeout_at((*first).into(), &mut asked).await {
             Ok(outcome) => break outcome,
-            Err(_) => trip.late(Instant::now()),
+            Err(_) => wake_all(trip.late(Instant::now())),
         }
     };
     trip.end(outcome.and_then(Reply::of));

@@ -13,7 +13,7 @@ use std::io;
 use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
@@ -24,7 +24,7 @@ use super::reply::{Reply, Scan};
 use super::request::Request;
 use super::socket::{ReadHalf, WriteHalf};
 use crate::sync::atomic::{AtomicBool, Ordering};
-use crate::sync::{Mutex, lock};
+use crate::sync::{Mutex, lock, wake_all};
 
 /// Room for longer answers than this is given back.
 const HELD: usize = 1 << 20;
@@ -40,8 +40,9 @@ pub(crate) trait Trip: Send {
     fn len(&self) -> usize;
     /// Until when those wait who are not late yet, in order.
     fn deadlines(&self) -> &[Instant];
-    /// Tells those who have waited for long enough.
-    fn late(&mut self, now: Instant);
+    /// Those who have waited for long enough are to be told, by whoever asks for them.
+    #[must_use]
+    fn late(&mut self, now: Instant) -> Vec<Waker>;
     /// Tells all.
     fn end(self: Box<Self>, outcome: Result<Reply, LinkError>);
 }
@@ -81,7 +82,7 @@ pub(super) struct Flight {
     pub(super) trip: Box<dyn Trip>,
 }
 
-/// The end that reads. Dropped, it tells those who wait.
+/// The end that reads. Whoever drops it tells the [`rest`](Self::rest).
 pub(super) struct Reader {
     wire: Wire,
     half: ReadHalf,
@@ -285,14 +286,21 @@ impl Reader {
         let mut sender = lock(&shared.sender);
         loop {
             let now = Instant::now();
-            let mut next = None;
+            let (mut next, mut late) = (None, Vec::new());
             let flights = sender.flying.iter_mut();
             for Flight { trip, .. } in flights.filter_map(|flying| flying.flight.as_mut()) {
-                trip.late(now);
+                late.extend(trip.late(now));
                 next = next
                     .into_iter()
                     .chain(trip.deadlines().first().copied())
                     .min();
+            }
+            if !late.is_empty() {
+                // Who is woken may ask, and send what he asks for.
+                drop(sender);
+                wake_all(late);
+                sender = lock(&shared.sender);
+                continue;
             }
             let over = |flight: &mut Flight| flight.trip.deadlines().is_empty();
             let mut flying = sender.flying.iter_mut();
@@ -325,15 +333,6 @@ impl Reader {
             if idle {
                 shared.watched.store(false, Ordering::Release);
             }
-        }
-    }
-}
-
-impl Drop for Reader {
-    fn drop(&mut self) {
-        let (lost, why) = self.rest();
-        for flight in lost {
-            flight.trip.end(Err(why.clone()));
         }
     }
 }

@@ -1,9 +1,12 @@
 //! Keeps a [`Wire`] beside the link's connection, where there can be one.
 
+use std::future::pending;
+use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Instant;
 
-use futures_util::future::{Either, select};
+use futures_util::future::{Either, FutureExt, select};
 use redis::Value;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
@@ -46,11 +49,21 @@ async fn beside(shared: &Arc<Shared>, main: &Connection, mut state: watch::Recei
         let reading = async {
             // What goes wrong is tried again; until then there is the other way.
             let opening = timeout(shared.options.connect_timeout, shared.address.wire(main));
-            if let Ok(Some((read, write))) = opening.await {
+            let opened = opening.await;
+            if let Ok(Ok(None)) = opened {
+                // That is so until the other connection is another one.
+                return pending().await;
+            }
+            if let Ok(Ok(Some((read, write)))) = opened {
+                let since = Instant::now();
                 let (wire, reader) = Wire::new(read, write, shared.options.op_timeout);
                 *lock(&shared.wire) = Some(wire);
-                let _off = Off(shared);
-                run(shared, main, reader).await;
+                let mut reading = Reading { shared, reader };
+                // Who panics when he is told is one of many.
+                let _ = AssertUnwindSafe(run(shared, main, &mut reading.reader))
+                    .catch_unwind()
+                    .await;
+                backoff.ends(since.elapsed());
             }
             sleep(backoff.next()).await;
         };
@@ -60,17 +73,27 @@ async fn beside(shared: &Arc<Shared>, main: &Connection, mut state: watch::Recei
     }
 }
 
-/// Takes the wire away when it is dropped.
-struct Off<'a>(&'a Shared);
+/// Takes the wire away when it is dropped, and tells those who will not be answered.
+struct Reading<'a> {
+    shared: &'a Arc<Shared>,
+    reader: Reader,
+}
 
-impl Drop for Off<'_> {
+impl Drop for Reading<'_> {
     fn drop(&mut self) {
-        *lock(&self.0.wire) = None;
+        let shared = self.shared;
+        *lock(&shared.wire) = None;
+        let (lost, why) = self.reader.rest();
+        for flight in lost {
+            shared.trips.add(nanos(flight.sent.elapsed()));
+            shared.note(&Err(&why));
+            flight.trip.end(Err(why.clone()));
+        }
     }
 }
 
 /// Brings those who wait their answers.
-async fn run(shared: &Arc<Shared>, main: &Connection, mut reader: Reader) {
+async fn run(shared: &Arc<Shared>, main: &Connection, reader: &mut Reader) {
     while let Some(event) = reader.next().await {
         match event {
             Event::Answered(flight, reply) => {
@@ -87,13 +110,6 @@ async fn run(shared: &Arc<Shared>, main: &Connection, mut reader: Reader) {
                 flight.trip.end(Err(LinkError::TimedOut));
             }
         }
-    }
-    *lock(&shared.wire) = None;
-    let (lost, why) = reader.rest();
-    for flight in lost {
-        shared.trips.add(nanos(flight.sent.elapsed()));
-        shared.note(&Err(&why));
-        flight.trip.end(Err(why.clone()));
     }
 }
 

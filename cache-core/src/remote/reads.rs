@@ -6,9 +6,11 @@
 //! Who asks sends the trip by himself, at once, unless as many as may be are on their way; or, among many callers, unless more of those
 //! before him have been told and not yet run than wait with him: the processors are busy then, his own turn would come behind theirs,
 //! and they are about to ask again. Nobody depends on them: what is held back goes after a moment in any case.
+//!
+//! Whoever asks for many values together has trips of his own: whoever asks for one does not wait behind all of them.
 
-use std::collections::VecDeque;
 use std::fmt::Write;
+use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use redis::{Cmd, Value};
@@ -23,16 +25,21 @@ use crate::sync::atomic::{AtomicIsize, Ordering};
 use crate::sync::{Arc, Mutex, MutexGuard, lock};
 
 mod batch;
+mod line;
 #[cfg(test)]
 mod tests;
 pub(crate) use batch::Read;
 use batch::{Batch, Values};
+use line::{Forming, Line};
 
 /// How many values one trip brings at most, ...
 const BURST: usize = 512;
 
 /// ... of how many bytes, as far as can be told before: what takes longer than an answer may would come for nobody.
 const BURST_BYTES: usize = 512 << 10;
+
+/// Of fewer values nothing is to be learned but that more would have come, too.
+const TELLING: usize = 8;
 
 /// How many trips are on their way at most.
 const LANES: usize = 2;
@@ -62,8 +69,12 @@ struct Queue {
 }
 
 struct Waiting {
-    /// The next trips; all but the last are full.
-    forming: VecDeque<Forming>,
+    /// The trips of those who ask for one value, ...
+    forming: Line,
+    /// ... and of those who ask for several together, however many: one of them at a time, as long as others wait.
+    many: Line,
+    /// How many of these are on their way.
+    many_under_way: usize,
     /// How many trips are on their way.
     under_way: usize,
     /// How many values they ask for.
@@ -72,6 +83,8 @@ struct Waiting {
     last: usize,
     /// How many of them the next trips bring at most, after what the last ones have brought.
     burst: usize,
+    /// So many of those who have been told did not look when they were waited for: nobody waits for them again.
+    unheeded: usize,
     /// Whether whoever is held back goes after a moment.
     alarmed: bool,
     /// Nobody will look again.
@@ -81,24 +94,18 @@ struct Waiting {
 impl Default for Waiting {
     fn default() -> Self {
         Self {
-            forming: VecDeque::new(),
+            forming: Line::default(),
+            many: Line::default(),
+            many_under_way: 0,
             under_way: 0,
             flying: 0,
             last: 0,
             burst: BURST,
+            unheeded: 0,
             alarmed: false,
             closed: false,
         }
     }
-}
-
-/// A trip that has not begun.
-#[derive(Default)]
-struct Forming {
-    batch: Arc<Batch>,
-    /// What they ask for; nothing, where somebody does not wait any more.
-    keys: Vec<Option<KeyDigest>>,
-    deadlines: Vec<Instant>,
 }
 
 impl Reads {
@@ -117,7 +124,12 @@ impl Reads {
             loop {
                 end.0.held.notified().await;
                 sleep(HELD).await;
-                lock(&end.0.waiting).alarmed = false;
+                let mut waiting = lock(&end.0.waiting);
+                waiting.alarmed = false;
+                if waiting.is_stuck() {
+                    waiting.unheeded = count(&end.0.told);
+                }
+                drop(waiting);
                 end.0.go_on(true);
             }
         });
@@ -134,11 +146,13 @@ impl Reads {
             Err(error) => return Read::failed(error),
         };
         let mut waiting = lock(&self.queue.waiting);
-        let read = waiting.add(key, deadline, &self.queue);
+        let read = waiting.add(key, deadline, &self.queue, false);
         let next = waiting.next(&self.queue.told, false);
         self.queue.hold_back(waiting);
-        if let Some(next) = next {
-            self.queue.send(next);
+        if let Some(next) = next
+            && !self.queue.send(next)
+        {
+            self.queue.go_on(false);
         }
         read
     }
@@ -153,25 +167,35 @@ impl Reads {
             }
         };
         let mut waiting = lock(&self.queue.waiting);
-        let add = |key: &KeyDigest| waiting.add(*key, deadline, &self.queue);
+        let add = |key: &KeyDigest| waiting.add(*key, deadline, &self.queue, true);
         let reads = keys.iter().map(add).collect();
         drop(waiting);
-        self.queue.go_on(true);
+        self.queue.go_on(false);
         reads
     }
 }
 
+/// How many have been told and have not looked yet.
+fn count(told: &AtomicIsize) -> usize {
+    usize::try_from(told.load(Ordering::Relaxed)).unwrap_or(0)
+}
+
 impl Waiting {
     /// One more who waits.
-    fn add(&mut self, key: KeyDigest, deadline: Instant, queue: &Arc<Queue>) -> Read {
+    fn add(&mut self, key: KeyDigest, deadline: Instant, queue: &Arc<Queue>, many: bool) -> Read {
         if self.closed {
             return Read::failed(LinkError::closed());
         }
         let full = |forming: &Forming| forming.keys.len() >= self.burst;
-        if self.forming.back().is_none_or(full) {
-            self.forming.push_back(Forming::with_capacity(self.last));
+        let line = if many {
+            &mut self.many
+        } else {
+            &mut self.forming
+        };
+        if line.trips.back().is_none_or(full) {
+            line.push(self.last, many);
         }
-        let Some(forming) = self.forming.back_mut() else {
+        let Some(forming) = line.trips.back_mut() else {
             return Read::failed(LinkError::closed());
         };
         let at = forming.keys.len();
@@ -182,35 +206,45 @@ impl Waiting {
 
     /// The next trip, if it may begin, or must.
     fn next(&mut self, told: &AtomicIsize, must: bool) -> Option<Forming> {
-        let next = self.forming.front()?;
-        let told = usize::try_from(told.load(Ordering::Relaxed)).unwrap_or(0);
-        let count = next.keys.len();
-        let held = told > count && told + self.flying + count > FEW && count < self.burst;
-        if self.under_way >= LANES || held && !must {
+        if self.under_way >= LANES {
             return None;
         }
-        self.flying += count;
+        let next = self.forming.trips.front().map(|next| next.keys.len());
+        let goes = next.is_some_and(|count| must || !self.holds(told, count));
+        let next = if goes && (self.many_under_way > 0 || self.many.trips.is_empty()) {
+            self.forming.pop()?
+        } else {
+            let next = self.many.pop()?;
+            self.many_under_way += 1;
+            next
+        };
+        self.flying += next.keys.len();
         self.under_way += 1;
-        self.forming.pop_front()
+        Some(next)
+    }
+
+    /// Whether so many are held back for those who have been told.
+    fn holds(&mut self, told: &AtomicIsize, waiting: usize) -> bool {
+        let told = count(told);
+        self.unheeded = self.unheeded.min(told);
+        let told = told - self.unheeded;
+        told > waiting && told + self.flying + waiting > FEW && waiting < self.burst
+    }
+
+    /// Whether somebody is held back, and no trip on its way will let go.
+    fn is_stuck(&self) -> bool {
+        self.under_way == 0 && !self.forming.trips.is_empty()
     }
 
     /// A trip for so many values is over.
     fn learn(&mut self, count: usize, outcome: &Result<Reply, LinkError>) {
         let most = match outcome {
             Ok(reply) => (count * BURST_BYTES / reply.bytes().len().max(1)).min(self.burst * 2),
-            Err(LinkError::TimedOut) => count / 2,
+            Err(LinkError::TimedOut | LinkError::Unexpected(_)) => count / 2,
             Err(_) => return,
         };
-        self.burst = most.clamp(1, BURST);
-    }
-}
-
-impl Forming {
-    fn with_capacity(keys: usize) -> Self {
-        Self {
-            batch: Arc::default(),
-            keys: Vec::with_capacity(keys),
-            deadlines: Vec::with_capacity(keys),
+        if count >= TELLING || most > self.burst {
+            self.burst = most.clamp(1, BURST);
         }
     }
 }
@@ -228,16 +262,17 @@ impl Queue {
         }
     }
 
-    /// Whoever is held back, and no trip on its way will let go, goes after a moment.
+    /// Whoever is held back for good goes after a moment.
     fn hold_back(&self, mut waiting: MutexGuard<'_, Waiting>) {
-        let held = waiting.under_way == 0 && !waiting.forming.is_empty();
-        if held && !std::mem::replace(&mut waiting.alarmed, true) {
+        if waiting.is_stuck() && !std::mem::replace(&mut waiting.alarmed, true) {
             drop(waiting);
             self.held.notify_one();
         }
     }
 
-    fn send(self: &Arc<Self>, next: Forming) {
+    /// Whether it is on its way. If not it is over, and the caller goes on with the next: not from in here, where each that waits would
+    /// lie within the one before.
+    fn send(self: &Arc<Self>, next: Forming) -> bool {
         let going = Going {
             queue: Arc::clone(self),
             batch: next.batch,
@@ -246,7 +281,7 @@ impl Queue {
             late: 0,
         };
         if going.keys.iter().all(Option::is_none) {
-            return going.land();
+            return false;
         }
         let refusal = self.link.refusal().or_else(|| {
             // The server is not to blame for those that it was not asked for.
@@ -258,10 +293,11 @@ impl Queue {
         });
         if let Some(refusal) = refusal {
             going.tell(Err(refusal));
-            return going.land();
+            return false;
         }
         let bytes = going.bytes();
         self.link.launch(&bytes, Box::new(going));
+        true
     }
 
     /// One who was told has looked, or does not want to know.
@@ -278,8 +314,8 @@ impl Queue {
         let Ok(mut waiting) = self.waiting.try_lock() else {
             return;
         };
-        let mut forming = waiting.forming.iter_mut();
-        let forming = forming.find(|forming| Arc::ptr_eq(&forming.batch, batch));
+        let Waiting { forming, many, .. } = &mut *waiting;
+        let forming = forming.find(batch).or_else(|| many.find(batch));
         if let Some(key) = forming.and_then(|forming| forming.keys.get_mut(at)) {
             *key = None;
         }
@@ -294,8 +330,9 @@ impl Drop for End {
         let mut waiting = lock(&self.0.waiting);
         waiting.closed = true;
         let forming = std::mem::take(&mut waiting.forming);
+        let many = std::mem::take(&mut waiting.many);
         drop(waiting);
-        for forming in forming {
+        for forming in forming.trips.into_iter().chain(many.trips) {
             let count = forming.keys.len();
             let closed = Err(LinkError::closed());
             forming.batch.tell(closed, count, &self.0.told);
@@ -400,16 +437,17 @@ impl Trip for Going {
         self.deadlines.get(self.late..).unwrap_or_default()
     }
 
-    fn late(&mut self, now: Instant) {
+    fn late(&mut self, now: Instant) -> Vec<Waker> {
         let late = self
             .deadlines()
             .iter()
             .take_while(|deadline| **deadline <= now);
-        let late = self.late + late.count();
-        if late > self.late {
-            self.late = late;
-            self.batch.late(late);
+        let late = late.count();
+        if late == 0 {
+            return Vec::new();
         }
+        self.late += late;
+        self.batch.late(self.late)
     }
 
     fn end(self: Box<Self>, outcome: Result<Reply, LinkError>) {
@@ -427,6 +465,7 @@ impl Drop for Going {
         }
         let mut waiting = lock(&self.queue.waiting);
         waiting.under_way -= 1;
+        waiting.many_under_way -= usize::from(self.batch.many);
         waiting.last = self.keys.len();
         waiting.flying -= self.keys.len();
     }

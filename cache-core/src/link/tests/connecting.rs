@@ -61,6 +61,21 @@ fn reads_have_a_wire_of_their_own_wherever_the_server_is() {
     let link = patient(&shy.url().replace("//", "//ann:hunter2@"));
     assert_eq!(link.ask(ping()).wait(), pong());
     assert!(!link.has_wire());
+    // It is not asked for that again and again.
+    let refused = || match shy.command(["ACL", "LOG"]).unwrap() {
+        server::Reply::Array(entries) => entries.len(),
+        other => panic!("{other:?}"),
+    };
+    until("it was asked", || refused() > 0);
+    let connections = || {
+        let mut stats = shy.info("stats").unwrap();
+        stats.remove("total_connections_received").unwrap()
+    };
+    let (before, began) = (connections(), Instant::now());
+    while began.elapsed() < Duration::from_millis(500) {
+        assert_eq!(link.ask(ping()).wait(), pong());
+    }
+    assert_eq!(connections(), before);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
+use std::task::Waker;
 
 use super::*;
 
@@ -262,4 +263,65 @@ fn nodes_that_send_from_one_to_the_other_are_not_followed_for_ever() {
     };
     assert!(why.contains("cluster"), "{why}");
     assert_eq!(link.health().connections, 0);
+}
+
+/// Who does something when he is told.
+struct Does<F>([Instant; 1], F);
+
+impl<F: FnOnce(Result<Reply, LinkError>) + Send> Trip for Does<F> {
+    fn commands(&self) -> Request {
+        ping()
+    }
+
+    fn len(&self) -> usize {
+        1
+    }
+
+    fn deadlines(&self) -> &[Instant] {
+        &self.0
+    }
+
+    fn late(&mut self, _: Instant) -> Vec<Waker> {
+        Vec::new()
+    }
+
+    fn end(self: Box<Self>, outcome: Result<Reply, LinkError>) {
+        (self.1)(outcome);
+    }
+}
+
+/// Sends one that does this when it is told.
+fn launch(link: &Link, then: impl FnOnce(Result<Reply, LinkError>) + Send + 'static) {
+    let trip = Does([Instant::now() + SOON], then);
+    link.launch(b"*1\r\n$4\r\nPING\r\n", Box::new(trip));
+}
+
+#[test]
+fn who_panics_when_the_answer_comes_takes_no_wire_from_others() {
+    let server = start!();
+    let link = patient(&server.url());
+    until("it has a wire", || link.has_wire());
+    for _ in 0..3 {
+        launch(&link, |_| panic!("on purpose"));
+        until("it has none", || !link.has_wire());
+        until("it has a wire again", || link.has_wire());
+    }
+    assert_eq!(link.ask(ping()).wait(), pong());
+}
+
+#[test]
+fn what_is_lost_with_the_connection_that_is_left_has_failed() {
+    let server = start!();
+    let link = patient(&server.url());
+    until("it has a wire", || link.has_wire());
+    let before = link.health();
+    server.pause().unwrap();
+    let (sender, told) = std::sync::mpsc::channel();
+    launch(&link, move |outcome| sender.send(outcome).unwrap());
+    link.leave();
+    let outcome = told.recv_timeout(SOON).unwrap();
+    server.resume().unwrap();
+    assert!(matches!(outcome, Err(LinkError::Disconnected(_))));
+    assert_eq!(link.health().failed, before.failed + 1);
+    until("it answers", || answers(&link));
 }

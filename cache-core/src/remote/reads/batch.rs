@@ -10,7 +10,7 @@ use super::{Found, Queue};
 use crate::link::{LinkError, Reply};
 use crate::remote::found::Text;
 use crate::sync::atomic::{AtomicIsize, AtomicUsize, Ordering};
-use crate::sync::{Arc, Mutex, lock};
+use crate::sync::{Arc, Mutex, lock, wake_all};
 
 /// A value, or that there is none.
 type Told = Result<Option<Found>, LinkError>;
@@ -27,8 +27,11 @@ pub(super) struct Values {
 }
 
 /// See the module.
-#[derive(Default)]
 pub(super) struct Batch {
+    /// Which trip of its line it is.
+    pub(super) number: usize,
+    /// Whether they were asked for together: whoever waits for many is no crowd that is about to ask again.
+    pub(super) many: bool,
     outcome: OnceLock<Result<Values, LinkError>>,
     /// So many of them, from the first, have waited for long enough.
     late: AtomicUsize,
@@ -55,6 +58,17 @@ enum State {
 }
 
 impl Batch {
+    pub(super) fn new(number: usize, many: bool) -> Self {
+        Self {
+            number,
+            many,
+            outcome: OnceLock::new(),
+            late: AtomicUsize::new(0),
+            wakers: Mutex::default(),
+            gone: AtomicUsize::new(0),
+        }
+    }
+
     /// Tells all, once. Those of so many who have not gone before are counted, until they have looked.
     pub(super) fn tell(
         &self,
@@ -62,13 +76,13 @@ impl Batch {
         count: usize,
         told: &AtomicIsize,
     ) {
-        let count = count as isize;
+        let counted = isize::from(!self.many);
         if self.outcome.set(outcome).is_ok() {
-            told.fetch_add(count, Ordering::Relaxed);
+            told.fetch_add(counted * count as isize, Ordering::Relaxed);
             let gone = self.gone.fetch_or(TOLD, Ordering::Relaxed);
-            told.fetch_sub(gone as isize, Ordering::Relaxed);
+            told.fetch_sub(counted * gone as isize, Ordering::Relaxed);
             let wakers = std::mem::take(&mut *lock(&self.wakers));
-            wakers.into_iter().flatten().for_each(Waker::wake);
+            wake_all(wakers.into_iter().flatten());
         }
     }
 
@@ -76,15 +90,13 @@ impl Batch {
         self.outcome.get().is_some()
     }
 
-    /// Tells the first so many of them that their time is over.
-    pub(super) fn late(&self, late: usize) {
+    /// The time of the first so many of them is over. Who is to be woken for that.
+    #[must_use]
+    pub(super) fn late(&self, late: usize) -> Vec<Waker> {
         self.late.store(late, Ordering::Release);
-        let wakers: Vec<_> = lock(&self.wakers)
-            .iter_mut()
-            .take(late)
-            .filter_map(Option::take)
-            .collect();
-        wakers.into_iter().for_each(Waker::wake);
+        let mut wakers = lock(&self.wakers);
+        let late = wakers.iter_mut().take(late);
+        late.filter_map(Option::take).collect()
     }
 
     fn told(self: &Arc<Self>, at: usize) -> Option<Told> {
@@ -106,15 +118,14 @@ impl Batch {
     }
 
     fn wake(&self, at: usize, waker: &Waker) {
+        let waker = waker.clone();
         let mut wakers = lock(&self.wakers);
         if wakers.len() <= at {
             wakers.resize(at + 1, None);
         }
-        match wakers.get_mut(at) {
-            Some(Some(known)) if known.will_wake(waker) => {}
-            Some(place) => *place = Some(waker.clone()),
-            None => {}
-        }
+        let old = wakers.get_mut(at).and_then(|place| place.replace(waker));
+        drop(wakers);
+        drop(old); // it may be the last owner of a task, and that of somebody who waits here
     }
 }
 
@@ -135,10 +146,11 @@ impl Read {
     /// Waits no more.
     fn leave(&mut self) {
         if let State::Waiting { batch, at, queue } = std::mem::replace(&mut self.0, State::Told) {
-            if batch.gone.fetch_add(1, Ordering::Relaxed) & TOLD != 0 {
-                queue.looked();
-            } else {
-                queue.forget(&batch, at);
+            let told = batch.gone.fetch_add(1, Ordering::Relaxed) & TOLD != 0;
+            match told {
+                true if batch.many => {}
+                true => queue.looked(),
+                false => queue.forget(&batch, at),
             }
         }
     }

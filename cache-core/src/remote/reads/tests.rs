@@ -1,11 +1,14 @@
 //! Reads from real servers.
 
+use std::pin::Pin;
+use std::task::Context;
 use std::thread;
 use std::time::Duration;
 
 use futures_util::future::join_all;
 
 mod failing;
+mod waking;
 
 use super::*;
 use crate::index::Index;
@@ -295,7 +298,7 @@ fn what_nobody_waits_for_is_not_asked_for() {
             // They are on their way.
             let sent: Vec<Read> = (0..LANES).map(|_| instance.reads.ask(key(0))).collect();
             until("they are sent", || {
-                lock(&instance.reads.queue.waiting).forming.is_empty()
+                lock(&instance.reads.queue.waiting).forming.trips.is_empty()
             });
             drop(
                 (0..1_000)

@@ -106,3 +106,65 @@ fn an_answer_larger_than_any_value_keeps_nobody_from_his() {
     assert_eq!(told, [Some(1), Some(length + 1), Some(1), None]);
     assert_eq!(instance.get(1), Ok(Some(vec![1])));
 }
+
+#[test]
+fn a_stall_with_many_trips_in_the_queue_is_survived() {
+    let server = start!();
+    let instance = Instance::with(&server, Duration::from_millis(300), 5);
+    server.pause().unwrap();
+    let mut asked: Vec<Read> = (0..LANES).map(|_| instance.reads.ask(key(0))).collect();
+    // As it is after values that are large.
+    lock(&instance.reads.queue.waiting).burst = 1;
+    asked.extend((0..20_000).map(|_| instance.reads.ask(key(0))));
+    assert!(
+        block_on(join_all(asked))
+            .into_iter()
+            .all(|told| told.is_err())
+    );
+    server.resume().unwrap();
+    until("it answers", || instance.get(0) == Ok(Some(vec![b'0'])));
+}
+
+#[test]
+fn many_trips_that_nobody_waits_for_any_more_are_survived() {
+    let server = start!();
+    let instance = Instance::of(&server, SOON);
+    server.pause().unwrap();
+    let sent: Vec<Read> = (0..LANES).map(|_| instance.reads.ask(key(0))).collect();
+    lock(&instance.reads.queue.waiting).burst = 1;
+    drop(
+        (0..20_000)
+            .map(|_| instance.reads.ask(key(1)))
+            .collect::<Vec<_>>(),
+    );
+    server.resume().unwrap();
+    assert!(
+        block_on(join_all(sent))
+            .into_iter()
+            .all(|told| told.is_ok())
+    );
+    assert_eq!(instance.get(0), Ok(Some(vec![b'0'])));
+}
+
+#[test]
+fn what_one_value_alone_did_is_not_expected_of_all() {
+    let server = start!();
+    let instance = Instance::of(&server, Duration::from_millis(500));
+    let keys: Vec<KeyDigest> = (2..=100).map(key).collect();
+    let trips = || {
+        let ask = || block_on(join_all(instance.reads.ask_many(&keys)));
+        let (told, calls) = server.calls_during(ask).unwrap();
+        assert!(told.into_iter().all(|found| found.is_ok()));
+        calls["mget"]
+    };
+    put(&server, key(1), &vec![1; 600 << 10], SOON);
+    until("the large one is there", || {
+        instance.get(1).is_ok_and(|found| found.is_some())
+    });
+    assert_eq!(trips(), 1, "after one that is large");
+    server.pause().unwrap();
+    timed_out(&instance, 1);
+    server.resume().unwrap();
+    until("there is a wire again", || instance.link.has_wire());
+    assert_eq!(trips(), 1, "after one that did not come");
+}
