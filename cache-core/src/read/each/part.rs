@@ -224,7 +224,7 @@ impl<K, V, I, C, H, R> Drop for Around<'_, K, V, I, C, H, R> {
     }
 }
 
-/// Runs the body with the ids of a [`Turn::Run`]; the answer, if its is the last word.
+/// Runs the body with the ids of a turn; the answer, if it is the last word.
 pub async fn run_part<K, V, I, C, H, R>(
     batch: &mut Batch<K, V, I, C, H, R>,
     mut body: Pin<&mut impl Future<Output = R>>,
