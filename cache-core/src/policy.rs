@@ -155,6 +155,9 @@ impl Grace {
     }
 }
 
+/// A hundred years, in milliseconds.
+const LONGEST_GRACE: u64 = 100 * 365 * 86_400_000;
+
 impl Policy {
     pub(crate) const fn of(preset: Preset) -> Self {
         Self {
@@ -194,7 +197,8 @@ impl Policy {
 
     /// For how long values that are no longer fresh may be served.
     pub(crate) fn grace(&self) -> Grace {
-        let millis = |window: Option<Duration>| window.map_or(0, time::millis);
+        // Of a time that nobody lives to see the end of the sum with a `ttl` would be "never".
+        let millis = |window: Option<Duration>| window.map_or(0, time::millis).min(LONGEST_GRACE);
         Grace {
             on_error: millis(self.stale_if_error),
             meanwhile: millis(self.stale_while_revalidate),

@@ -202,6 +202,9 @@ fn look_with_care(
     scope.count_kept();
     if let Some(frame) = &scope.frame {
         frame.report(&cache.0.index, entry.stamp(), entry.deps());
+        if late.is_some() {
+            frame.report_late();
+        }
     }
     if let Some(modifier) = modifier {
         let mut found = lock(&modifier.found);

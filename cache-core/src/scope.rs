@@ -10,7 +10,7 @@ use crate::index::{Dep, DepSet, Index};
 use crate::modifiers::Modifier;
 use crate::position::Position;
 use crate::rule::{Rule, holds};
-use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{Arc, Mutex, lock};
 use crate::transaction::Queue;
 
@@ -117,6 +117,8 @@ pub(crate) struct Frame {
     /// What its stamp is of: the log of its cache, by the number of the index.
     index: u64,
     used: Mutex<Used>,
+    /// Whether a value was used that was no longer fresh.
+    late: AtomicBool,
     max_deps: usize,
 }
 
@@ -146,6 +148,7 @@ impl Frame {
             parent,
             index: index.number(),
             used: Mutex::new(used),
+            late: AtomicBool::new(false),
             max_deps,
         }
     }
@@ -173,6 +176,21 @@ impl Frame {
         for other in others {
             other.report(index, used.stamp, used.deps.as_slice());
         }
+    }
+
+    /// A value that was used was no longer fresh.
+    pub(crate) fn report_late(&self) {
+        self.late.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a value was used that was no longer fresh.
+    pub(crate) fn is_late(&self) -> bool {
+        self.late.load(Ordering::Relaxed)
+    }
+
+    /// Whether anything cached was used.
+    pub(crate) fn has_used(&self) -> bool {
+        !lock(&self.used).deps.as_slice().is_empty()
     }
 
     /// What was used until now.

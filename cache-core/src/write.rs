@@ -20,10 +20,11 @@ use std::time::Duration;
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::address::{Piece, UNWRITABLE, render};
-use crate::cache::Cache;
+use crate::cache::{Cache, Started};
 use crate::entry::Payload;
 use crate::error::{Error, ErrorKind};
 use crate::events::EventKind;
+use crate::flight;
 use crate::global;
 use crate::index::{Dep, Heard, Index, Listener};
 use crate::invalidate::Matchers;
@@ -31,6 +32,7 @@ use crate::matcher::Matcher;
 use crate::modifiers::{Given, Giving, Reached};
 use crate::position::Position;
 use crate::read::IntoTtl;
+use crate::scope::{self, Frame, Scope};
 use crate::shape::{CacheValue, Inner};
 use crate::sync::atomic::Ordering;
 use crate::sync::{Arc, Mutex, block_on, lock};
@@ -41,17 +43,38 @@ pub(crate) struct Witness {
     index: Arc<Index>,
     listener: Listener,
     heard: Mutex<Vec<Heard>>,
+    /// When the body began: what it has read was so then.
+    pub(crate) started: Started,
+    /// What its body has used.
+    frame: Arc<Frame>,
 }
 
 impl Witness {
     fn new(cache: &Cache) -> Self {
         // As if a function had asked for each: a `set` tells of itself from now on.
         cache.0.values_used.store(true, Ordering::SeqCst);
+        let index = &cache.0.index;
+        let parent = scope::current().and_then(|scope| scope.frame.clone());
+        let (stamp, max_deps) = (index.applied(), cache.0.config.max_deps);
         Self {
-            index: Arc::clone(&cache.0.index),
-            listener: cache.0.index.listen(),
+            index: Arc::clone(index),
+            listener: index.listen(),
             heard: Mutex::default(),
+            started: cache.started(),
+            frame: Arc::new(Frame::new(
+                flight::next_id(),
+                parent,
+                index,
+                stamp,
+                max_deps,
+            )),
         }
+    }
+
+    /// Whether what was written was made of cached values: what invalidates those would not be known to invalidate it, and may have
+    /// done so already.
+    pub(crate) fn is_derived(&self) -> bool {
+        self.frame.has_used()
     }
 
     /// Whether it listens to this.
@@ -59,8 +82,12 @@ impl Witness {
         Arc::ptr_eq(&self.index, index)
     }
 
-    /// Whether nothing was said that names any of these, but by who asks: that stands at these places.
+    /// Whether what was written is the last word on these: nothing was said that names any of them, but by who asks, which stands at
+    /// these places; and nothing cached went into it.
     pub(crate) fn is_alone(&self, deps: &[Dep], own: &[Position]) -> bool {
+        if self.is_derived() {
+            return false;
+        }
         let mut all = lock(&self.heard);
         all.extend(std::iter::from_fn(|| self.listener.take()));
         let named = |matcher: &Matcher| deps.iter().any(|dep| matcher.names(dep));
@@ -107,6 +134,12 @@ impl Writing {
             came: false,
             puts: Vec::new(),
         }
+    }
+
+    /// Where the body runs.
+    #[must_use]
+    pub fn inside(&self) -> Inside {
+        Inside(Arc::clone(&self.witness))
     }
 
     /// An address that is known before the body runs.
@@ -236,6 +269,38 @@ impl Drop for Writing {
     /// Cancelled, or panicking: perhaps after the write. Nobody is there to wait, they go on by themselves.
     fn drop(&mut self) {
         drop(std::mem::take(&mut self.named).invalidate());
+    }
+}
+
+/// Around the body: it is seen what it uses.
+pub struct Inside(Arc<Witness>);
+
+impl Inside {
+    /// Runs it.
+    pub async fn run<F: Future>(self, body: F) -> F::Output {
+        let out = scope::within(self.scope(), body).await;
+        self.share();
+        out
+    }
+
+    /// Runs one that is not async.
+    pub fn call<R>(self, body: impl FnOnce() -> R) -> R {
+        let out = scope::enter(Some(Arc::new(self.scope())), body);
+        self.share();
+        out
+    }
+
+    fn scope(&self) -> Scope {
+        Scope {
+            frame: Some(Arc::clone(&self.0.frame)),
+            ..scope::copy()
+        }
+    }
+
+    /// What the body has used, whoever computes around it has, too.
+    fn share(&self) {
+        let Witness { frame, index, .. } = &*self.0;
+        frame.share(index, frame.parent.as_deref().into_iter());
     }
 }
 

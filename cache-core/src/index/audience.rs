@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 
 use crate::matcher::Matcher;
 use crate::position::Position;
-use crate::sync::{Arc, Mutex, lock};
+use crate::sync::{Arc, Mutex, lock, wake_all};
 
 /// So much waits for a listener; who is slower hears that everything is invalid in its place.
 pub(crate) const MOST: usize = 1_024;
@@ -150,7 +150,7 @@ impl Drop for Audience {
             waiting.over = true;
             let waker = waiting.waker.take();
             drop(waiting);
-            waker.into_iter().for_each(Waker::wake);
+            wake_all(waker);
         }
     }
 }
@@ -163,6 +163,6 @@ impl Woken {
     /// Runs code of others' runtimes: no lock may be held.
     #[inline]
     pub(super) fn wake(self) {
-        self.0.into_iter().for_each(Waker::wake);
+        wake_all(self.0);
     }
 }

@@ -12,6 +12,7 @@ use crate::entry::{Class, Head, Kept};
 use crate::envelope::Envelope;
 use crate::events::EventKind;
 use crate::flight::{Leader, Status};
+use crate::index::{Dep, Deps};
 use crate::link::{Answer, LinkError};
 use crate::remote::{Claim, Found, Read, Remote, Sound};
 use crate::stats::FetchMiss;
@@ -208,6 +209,12 @@ impl Driver {
                 Ok(None)
             };
         };
+        let deps: Deps = deps.into();
+        // Its own key is the first.
+        let derived = |dep: &Dep| !matches!(dep, Dep::Tag { .. });
+        if deps.iter().skip(1).any(derived) {
+            self.ticket.seat.derives();
+        }
         let head = Head {
             instance: Arc::clone(&self.learnt.instance),
             key: self.ticket.key.clone(),
@@ -215,7 +222,7 @@ impl Driver {
             stamp,
             checked: version,
             expires: time::deadline(sent, left + grace.saturating_sub(late)),
-            deps: deps.into(),
+            deps,
             began: sent,
             // It was computed before it was asked for: what has begun since is newer.
             ordinal: leader.flight().id,

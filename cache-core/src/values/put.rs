@@ -49,6 +49,8 @@ impl Cache {
                 .await;
         }
         let now = self.now();
+        // Whoever puts another value while this one is measured, below, is later.
+        let drawn = witness.map(|_| flight::next_id());
         let stamp = match witness {
             None => self.0.index.applied(),
             // What was there is dead from here on, and what is put lives from here on.
@@ -81,8 +83,8 @@ impl Cache {
             checked: 0,
             expires: time::deadline(now, ttl),
             deps: Box::new([self.value_dep(VALUE, address)]),
-            began: now,
-            ordinal: flight::next_id(),
+            began: witness.map_or(now, |witness| witness.started.at),
+            ordinal: drawn.unwrap_or_else(flight::next_id),
             cost_ns: 0,
         };
         let stored = self.insert(&head.with(Arc::new(value), weight), limit);

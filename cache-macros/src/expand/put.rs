@@ -90,11 +90,13 @@ pub(crate) fn put(model: &Put) -> TokenStream {
     let (run, finish) = match function.form {
         Form::Sync => {
             let body = body::closure(function, &output);
-            (quote!((#body)()), quote_spanned!(span=> finish_blocking()))
+            let run = quote_spanned!(span=> #private::Writing::inside(&__writing).call(#body));
+            (run, quote_spanned!(span=> finish_blocking()))
         }
         Form::Async | Form::Future(_) => {
             let body = body::future(&runtime, function, &output);
-            (quote!(#body.await), quote_spanned!(span=> finish().await))
+            let run = quote_spanned!(span=> #private::Writing::inside(&__writing).run(#body).await);
+            (run, quote_spanned!(span=> finish().await))
         }
     };
     let late = calls.iter().map(|call| call.late(&runtime));

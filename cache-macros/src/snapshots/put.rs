@@ -27,12 +27,13 @@ fn a_value_under_addresses() {
                         §Piece::Text(&__text0),
                     ],
                 );
-                let __out: sqlx::Result<User> = async move {
-                    if false {
-                        return §never::<sqlx::Result<User>>();
-                    }
-                    write(pool, user).await
-                }
+                let __out: sqlx::Result<User> = §Writing::inside(&__writing)
+                    .run(async move {
+                        if false {
+                            return §never::<sqlx::Result<User>>();
+                        }
+                        write(pool, user).await
+                    })
                     .await;
                 {
                     use §probe::{Return as _, Value as _};
@@ -84,7 +85,8 @@ fn a_sync_function_and_a_lifetime_by_value() {
         expect![[r#"
             fn save(user: User) -> Option<User> {
                 let mut __writing = §Writing::new("save");
-                let __out: Option<User> = (move || -> Option<User> { write(user) })();
+                let __out: Option<User> = §Writing::inside(&__writing)
+                    .call(move || -> Option<User> { write(user) });
                 {
                     use §probe::{Return as _, Value as _};
                     let __r = §returns(&__out).__cache_outer();
@@ -142,12 +144,13 @@ fn a_value_of_calls() {
                     ),
                 );
                 let __c1_2 = tenant();
-                let __out: sqlx::Result<User> = async move {
-                    if false {
-                        return §never::<sqlx::Result<User>>();
-                    }
-                    write(pool, form).await
-                }
+                let __out: sqlx::Result<User> = §Writing::inside(&__writing)
+                    .run(async move {
+                        if false {
+                            return §never::<sqlx::Result<User>>();
+                        }
+                        write(pool, form).await
+                    })
                     .await;
                 let __late = {
                     use §probe::{Return as _, Value as _};
@@ -253,7 +256,8 @@ fn a_value_of_a_call_of_a_sync_function() {
                 }
                 let mut __writing = §Writing::new("save");
                 let __c0_0 = §Clone::clone(&name);
-                let __out: User = (move || -> User { write(name) })();
+                let __out: User = §Writing::inside(&__writing)
+                    .call(move || -> User { write(name) });
                 let __late = {
                     use §probe::{Return as _, Value as _};
                     let __r = §returns(&__out).__cache_outer();

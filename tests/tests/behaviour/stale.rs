@@ -359,3 +359,53 @@ fn a_miss_is_counted_once() {
     });
     assert_eq!(test.cache().stats().total.misses.total(), 2);
 }
+
+/// However long the window is, the `ttl` ends.
+#[test]
+fn a_window_without_an_end_leaves_the_ttl_as_it_is() {
+    const EVER: Duration = Duration::MAX;
+    #[cache_result(ttl = 10, stale_if_error = EVER)]
+    fn value() -> Result<u64, String> {
+        Ok(run())
+    }
+    let test = start();
+    test.enter(|| {
+        assert_eq!(value(), Ok(1));
+        test.advance(Duration::from_secs(11));
+        assert_eq!(value(), Ok(2));
+    });
+}
+
+/// What was made of a late value would else be fresh for as long as if that had been.
+#[test]
+fn what_was_made_of_a_late_value_is_not_fresh_for_long() {
+    #[cache_result(ttl = 10, stale_if_error = "1h")]
+    fn inner() -> Result<u64, String> {
+        if FAILS.get() {
+            Err("away".to_owned())
+        } else {
+            Ok(run())
+        }
+    }
+    #[cache_result(ttl = 600)]
+    fn outer() -> Result<u64, String> {
+        inner()
+    }
+    #[cache_result(ttl = 600)]
+    fn outermost() -> Result<u64, String> {
+        outer()
+    }
+    let test = start();
+    test.enter(|| {
+        assert_eq!(inner(), Ok(1));
+        test.advance(60 * SECOND);
+        FAILS.set(true);
+        assert_eq!(outermost(), Ok(1));
+        FAILS.set(false);
+        test.advance(2 * SECOND);
+        assert_eq!(outermost(), Ok(2));
+        assert_eq!(outer(), Ok(2));
+        test.advance(300 * SECOND);
+        assert_eq!(outermost(), Ok(2), "of what is fresh as long as ever");
+    });
+}

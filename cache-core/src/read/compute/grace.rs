@@ -192,6 +192,9 @@ impl Driver {
     /// Tells that a call was given what is no longer fresh, if it is not.
     pub(super) fn note_late(&self, entry: &Kept) {
         if let Some(late) = entry.late(self.ticket.cache.now()) {
+            if let Some(frame) = self.frame() {
+                frame.report_late();
+            }
             entry.instance.stats.stale();
             self.tell(EventKind::Stale(late));
             self.trace(|trace| trace.stale = Some(late));

@@ -18,6 +18,9 @@ use crate::sync::Arc;
 use crate::tier::memory::{MemoryKey, Resident};
 use crate::time;
 
+/// What was made of a value that was no longer fresh is fresh for so long at most: the source may be well again.
+const LATE: Duration = Duration::from_secs(1);
+
 impl Driver {
     /// The body has given its value.
     pub(in crate::read) fn finish(&mut self, work: &mut dyn Work) {
@@ -46,6 +49,10 @@ impl Driver {
         self.trace(|trace| trace.cost = Some(Duration::from_nanos(cost_ns)));
 
         let used = frame.take();
+        let late = frame.is_late();
+        if late && let Some(outer) = self.frame() {
+            outer.report_late();
+        }
         // Before the user's rules, which may panic. Its own dependencies were told before.
         self.report(used.stamp, used.deps.as_slice());
         if class == Class::Failed
@@ -94,6 +101,7 @@ impl Driver {
         let verdict = cache.0.index.check(stamp, ordinal, &deps);
         let expires = self
             .lifetime(class, &keep, cost_ns, may_store)
+            .map(|ttl| if late { ttl.min(LATE) } else { ttl })
             .and_then(|ttl| {
                 if !verdict.valid {
                     return Err(if stamp == Position::ZERO {

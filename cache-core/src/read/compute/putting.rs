@@ -114,7 +114,10 @@ impl Driver {
             frame: Arc::new(Frame::new(ordinal, None, &parts.index, at, max_deps)),
             scope: Arc::new(Scope::default()),
             ordinal,
-            started: cache.started(),
+            started: self
+                .given
+                .as_ref()
+                .map_or_else(|| cache.started(), |(_, witness)| witness.started),
             may_store: true,
             sharers: 1,
         });
@@ -135,7 +138,7 @@ impl Driver {
     pub(super) fn doubt(&self, deps: &[Dep], ordinal: u64, at: Position) -> Option<RefusalReason> {
         let (_, witness) = self.given.as_ref()?;
         let index = &self.ticket.cache.0.index;
-        if !witness.is_of(index) || self.ticket.seat.is_derived() {
+        if !witness.is_of(index) || witness.is_derived() || self.ticket.seat.is_derived() {
             // What its own body would have used is not known.
             return Some(RefusalReason::Untracked);
         }

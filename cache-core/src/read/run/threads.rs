@@ -25,11 +25,15 @@ pub(super) fn has_room() -> bool {
     RUNNING.load(Ordering::Relaxed) < MOST
 }
 
-/// Runs it on a thread of its own, which is inside the caller's runtime, if there is one; or here, if there is no thread.
+/// Runs it on a thread of its own, which is inside the caller's runtime, if there is one; or here, if there is no thread
+/// to be had.
 pub(super) fn run(work: Work) {
-    // Two callers may have seen the last one free: that is one more, once.
-    RUNNING.fetch_add(1, Ordering::Acquire);
+    let running = RUNNING.fetch_add(1, Ordering::Acquire);
     let place = Place;
+    // Several callers may have seen the last one free.
+    if running >= MOST {
+        return work();
+    }
     #[cfg(feature = "tokio")]
     let runtime = tokio::runtime::Handle::try_current().ok();
     // A thread that does not start keeps what it was given.

@@ -68,8 +68,9 @@ impl Cache {
         witness: Option<&Witness>,
     ) -> Result<(), Error> {
         let seat = self.seat(&SITE, "");
-        let began = self.now();
-        let expires = time::deadline(began, ttl.min(LONGEST));
+        let now = self.now();
+        let began = witness.map_or(now, |witness| witness.started.at);
+        let expires = time::deadline(now, ttl.min(LONGEST));
         let (ready, failed) = self.prepare(values, &seat);
         let mut outcome = Ok(());
         for part in self.parts(ready) {

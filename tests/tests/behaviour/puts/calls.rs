@@ -315,3 +315,59 @@ fn it_stands_wherever_a_typed_target_does() {
         assert!(block_on(peek(Repo(1_u8).find("Ada", (7, 2)))).is_none());
     });
 }
+
+#[cache]
+fn organisation(id: u64) -> u64 {
+    id * 1_000 + run()
+}
+
+#[cache_resource("members:{id}")]
+fn member(id: u64) -> (u64, u64) {
+    (id, organisation(1))
+}
+
+#[cache_put(member(id), "members:{id}")]
+fn join(id: u64) -> (u64, u64) {
+    (id, organisation(1))
+}
+
+#[cache_put(member(id))]
+async fn join_later(id: u64) -> (u64, u64) {
+    pause().await;
+    (id, organisation(1))
+}
+
+/// What invalidates the values that went into it would not invalidate what was put.
+#[test]
+fn what_was_made_of_cached_values_is_not_put() {
+    let test = start();
+    test.enter(|| {
+        join(8);
+        assert_eq!(blocking::get::<(u64, u64)>("members:8").unwrap(), None);
+        block_on(join_later(9));
+        for id in [8, 9] {
+            assert_eq!(blocking::peek(|| member(id)).unwrap(), None);
+        }
+        let before = member(8);
+        blocking::invalidate(|| organisation(1)).unwrap();
+        assert_ne!(member(8), before);
+    });
+    let stats = test.cache().stats();
+    let function = stats.function("calls::member").unwrap();
+    assert_eq!(function.refusals.of(RefusalReason::Untracked), 2);
+}
+
+/// A function made of a write depends on what the write has used.
+#[test]
+fn who_computes_around_a_write_depends_on_what_it_used() {
+    #[cache]
+    fn around(id: u64) -> u64 {
+        join(id).1
+    }
+    let test = start();
+    test.enter(|| {
+        let before = around(8);
+        blocking::invalidate(|| organisation(1)).unwrap();
+        assert_ne!(around(8), before);
+    });
+}
