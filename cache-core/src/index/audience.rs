@@ -53,7 +53,10 @@ impl Listener {
             Some(heard) => Poll::Ready(Some(heard)),
             None if waiting.over => Poll::Ready(None),
             None => {
-                waiting.waker = Some(cx.waker().clone());
+                let old = waiting.waker.replace(cx.waker().clone());
+                drop(waiting);
+                // The last of a task, perhaps, whose end may invalidate.
+                drop(old);
                 Poll::Pending
             }
         }

@@ -213,7 +213,6 @@ async fn nobody_finds_anything_older_than_what_his_process_has_written() {
             std::sync::Arc::clone(&done[task % 2]),
         );
         tasks.push(tokio::spawn(async move {
-            let mut hits = 0;
             for turn in 0..150 {
                 if (turn + task) % 5 == 0 {
                     let written = cache.scope(write_row()).await.unwrap_or(0);
@@ -222,17 +221,14 @@ async fn nobody_finds_anything_older_than_what_his_process_has_written() {
                 let least = done.load(SeqCst);
                 if let Ok(Some(value)) = cache.get::<u64>("row").await {
                     assert!(value >= least, "{value} after {least}");
-                    hits += 1;
                 }
             }
-            hits
         }));
     }
-    let mut hits = 0;
     for task in tasks {
-        hits += task.await.unwrap_or_else(|error| unreachable!("{error}"));
+        let ended = task.await;
+        assert!(ended.is_ok(), "{ended:?}");
     }
-    assert!(hits > 0, "something was found");
     let [a, b] = &caches;
     catch_up(a, b);
     catch_up(b, a);
@@ -240,5 +236,14 @@ async fn nobody_finds_anything_older_than_what_his_process_has_written() {
     for cache in &caches {
         let value = cache.get::<u64>("row").await;
         assert!(value.is_ok_and(|value| value.is_none_or(|value| value == last)));
+    }
+    // A write alone is found: perhaps not the first, on a machine that has much else to do.
+    let began = Instant::now();
+    loop {
+        let written = a.scope(write_row()).await;
+        match a.get::<u64>("row").await {
+            Ok(Some(found)) => break assert_eq!(Ok(found), written),
+            _ => assert!(began.elapsed() < SOON, "no write is found"),
+        }
     }
 }
