@@ -47,7 +47,7 @@ fn never() -> u64 {
 static MADE: AtomicU64 = AtomicU64::new(0);
 static FAILED: AtomicU64 = AtomicU64::new(0);
 
-#[warmup_cache(every = "50ms")]
+#[warmup_cache(every = "200ms")]
 #[cache(ttl = "1h")]
 fn rates() -> Result<u64, String> {
     if ILL.get() {
@@ -94,9 +94,12 @@ fn what_fails_here_is_made_by_others() {
                 assert!(began.elapsed() < SOON, "no contact");
                 thread::sleep(Duration::from_millis(2));
             }
-            // The ill one begins.
+            // The ill one begins, and the turns of the other are in the middle of its own: were they kept, it would have none.
             while !ill && FAILED.load(SeqCst) == 0 {
                 thread::sleep(Duration::from_millis(1));
+            }
+            if !ill {
+                thread::sleep(Duration::from_millis(100));
             }
             runtime().block_on(async {
                 let done = async {
