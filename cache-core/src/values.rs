@@ -246,11 +246,16 @@ impl Cache {
                 .events
                 .tell(kind, || (Arc::clone(&seat.name), address.into()));
         };
+        let key = key(address);
         let found = if held_back {
             Err(MissReason::Bypass)
         } else {
-            self.find(&key(address).as_lookup())
+            self.find(&key.as_lookup())
         };
+        match &found {
+            Ok(entry) => self.watch_use(entry),
+            Err(reason) => self.watch_miss(key.hash(), *reason),
+        }
         // A value that is not there, or held back, is something to depend on, too.
         report(match &found {
             Ok(entry) => entry.stamp(),

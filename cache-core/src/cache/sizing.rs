@@ -16,7 +16,7 @@ const NEARLY: f64 = 0.01;
 
 impl Cache {
     /// A hit.
-    pub(super) fn watch_use(&self, entry: &Kept) {
+    pub(crate) fn watch_use(&self, entry: &Kept) {
         if entry.is_watched()
             && let Some(curve) = &self.0.curve
         {
@@ -74,10 +74,10 @@ impl Cache {
         self.0.curve.as_ref()?.rates(self.calls())
     }
 
-    /// All calls so far.
+    /// All calls that looked for something, so far.
     fn calls(&self) -> u64 {
         let seats = read(&self.0.sites);
         let calls = seats.iter().flatten();
-        calls.map(|seat| seat.counters.calls()).sum()
+        calls.map(|seat| seat.counters.looks()).sum()
     }
 }

@@ -176,13 +176,14 @@ impl SiteCounters {
             .unwrap_or(0)
     }
 
-    /// Hits and misses.
-    pub(crate) fn calls(&self) -> u64 {
-        let misses = self.misses.iter();
-        self.hits.get()
-            + misses
-                .map(|count| count.load(Ordering::Relaxed))
-                .sum::<u64>()
+    /// Hits, and misses of calls that looked.
+    pub(crate) fn looks(&self) -> u64 {
+        let misses = self
+            .misses
+            .iter()
+            .map(|count| count.load(Ordering::Relaxed));
+        let bypass = self.misses[MissReason::Bypass as usize].load(Ordering::Relaxed);
+        self.hits.get() + misses.sum::<u64>().saturating_sub(bypass)
     }
 
     pub(crate) fn read(&self, name: String) -> FunctionStats {

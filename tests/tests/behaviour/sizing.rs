@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use cache_core::{Cache, ErrorKind, Memory, cache};
+use cache_core::{Cache, ErrorKind, Memory, blocking, cache};
 
 #[cache(ttl = "1h")]
 fn page(n: u64) -> Vec<u8> {
@@ -69,6 +69,24 @@ fn the_curve_says_what_another_bound_would_give() {
             .to_string()
             .contains("half of it")
     );
+}
+
+/// Of three calls that look for something, one is of a page that was there before.
+#[test]
+fn what_is_never_there_is_no_hit_with_any_bound() {
+    let curve = cache(Memory::new().curve());
+    curve.enter(|| {
+        for n in 0..20_000 {
+            page(n);
+            page(n / 2);
+            blocking::bypass(|| page(n));
+            let absent = blocking::get::<u64>(&format!("absent:{n}"));
+            assert!(absent.is_ok_and(|found| found.is_none()));
+        }
+    });
+    let rates = curve.stats().memory_curve.unwrap();
+    let rate = rates.hit_rate_with(u64::MAX);
+    assert!((0.25..0.4).contains(&rate), "{rate}");
 }
 
 #[test]

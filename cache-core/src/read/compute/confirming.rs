@@ -46,6 +46,7 @@ impl Driver {
             && let Some(entry) = self.look(work)
         {
             entry.instance.stats.hit();
+            self.ticket.cache.watch_use(&entry);
             self.tell(EventKind::Hit);
             if let Some(scope) = &self.ticket.scope {
                 scope.count_kept();

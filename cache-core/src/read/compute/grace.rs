@@ -170,6 +170,7 @@ impl Driver {
     fn serve_late(&mut self, entry: &Kept, tier: &'static str) {
         if tier == "memory" {
             entry.instance.stats.hit();
+            self.ticket.cache.watch_use(entry);
         }
         if entry.late(self.ticket.cache.now()).is_none() {
             self.tell(EventKind::Hit);

@@ -29,7 +29,9 @@ impl Driver {
     /// The memory has nothing for this call.
     pub(super) fn miss(&mut self) {
         if std::mem::take(&mut self.ticket.open) {
-            self.ticket.seat.counters.miss(self.ticket.why);
+            let ticket = &self.ticket;
+            ticket.seat.counters.miss(ticket.why);
+            ticket.cache.watch_miss(ticket.key.hash(), ticket.why);
         }
         self.tell(EventKind::Miss(self.ticket.why));
     }
