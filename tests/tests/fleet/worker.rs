@@ -6,8 +6,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use cache_core::{
-    Cache, Error, Token, blocking, cache, cache_resource, invalidate, invalidate_cache, refresh,
+    Cache, Error, Token, blocking, cache, cache_put, cache_resource, invalidate, invalidate_cache,
+    refresh,
 };
+use tokio::runtime::{Builder, Runtime};
 
 use super::MAX_STALENESS;
 use super::chance::Chance;
@@ -19,6 +21,12 @@ const THREADS: u64 = 4;
 
 /// Rows from here on are read by a function of their own, which is not async.
 const PLAIN: u64 = 100;
+
+/// Those of the functions that have rows of their own, too.
+const EAGER: u64 = 200;
+const GUARDED: u64 = 300;
+const LISTED: u64 = 400;
+const STORED: u64 = 500;
 
 /// Rows from here on, so many, are left alone by patterns, and seldom written: what is missed of them is missed for long.
 const CALM: u64 = 1_000;
@@ -43,19 +51,20 @@ fn here<R>(f: impl FnOnce(&mut Session, &mut Chance) -> R) -> R {
 
 /// Reads the row, and now and then takes its time before it returns.
 fn select(row: u64) -> u64 {
-    let (version, pause) = here(|session, chance| {
-        let version = session.read(row);
-        (
-            version,
-            if chance.one_in(3) {
-                chance.below(20)
-            } else {
-                0
-            },
-        )
-    });
-    thread::sleep(Duration::from_millis(pause));
+    let version = here(|session, _| session.read(row));
+    thread::sleep(pause());
     version
+}
+
+fn pause() -> Duration {
+    let pause = here(|_, chance| {
+        if chance.one_in(3) {
+            chance.below(20)
+        } else {
+            0
+        }
+    });
+    Duration::from_millis(pause)
 }
 
 #[cache_resource("row:{id}", tags("rows", "row-{id}"), ttl = 600)]
@@ -80,6 +89,57 @@ async fn pairs(a: u64) -> Vec<(u64, u64)> {
 #[cache(ttl = "100ms", stale_while_revalidate = 600, tags("plain-{id}"))]
 fn plain(id: u64) -> u64 {
     select(id)
+}
+
+/// Refreshed behind calls before it has expired.
+#[cache(ttl = "300ms", refresh_ahead = "50%", tags("eager-{id}"))]
+async fn eager(id: u64) -> u64 {
+    select(id)
+}
+
+/// Served when it has expired and the source fails, or is slow.
+#[cache(
+    ttl = "50ms",
+    stale_if_error = 600,
+    timeout = "8ms",
+    tags("guarded-{id}")
+)]
+async fn guarded(id: u64) -> Result<u64, String> {
+    let version = here(|session, _| session.read(id));
+    tokio::time::sleep(pause()).await;
+    if here(|_, chance| chance.one_in(4)) {
+        return Err("by chance".to_owned());
+    }
+    Ok(version)
+}
+
+/// Every row has an entry of its own.
+#[cache("listed:{ids}", each = ids, ttl = 600, tags("listed-{ids}"))]
+async fn listed(ids: Vec<u64>) -> Vec<u64> {
+    ids.into_iter().map(select).collect()
+}
+
+#[cache(ttl = 600)]
+async fn three(a: u64) -> Vec<u64> {
+    listed(in_turn(a, 3)).await
+}
+
+/// Rows of the lists, one after the other.
+fn in_turn(first: u64, count: u64) -> Vec<u64> {
+    (0..count).map(|n| LISTED + (first + n) % ROWS).collect()
+}
+
+#[cache(ttl = 600, tags("stored-{id}"))]
+async fn stored(id: u64) -> u64 {
+    select(id)
+}
+
+/// What it has written is there for all.
+#[cache_put(stored(id))]
+async fn store(id: u64) -> u64 {
+    let version = here(|session, _| session.write(id));
+    thread::sleep(pause());
+    version
 }
 
 #[cache(ttl = 600, tags("calm-{id}"))]
@@ -165,6 +225,11 @@ pub(crate) fn live(orders: &Orders) {
             read(Kind::Last, id, 9).await;
             read(Kind::Last, id, 8).await;
             read(Kind::Last, id, 7).await;
+            read(Kind::Last, id, 10).await;
+            read(Kind::Last, id, 11).await;
+            read(Kind::Last, id, 12).await;
+            read(Kind::Last, id, 13).await;
+            read(Kind::Last, id, 14).await;
         }
     });
 }
@@ -196,24 +261,30 @@ fn settled(orders: &Orders, number: u64) -> (Session, Chance) {
     (session, chance)
 }
 
+/// In a runtime that stays, and what goes on behind a call with it, or in one that does not.
 fn block_on<F: Future>(future: F) -> F::Output {
-    tokio::runtime::Builder::new_current_thread()
-        .build()
-        .unwrap()
-        .block_on(future)
+    static STAYS: OnceLock<Runtime> = OnceLock::new();
+    if here(|_, chance| chance.one_in(2)) {
+        let mut builder = Builder::new_multi_thread();
+        let runtime = || builder.worker_threads(2).enable_time().build().unwrap();
+        STAYS.get_or_init(runtime).block_on(future)
+    } else {
+        let mut builder = Builder::new_current_thread();
+        builder.enable_time().build().unwrap().block_on(future)
+    }
 }
 
 /// One call; false if there are to be no more.
 fn work() -> bool {
-    let (how, id) = here(|_, chance| (chance.below(120), chance.below(ROWS)));
+    let (how, id) = here(|_, chance| (chance.below(180), chance.below(ROWS)));
     block_on(async {
         match how {
-            0..8 => write(id, how).await,
-            _ if matches!(how % 10, 3 | 4) => {
+            0..13 => write(id, how).await,
+            _ if matches!(how % 15, 3 | 4) => {
                 let id = here(|_, chance| CALM + chance.below(CALM_ROWS));
                 read(Kind::Read, id, CALM).await
             }
-            _ => read(Kind::Read, id, how % 10).await,
+            _ => read(Kind::Read, id, how % 15).await,
         }
     })
 }
@@ -225,6 +296,22 @@ async fn read(kind: Kind, id: u64, how: u64) -> bool {
     let next = |n| (id + n) % ROWS;
     let seen = match how {
         CALM => vec![(id, calm(id).await)],
+        14 => vec![(STORED + id, stored(STORED + id).await)],
+        13 => in_turn(id, 3).into_iter().zip(three(id).await).collect(),
+        12 => {
+            let ids = in_turn(id, here(|_, chance| 1 + chance.below(4)));
+            let versions = listed(ids.clone()).await;
+            ids.into_iter().zip(versions).collect()
+        }
+        11 => {
+            let id = GUARDED + id;
+            let mut version = guarded(id).await;
+            while kind == Kind::Last && version.is_err() {
+                version = guarded(id).await;
+            }
+            version.map(|version| (id, version)).into_iter().collect()
+        }
+        10 => vec![(EAGER + id, eager(EAGER + id).await)],
         9 => vec![(PLAIN + id, plain(PLAIN + id))],
         8 => {
             let (a, b) = pair(id, next(1)).await;
@@ -284,13 +371,41 @@ async fn write(id: u64, how: u64) -> bool {
             let id = PLAIN + id;
             (id, commit(id), blocking::invalidate(|| plain(id)))
         }
-        _ => {
+        7 => {
             let id = PLAIN + id;
             (
                 id,
                 commit(id),
                 cache_core::invalidate_tag(&format!("plain-{id}")).await,
             )
+        }
+        8 => {
+            let id = EAGER + id;
+            (id, commit(id), invalidate(eager(id)).await)
+        }
+        9 => {
+            let id = GUARDED + id;
+            (id, commit(id), invalidate(guarded(id)).await)
+        }
+        10 => {
+            let id = LISTED + id;
+            let version = commit(id);
+            let outcome = if here(|_, chance| chance.one_in(2)) {
+                invalidate(listed(vec![id])).await
+            } else {
+                cache_core::invalidate_pattern(&format!("listed:{id}")).await
+            };
+            (id, version, outcome)
+        }
+        11 => {
+            let id = STORED + id;
+            let version = store(id).await;
+            here(|session, _| session.end(Kind::Local, id, version, began, how));
+            return true;
+        }
+        _ => {
+            let id = STORED + id;
+            (id, commit(id), invalidate(stored(id)).await)
         }
     };
     let kind = if outcome.is_ok() {
