@@ -12,12 +12,11 @@ use crate::position::Position;
 
 #[cfg(any(test, cache_fault))]
 mod broken;
+mod leases;
+pub(crate) use leases::{Lease, Leased, lease, leased, release, renew, take};
 
 static APPEND: Script = Script::new(include_str!("scripts/append.lua"));
 static STORE: Script = Script::new(include_str!("scripts/store.lua"));
-static TAKE: Script = Script::new(include_str!("scripts/take.lua"));
-static RELEASE: Script = Script::new(include_str!("scripts/release.lua"));
-static RENEW: Script = Script::new(include_str!("scripts/renew.lua"));
 static DROP: Script = Script::new(include_str!("scripts/drop.lua"));
 
 /// A record to be appended.
@@ -269,79 +268,6 @@ pub(crate) fn clock(seconds: &[u8], micros: &[u8]) -> Result<Duration, LinkError
         number.ok_or_else(|| LinkError::unexpected("a time that is none"))
     };
     Ok(Duration::from_secs(number(seconds)?) + Duration::from_micros(number(micros)?))
-}
-
-/// Asks for the lease of a value, for some milliseconds; [`leased`] tells.
-pub(crate) fn lease(lease: &[u8], token: [u8; 16], began: Position, lifetime: u64) -> Command {
-    let mut cmd = redis::cmd("SET");
-    cmd.arg(lease).arg([token, stamp(began)].concat());
-    cmd.arg("NX").arg("GET").arg("PX").arg(lifetime.max(1));
-    cmd.into()
-}
-
-/// Who has a lease.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Leased {
-    /// The caller, now.
-    Mine,
-    /// Somebody else.
-    Theirs(Lease),
-}
-
-/// A lease as somebody else holds it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Lease {
-    /// Who.
-    pub(crate) token: [u8; 16],
-    /// The position at which the holder's computation began.
-    pub(crate) began: Position,
-}
-
-impl Lease {
-    fn bytes(self) -> Vec<u8> {
-        [self.token, stamp(self.began)].concat()
-    }
-}
-
-/// What [`lease`] answers.
-pub(crate) fn leased(reply: Value) -> Result<Leased, LinkError> {
-    if reply == Value::Nil {
-        return Ok(Leased::Mine);
-    }
-    let held = bytes(reply)?;
-    match held.as_chunks::<16>() {
-        ([token, began], []) => Ok(Leased::Theirs(Lease {
-            token: *token,
-            began: unstamp(*began),
-        })),
-        _ => Err(LinkError::unexpected("a lease of a wrong length")),
-    }
-}
-
-/// Takes a lease over from a leader whose computation is dead already; a [`flag`] tells.
-pub(crate) fn take(
-    lease: &[u8],
-    seen: Lease,
-    token: [u8; 16],
-    began: Position,
-    lifetime: u64,
-) -> Command {
-    let lifetime = lifetime.max(1).to_string();
-    TAKE.call(
-        &[lease],
-        &[&seen.bytes(), &token, &stamp(began), lifetime.as_bytes()],
-    )
-}
-
-/// Makes a lease last longer, if it is still one's own; a [`flag`] tells.
-pub(crate) fn renew(lease: &[u8], token: [u8; 16], lifetime: u64) -> Command {
-    let lifetime = lifetime.max(1).to_string();
-    RENEW.call(&[lease], &[&token, lifetime.as_bytes()])
-}
-
-/// Gives a lease back, if it is still one's own; a [`flag`] tells.
-pub(crate) fn release(lease: &[u8], token: [u8; 16]) -> Command {
-    RELEASE.call(&[lease], &[&token])
 }
 
 /// Removes those of the values that are older than an invalidation; answers how many they were.

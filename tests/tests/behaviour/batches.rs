@@ -8,12 +8,14 @@ use std::time::Duration;
 
 use cache_core::__private::block_on;
 use cache_core::{
-    ErrorKind, RefusalReason, TestCache, bypass, cache, cache_query, cache_resource, explain,
-    invalidate, invalidate_cache, key_of, peek, refresh,
+    ErrorKind, TestCache, bypass, cache, cache_query, explain, key_of, peek, refresh,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::runs::{run, runs, start};
+
+mod answers;
+mod invalidation;
 
 thread_local! {
     /// What bodies were asked for.
@@ -214,128 +216,6 @@ fn every_element_has_an_address_a_key_and_tags() {
     });
 }
 
-#[invalidate_cache("query:users:{id}")]
-async fn rename(id: i64) -> Result<(), fmt::Error> {
-    if id == 13 { Err(fmt::Error) } else { Ok(()) }
-}
-
-#[invalidate_cache(users(pool, ids))]
-async fn rename_all(pool: &Pool, ids: Vec<i64>) {
-    let _ = (pool, ids);
-}
-
-#[test]
-fn elements_are_invalidated_alone() {
-    let test = begin();
-    test.enter(|| {
-        let call = || {
-            block_on(users(&Pool, vec![1, 2, 3, 4])).unwrap();
-            asked()
-        };
-        assert_eq!(call(), [[1, 2, 3, 4]]);
-        block_on(rename(2)).unwrap();
-        assert_eq!(call(), [[2]]);
-        block_on(rename(13)).unwrap_err();
-        assert_eq!(call(), [[0; 0]; 0]);
-        block_on(invalidate(users(&Pool, vec![4, 1]))).unwrap();
-        assert_eq!(call(), [[1, 4]]);
-        block_on(invalidate(users(&Pool, vec![]))).unwrap();
-        block_on(rename_all(&Pool, vec![]));
-        assert_eq!(call(), [[0; 0]; 0]);
-        block_on(rename_all(&Pool, vec![3, 2]));
-        assert_eq!(call(), [[2, 3]]);
-    });
-}
-
-#[test]
-fn what_the_body_does_not_give_is_absent() {
-    #[cache_resource("r:{ids}", each = ids, none_ttl = 10)]
-    async fn remembered(ids: &[i64]) -> HashMap<i64, User> {
-        load(ids.iter().copied(), ask(ids)).collect()
-    }
-    let test = begin();
-    test.enter(|| {
-        for _ in 0..2 {
-            assert_eq!(
-                sorted(block_on(users(&Pool, vec![1, 100, 200])).unwrap()),
-                [(1, 1)]
-            );
-        }
-        assert_eq!(asked(), [vec![1, 100, 200], vec![100, 200]]);
-        for _ in 0..2 {
-            assert_eq!(block_on(remembered(&[1, 100])).len(), 1);
-        }
-        assert_eq!(asked(), [[1, 100]]);
-        test.advance(Duration::from_secs(11));
-        assert_eq!(block_on(remembered(&[1, 100])).len(), 1);
-        assert_eq!(asked(), [[100]]);
-    });
-    let stats = test.cache().stats();
-    let refusals = stats.function("users").unwrap().refusals;
-    assert_eq!(refusals.of(RefusalReason::Absent), 4);
-}
-
-#[test]
-fn foreign_elements_are_ignored_and_counted() {
-    #[cache(each = ids)]
-    async fn generous(ids: &[i64]) -> HashMap<i64, i64> {
-        ask(ids);
-        (0..10).map(|id| (id, id)).collect()
-    }
-    let test = begin();
-    test.enter(|| {
-        assert_eq!(block_on(generous(&[1, 2])), [(1, 1), (2, 2)].into());
-        assert_eq!(block_on(generous(&[2, 3])), [(2, 2), (3, 3)].into());
-        assert_eq!(asked(), [vec![1, 2], vec![3]]);
-    });
-    let stats = test.cache().stats();
-    assert_eq!(stats.function("generous").unwrap().foreign, 8 + 9);
-    assert_eq!(stats.total.stores, 3);
-}
-
-#[test]
-fn a_list_of_another_length_is_passed_on_and_not_kept() {
-    #[cache(each = ids)]
-    async fn filtered(ids: &[i64]) -> Vec<i64> {
-        ask(ids);
-        ids.iter().copied().filter(|id| id % 2 == 0).collect()
-    }
-    let test = begin();
-    test.enter(|| {
-        // Asked for all of them, the body says what there is to say.
-        assert_eq!(block_on(filtered(&[1, 2, 4])), [2, 4]);
-        assert_eq!(asked(), [[1, 2, 4]]);
-        assert_eq!(block_on(filtered(&[2, 4])), [2, 4]);
-        assert_eq!(asked(), [[2, 4]]);
-        // Asked for some, it says nothing that could be put among the others: it is asked again, for all.
-        assert_eq!(block_on(filtered(&[4, 5, 2, 5])), [4, 2]);
-        assert_eq!(asked(), [vec![5], vec![4, 5, 2, 5]]);
-        assert_eq!(block_on(filtered(&[4, 2])), [4, 2]);
-        assert_eq!(asked(), [[0; 0]; 0]);
-    });
-    let stats = test.cache().stats();
-    let filtered = stats.function("filtered").unwrap();
-    assert_eq!(filtered.refusals.of(RefusalReason::Length), 4);
-    assert_eq!(filtered.stores, 2);
-}
-
-#[test]
-fn an_error_is_returned_and_nothing_kept() {
-    let test = begin();
-    test.enter(|| {
-        block_on(users(&Pool, vec![1])).unwrap();
-        for _ in 0..2 {
-            block_on(users(&Pool, vec![1, 2, 13])).unwrap_err();
-        }
-        assert_eq!(
-            sorted(block_on(users(&Pool, vec![1, 2])).unwrap()),
-            [(1, 1), (2, 4)]
-        );
-        assert_eq!(asked(), [vec![1], vec![2, 13], vec![2, 13], vec![2]]);
-    });
-    assert_eq!(test.cache().stats().total.failed, 4);
-}
-
 #[test]
 fn the_body_is_asked_for_so_many_at_once() {
     #[cache(each = ids, each_max = 3)]
@@ -422,58 +302,6 @@ fn rules_judge_every_element() {
         test.advance(Duration::from_secs(2));
         block_on(judged(&[1, 3, 50]));
         assert_eq!(asked(), [vec![1, 2, 3, 50], vec![2], vec![1]]);
-    });
-}
-
-#[cache("sum:{n}")]
-async fn sum(n: i64) -> u64 {
-    let ids: Vec<i64> = (0..n).collect();
-    let users = users(&Pool, ids).await.unwrap_or_default();
-    run() + users.len() as u64 * 1_000
-}
-
-#[test]
-fn what_is_made_of_a_batch_depends_on_each_element() {
-    let test = begin();
-    test.enter(|| {
-        // Whether the elements are hits, computed, or both.
-        block_on(users(&Pool, vec![0, 2])).unwrap();
-        for id in [0, 1, 2, 3] {
-            let before = block_on(sum(4));
-            assert_eq!(block_on(sum(4)), before);
-            block_on(rename(id)).unwrap();
-            assert_ne!(block_on(sum(4)), before, "{id}");
-        }
-        let before = block_on(sum(4));
-        block_on(rename(4)).unwrap();
-        assert_eq!(block_on(sum(4)), before);
-        // Coarser than the single elements, and never less.
-        let before = block_on(sum(1_000));
-        block_on(rename(999)).unwrap();
-        assert_ne!(block_on(sum(1_000)), before);
-    });
-}
-
-#[test]
-fn elements_depend_on_what_the_body_used() {
-    #[cache("factor")]
-    async fn factor() -> u64 {
-        run()
-    }
-    #[cache(each = ids)]
-    async fn scaled(ids: &[i64]) -> Vec<u64> {
-        ask(ids);
-        let factor = factor().await;
-        ids.iter().map(|id| id.unsigned_abs() * factor).collect()
-    }
-    let test = begin();
-    test.enter(|| {
-        block_on(scaled(&[1, 2, 3]));
-        assert_eq!(asked(), [[1, 2, 3]]);
-        block_on(cache_core::invalidate_pattern("factor")).unwrap();
-        block_on(scaled(&[2]));
-        block_on(scaled(&[1, 2, 3]));
-        assert_eq!(asked(), [vec![2], vec![1, 3]]);
     });
 }
 
