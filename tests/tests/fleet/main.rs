@@ -8,6 +8,7 @@
 
 mod chance;
 mod eviction;
+mod functions;
 mod history;
 mod nemesis;
 mod source;

@@ -5,14 +5,14 @@ use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use cache_core::{
-    Cache, Error, Token, blocking, cache, cache_put, cache_resource, invalidate, invalidate_cache,
-    refresh,
-};
+use cache_core::{Cache, Error, Token, blocking, invalidate, refresh};
 use tokio::runtime::{Builder, Runtime};
 
 use super::MAX_STALENESS;
 use super::chance::Chance;
+use super::functions::{
+    calm, eager, guarded, in_turn, listed, pair, pairs, plain, row, store, stored, three, update,
+};
 use super::history::Kind;
 use super::source::{ROWS, Session};
 
@@ -25,7 +25,7 @@ const PLAIN: u64 = 100;
 /// Those of the functions that have rows of their own, too.
 const EAGER: u64 = 200;
 const GUARDED: u64 = 300;
-const LISTED: u64 = 400;
+pub(crate) const LISTED: u64 = 400;
 const STORED: u64 = 500;
 
 /// Rows from here on, so many, are left alone by patterns, and seldom written: what is missed of them is missed for long.
@@ -42,115 +42,11 @@ thread_local! {
 /// Who this process is: a refresh that runs behind its call has a thread of its own.
 static SELF: OnceLock<Orders> = OnceLock::new();
 
-fn here<R>(f: impl FnOnce(&mut Session, &mut Chance) -> R) -> R {
+pub(crate) fn here<R>(f: impl FnOnce(&mut Session, &mut Chance) -> R) -> R {
     HERE.with_borrow_mut(|here| {
         let (session, chance) = here.get_or_insert_with(|| settled(SELF.get().unwrap(), THREADS));
         f(session, chance)
     })
-}
-
-/// Reads the row, and now and then takes its time before it returns.
-fn select(row: u64) -> u64 {
-    let version = here(|session, _| session.read(row));
-    thread::sleep(pause());
-    version
-}
-
-fn pause() -> Duration {
-    let pause = here(|_, chance| {
-        if chance.one_in(3) {
-            chance.below(20)
-        } else {
-            0
-        }
-    });
-    Duration::from_millis(pause)
-}
-
-#[cache_resource("row:{id}", tags("rows", "row-{id}"), ttl = 600)]
-async fn row(id: u64) -> u64 {
-    select(id)
-}
-
-#[cache(ttl = 600)]
-async fn pair(a: u64, b: u64) -> (u64, u64) {
-    (row(a).await, row(b).await)
-}
-
-#[cache(ttl = 600)]
-async fn pairs(a: u64) -> Vec<(u64, u64)> {
-    vec![
-        pair(a, (a + 1) % ROWS).await,
-        pair((a + 2) % ROWS, (a + 3) % ROWS).await,
-    ]
-}
-
-/// Served when it has expired, and refreshed behind the call.
-#[cache(ttl = "100ms", stale_while_revalidate = 600, tags("plain-{id}"))]
-fn plain(id: u64) -> u64 {
-    select(id)
-}
-
-/// Refreshed behind calls before it has expired.
-#[cache(ttl = "300ms", refresh_ahead = "50%", tags("eager-{id}"))]
-async fn eager(id: u64) -> u64 {
-    select(id)
-}
-
-/// Served when it has expired and the source fails, or is slow.
-#[cache(
-    ttl = "50ms",
-    stale_if_error = 600,
-    timeout = "8ms",
-    tags("guarded-{id}")
-)]
-async fn guarded(id: u64) -> Result<u64, String> {
-    let version = here(|session, _| session.read(id));
-    tokio::time::sleep(pause()).await;
-    if here(|_, chance| chance.one_in(4)) {
-        return Err("by chance".to_owned());
-    }
-    Ok(version)
-}
-
-/// Every row has an entry of its own.
-#[cache("listed:{ids}", each = ids, ttl = 600, tags("listed-{ids}"))]
-async fn listed(ids: Vec<u64>) -> Vec<u64> {
-    ids.into_iter().map(select).collect()
-}
-
-#[cache(ttl = 600)]
-async fn three(a: u64) -> Vec<u64> {
-    listed(in_turn(a, 3)).await
-}
-
-/// Rows of the lists, one after the other.
-fn in_turn(first: u64, count: u64) -> Vec<u64> {
-    (0..count).map(|n| LISTED + (first + n) % ROWS).collect()
-}
-
-#[cache(ttl = 600, tags("stored-{id}"))]
-async fn stored(id: u64) -> u64 {
-    select(id)
-}
-
-/// What it has written is there for all.
-#[cache_put(stored(id))]
-async fn store(id: u64) -> u64 {
-    let version = here(|session, _| session.write(id));
-    thread::sleep(pause());
-    version
-}
-
-#[cache(ttl = 600, tags("calm-{id}"))]
-async fn calm(id: u64) -> u64 {
-    select(id)
-}
-
-/// Whoever calls this is not told whether the log has it.
-#[invalidate_cache("resource:row:{id}")]
-async fn update(id: u64) -> u64 {
-    here(|session, _| session.write(id))
 }
 
 /// What the parent says to a process that it starts.
