@@ -314,6 +314,32 @@ fn what_nobody_waits_for_is_not_asked_for() {
     assert!(calls["mget"] <= LANES as u64 + 2, "{calls:?}");
 }
 
+/// Where there is a wire, and where there is none.
+#[test]
+fn a_trip_asks_for_the_same_in_both_forms() {
+    let server = start!();
+    let instance = Instance::of(&server, SOON);
+    for keys in [
+        vec![Some(key(1))],
+        vec![None, Some(key(2)), None, Some(key(3))],
+    ] {
+        let mut waiting = lock(&instance.reads.queue.waiting);
+        waiting.under_way += 1;
+        waiting.flying += keys.len();
+        drop(waiting);
+        let going = Going {
+            queue: Arc::clone(&instance.reads.queue),
+            batch: Arc::new(Batch::new(0, false)),
+            deadlines: vec![Instant::now(); keys.len()],
+            keys,
+            late: 0,
+        };
+        let mut packed = Vec::new();
+        going.commands().pack(&mut packed);
+        assert_eq!(going.bytes(), packed);
+    }
+}
+
 #[test]
 fn who_asks_a_closed_link_is_told() {
     let server = start!();
