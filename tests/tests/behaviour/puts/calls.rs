@@ -371,3 +371,26 @@ fn who_computes_around_a_write_depends_on_what_it_used() {
         assert_ne!(around(8), before);
     });
 }
+
+/// It has entries for elements, and none that could be given a value.
+#[test]
+fn a_call_with_each_is_given_none() {
+    #[cache(each = ids)]
+    async fn doubled(ids: Vec<u64>) -> Vec<u64> {
+        run();
+        ids.into_iter().map(|id| id * 2).collect()
+    }
+    #[cache_put(doubled(ids))]
+    async fn write(ids: Vec<u64>) -> Vec<u64> {
+        ids
+    }
+    let test = start();
+    test.enter(|| {
+        assert_eq!(block_on(doubled(vec![1, 2])), [2, 4]);
+        assert_eq!(block_on(write(vec![1])), [1]);
+        assert_eq!(block_on(doubled(vec![1, 2])), [2, 4]);
+        assert_eq!(runs(), 2);
+    });
+    let told = test.count("*", |kind| kind == EventKind::NotInvalidated);
+    assert_eq!(told, 1);
+}
