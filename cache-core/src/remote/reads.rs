@@ -85,8 +85,10 @@ struct Waiting {
     burst: usize,
     /// So many of those who have been told did not look when they were waited for: nobody waits for them again.
     unheeded: usize,
-    /// Whether whoever is held back goes after a moment.
-    alarmed: bool,
+    /// How many trips have begun.
+    begun: u64,
+    /// How many had when the one was held back who is to go after a moment.
+    alarmed: Option<u64>,
     /// Nobody will look again.
     closed: bool,
 }
@@ -102,7 +104,8 @@ impl Default for Waiting {
             last: 0,
             burst: BURST,
             unheeded: 0,
-            alarmed: false,
+            begun: 0,
+            alarmed: None,
             closed: false,
         }
     }
@@ -125,12 +128,12 @@ impl Reads {
                 end.0.held.notified().await;
                 sleep(HELD).await;
                 let mut waiting = lock(&end.0.waiting);
-                waiting.alarmed = false;
-                if waiting.is_stuck() {
-                    waiting.unheeded = count(&end.0.told);
+                if waiting.gives_up(&end.0.told) {
+                    drop(waiting);
+                    end.0.go_on(true);
+                } else {
+                    end.0.hold_back(waiting);
                 }
-                drop(waiting);
-                end.0.go_on(true);
             }
         });
         Self {
@@ -220,6 +223,7 @@ impl Waiting {
         };
         self.flying += next.keys.len();
         self.under_way += 1;
+        self.begun += 1;
         Some(next)
     }
 
@@ -234,6 +238,16 @@ impl Waiting {
     /// Whether somebody is held back, and no trip on its way will let go.
     fn is_stuck(&self) -> bool {
         self.under_way == 0 && !self.forming.trips.is_empty()
+    }
+
+    /// The moment is over: whether nobody has gone in it, so that those who have been told are not waited for any more. Who is held back
+    /// now after others have gone has a moment of his own.
+    fn gives_up(&mut self, told: &AtomicIsize) -> bool {
+        let gives_up = self.alarmed.take() == Some(self.begun) && self.is_stuck();
+        if gives_up {
+            self.unheeded = count(told);
+        }
+        gives_up
     }
 
     /// A trip for so many values is over.
@@ -264,7 +278,8 @@ impl Queue {
 
     /// Whoever is held back for good goes after a moment.
     fn hold_back(&self, mut waiting: MutexGuard<'_, Waiting>) {
-        if waiting.is_stuck() && !std::mem::replace(&mut waiting.alarmed, true) {
+        if waiting.is_stuck() && waiting.alarmed.is_none() {
+            waiting.alarmed = Some(waiting.begun);
             drop(waiting);
             self.held.notify_one();
         }

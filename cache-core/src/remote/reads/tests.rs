@@ -288,6 +288,35 @@ fn who_has_been_told_and_does_not_look_holds_nobody_back() {
     });
 }
 
+/// Else trips would be small for as long as there are many callers.
+#[test]
+fn those_who_have_been_told_are_given_up_only_if_nobody_goes_for_a_moment() {
+    let server = start!();
+    let queue = Arc::clone(&Instance::of(&server, SOON).reads.queue);
+    let told = AtomicIsize::new(1_000);
+    let mut waiting = Waiting::default();
+    let hold = |waiting: &mut Waiting, n: u8| {
+        let read = waiting.add(key(n), Instant::now() + SOON, &queue, false);
+        assert!(waiting.next(&told, false).is_none());
+        assert!(waiting.is_stuck());
+        read
+    };
+    let _one = hold(&mut waiting, 1);
+    waiting.alarmed = Some(waiting.begun);
+    // His trip begins and ends within the moment, and another is held back.
+    assert!(waiting.next(&told, true).is_some());
+    waiting.under_way = 0;
+    waiting.flying = 0;
+    let _other = hold(&mut waiting, 2);
+    assert!(!waiting.gives_up(&told));
+    assert_eq!((waiting.unheeded, waiting.alarmed), (0, None));
+    // That one's own moment.
+    waiting.alarmed = Some(waiting.begun);
+    assert!(waiting.gives_up(&told));
+    assert_eq!(waiting.unheeded, 1_000);
+    assert!(waiting.next(&told, false).is_some());
+}
+
 #[test]
 fn what_nobody_waits_for_is_not_asked_for() {
     let server = start!();

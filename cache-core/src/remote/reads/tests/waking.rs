@@ -152,7 +152,7 @@ fn nobody_waits_twice_for_those_who_do_not_look() {
             lock(&instance.reads.queue.waiting).under_way == 0
         });
         let waiting = lock(&instance.reads.queue.waiting);
-        assert!(!waiting.alarmed);
+        assert_eq!(waiting.alarmed, None);
         drop(waiting);
         server.pause().unwrap();
         let read = instance.reads.ask(key(0));
