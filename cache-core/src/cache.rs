@@ -22,6 +22,7 @@ use crate::stats::{RefusalReason, Stats};
 use crate::sync::atomic::{AtomicBool, AtomicU64};
 use crate::sync::{Arc, RwLock, read};
 use crate::tier::memory::{MemoryKey, MemoryTier, Refused, Resident};
+use crate::time::Clock;
 
 mod ahead;
 mod ghosts;
@@ -61,6 +62,13 @@ pub(crate) struct Parts {
     trusted_until: Arc<AtomicU64>,
     #[cfg(feature = "redis")]
     pub(crate) remote: Option<Remote>,
+}
+
+impl Parts {
+    /// Whether a hit outside of every scope is told to nobody, and timed by the system's clock.
+    pub(crate) fn is_plain(&self) -> bool {
+        !self.events.listening() && matches!(self.config.clock, Clock::System)
+    }
 }
 
 impl Cache {

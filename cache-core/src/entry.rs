@@ -64,7 +64,7 @@ pub struct Kept {
     due: AtomicU64,
     pub(crate) instance: Arc<Instance>,
     payload: Payload,
-    word: u64,
+    tags: u64,
     bytes: KeyBytes,
     /// Of the key.
     hash: u64,
@@ -133,13 +133,13 @@ impl Head {
             .map(|dep| size_of::<Dep>() + dep.text().len() + 16)
             .sum();
         let rest = size_of::<Kept>() + 4 * size_of::<usize>();
-        let (hash, word, bytes) = self.key.into_parts();
+        let (hash, tags, bytes) = self.key.into_parts();
         // What a user's `CacheWeight` says may be anything.
         let weight = (weight as u64)
             .saturating_add(bytes.heap_bytes())
             .saturating_add((deps + rest) as u64);
         let kept = Kept {
-            word,
+            tags,
             bytes,
             payload,
             instance: self.instance,
@@ -316,19 +316,21 @@ impl Resident for Kept {
             } else {
                 self.checked.load(Ordering::Relaxed)
             }),
-            front: Front::of(self.bytes.encoded(self.word)),
+            front: self.key().front(),
             instance: Arc::clone(&self.instance),
             payload: self.payload(),
         }
     }
     #[inline(always)]
-    fn has(&self, face: &Face, key: &Lookup<'_>) -> bool {
-        key.names(face.instance.identity, face.front, || {
-            self.bytes.encoded(self.word)
-        })
+    fn may_have(face: &Face, key: &Lookup<'_>) -> bool {
+        key.may_be(face.instance.identity, face.front)
+    }
+    #[inline(always)]
+    fn has(&self, key: &Lookup<'_>) -> bool {
+        key.has(|| self.bytes.encoded(self.tags))
     }
     fn key(&self) -> Lookup<'_> {
-        let encoded = self.bytes.encoded(self.word);
+        let encoded = self.bytes.encoded(self.tags);
         Lookup::hashed_before(self.hash, self.instance.identity, encoded)
     }
     fn expires(&self) -> u64 {

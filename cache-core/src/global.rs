@@ -1,8 +1,10 @@
 //! The cache of this process.
 
+use std::sync::atomic::{Ordering, fence};
+
 use once_cell::sync::OnceCell;
 
-use crate::cache::Cache;
+use crate::cache::{Cache, Parts};
 use crate::config::{Builder, Config};
 use crate::error::{Error, ErrorKind};
 use crate::scope;
@@ -25,6 +27,17 @@ fn default() -> &'static Cache {
     DEFAULT.get_or_init(|| Cache::in_memory(Config::default()))
 }
 
+/// The same for this thread to [know](scope::know), if it is a plain one.
+pub(crate) fn plain() -> Option<&'static Parts> {
+    let mut cache = get();
+    // With the one in `install`: of two at the same time either this sees what is installed, or that sees the default.
+    fence(Ordering::SeqCst);
+    if let Some(installed) = INSTALLED.get() {
+        cache = installed;
+    }
+    Some(&*cache.0).filter(|parts| parts.is_plain())
+}
+
 pub(crate) fn install(cache: Cache) -> Result<Cache, Error> {
     INSTALLED.set(cache.clone()).map_err(|_| {
         Error::new(
@@ -32,8 +45,11 @@ pub(crate) fn install(cache: Cache) -> Result<Cache, Error> {
             "a cache is installed already; a process has one: install it once at start-up, and use `Cache::scope` in tests",
         )
     })?;
-    #[cfg(feature = "tracing")]
-    if DEFAULT.get().is_some() {
+    fence(Ordering::SeqCst);
+    if let Some(default) = DEFAULT.get() {
+        // Threads that know it see that here.
+        default.retire();
+        #[cfg(feature = "tracing")]
         tracing::warn!(target: "cache", "cached functions were called before `install`; what they stored is forgotten");
     }
     Ok(cache)

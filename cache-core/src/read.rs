@@ -8,7 +8,6 @@ use serde::Serialize;
 
 use crate::address::{Piece, UNWRITABLE, render};
 use crate::cache::{Cache, Content, Learnt, Naming, Seat};
-use crate::entry::Payload;
 use crate::events::EventKind;
 use crate::global;
 use crate::index::Dep;
@@ -18,13 +17,14 @@ use crate::scope::{self, Scope};
 use crate::shape::Split;
 use crate::site::Site;
 use crate::stats::MissReason;
-use crate::sync::{Arc, lock};
+use crate::sync::Arc;
 use crate::tier::memory::{Lookup, MemoryKey};
 
 mod compute;
 mod each;
 #[cfg(feature = "redis")]
 mod fetch;
+mod hit;
 mod keep;
 #[cfg(feature = "redis")]
 mod lease;
@@ -33,6 +33,7 @@ mod path;
 mod peek;
 mod run;
 pub use each::{Batch, Turn, again, ask, each, gives, ids, lend, next, run_part};
+use hit::{find, hit, look_with_care};
 pub use keep::{IntoTtl, Keep};
 use path::{function_path, type_arguments};
 pub use run::{
@@ -117,108 +118,23 @@ impl Call {
         function: Function<S>,
     ) -> Result<S::Return, Miss<S>> {
         let Function { identity, path, .. } = function;
-        let missed = match find(&mut self.encoder, identity, site, path) {
-            Ok(found) => match S::unpack(found) {
-                Some(out) => return Ok(out),
-                None => {
-                    let callee = Callee {
-                        site,
-                        identity,
-                        path,
-                    };
-                    Ticket::new(&mut self.encoder, callee, MissReason::Type, None)
-                }
-            },
-            Err(missed) => missed,
+        let callee = || Callee {
+            site,
+            identity,
+            path,
         };
-        Err(Miss(missed, PhantomData))
+        let found = match hit(&self.encoder, &identity) {
+            Some(found) => found,
+            None => match find(&mut self.encoder, callee()) {
+                Ok(found) => found,
+                Err(missed) => return Err(Miss(missed, PhantomData)),
+            },
+        };
+        S::unpack(found).ok_or_else(|| {
+            let missed = Ticket::new(&mut self.encoder, callee(), MissReason::Type, None);
+            Miss(missed, PhantomData)
+        })
     }
-}
-
-/// What may be served. One for all functions, and everything below it inlined; its arguments travel in registers.
-fn find(
-    encoder: &mut Encoder,
-    identity: TypeId,
-    site: &'static Site,
-    path: fn() -> &'static str,
-) -> Result<Payload, Box<Ticket>> {
-    let callee = || Callee {
-        site,
-        identity,
-        path,
-    };
-    let cache = global::get();
-    if scope::is_active() || cache.0.events.listening() || encoder.broken().is_some() {
-        return find_with_care(encoder, callee());
-    }
-    // Before the key is hashed: a call in the middle would save and restore all of it.
-    let now = cache.now();
-    match cache.serve(&Lookup::new(identity, encoder.encoded()), now) {
-        Ok(served) => Ok(served),
-        Err(why) => Err(Ticket::new(encoder, callee(), why, None)),
-    }
-}
-
-/// The same where something surrounds the call, somebody listens, or the arguments are no key.
-#[inline(never)]
-fn find_with_care(encoder: &mut Encoder, callee: Callee) -> Result<Payload, Box<Ticket>> {
-    let scope = scope::current().unwrap_or_default();
-    let modifier = scope.modifier.clone().filter(|modifier| modifier.take());
-    look_with_care(encoder, callee, &scope, modifier.as_deref())
-        .map_err(|why| Ticket::new(encoder, callee, why, modifier))
-}
-
-/// The same when it is known who has taken the modifier; or why there is nothing to be served.
-fn look_with_care(
-    encoder: &mut Encoder,
-    callee: Callee,
-    scope: &Scope,
-    modifier: Option<&Modifier>,
-) -> Result<Payload, MissReason> {
-    scope.count();
-    let mode = modifier.map(|modifier| modifier.mode);
-    let looks = matches!(mode, None | Some(Mode::Peek | Mode::Explain));
-    if encoder.broken().is_some() || scope.holds_back() || !looks {
-        return Err(MissReason::Bypass);
-    }
-    let cache = scope.cache.as_ref().unwrap_or_else(|| global::get());
-    let lookup = Lookup::new(callee.identity, encoder.encoded());
-    let found = match mode {
-        Some(Mode::Peek) => cache.find(&lookup),
-        _ => cache.find_for_call(&lookup),
-    };
-    let entry = found?;
-    let late = entry.late(cache.now());
-    if mode != Some(Mode::Peek) {
-        entry.instance.served(late);
-        cache
-            .0
-            .events
-            .tell(late.map_or(EventKind::Hit, EventKind::Stale), || {
-                let name = Arc::clone(&cache.seat(callee.site, (callee.path)()).name);
-                (name, entry.address().into())
-            });
-    }
-    scope.count_kept();
-    if let Some(frame) = &scope.frame {
-        frame.report(&cache.0.index, entry.stamp(), entry.deps());
-        if late.is_some() {
-            frame.report_late();
-        }
-    }
-    if let Some(modifier) = modifier {
-        let mut found = lock(&modifier.found);
-        let trace = found.trace.of(entry.address());
-        trace.cached = true;
-        trace.tier = Some("memory");
-        trace.age = Some(std::time::Duration::from_millis(
-            cache.now().saturating_sub(entry.began()),
-        ));
-        trace.stale = late;
-        trace.stamp = Some(entry.stamp());
-        trace.cost = Some(std::time::Duration::from_nanos(entry.cost_ns()));
-    }
-    Ok(entry.payload())
 }
 
 /// A call that was not answered from memory, of a function that returns what `S` says.

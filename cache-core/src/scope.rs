@@ -5,7 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 
-use crate::cache::Cache;
+use crate::cache::{Cache, Parts};
 use crate::index::{Dep, DepSet, Index};
 use crate::modifiers::Modifier;
 use crate::position::Position;
@@ -43,6 +43,25 @@ thread_local! {
     /// Whether there is any scope: all that a hit outside every scope looks at.
     static ACTIVE: Cell<bool> = const { Cell::new(false) };
     static CURRENT: RefCell<Option<Arc<Scope>>> = const { RefCell::new(None) };
+    /// The global cache outside of every scope, once this thread knows that a hit in it need be told to nobody: all that
+    /// such a hit looks at.
+    static PLAIN: Cell<Option<&'static Parts>> = const { Cell::new(None) };
+    /// The same inside and outside.
+    static KNOWN: Cell<Option<&'static Parts>> = const { Cell::new(None) };
+}
+
+/// The cache to be used here, if nothing surrounds this code and it is known to be a plain one.
+#[inline(always)]
+pub(crate) fn plain() -> Option<&'static Parts> {
+    PLAIN.get()
+}
+
+/// Remembers what the global cache is: itself if it is a plain one.
+pub(crate) fn know(global: Option<&'static Parts>) {
+    KNOWN.set(global);
+    if !is_active() {
+        PLAIN.set(global);
+    }
 }
 
 /// Whether any scope surrounds this code.
@@ -95,6 +114,7 @@ pub(crate) fn enter<R>(scope: Option<Arc<Scope>>, f: impl FnOnce() -> R) -> R {
 /// Puts this code inside `scope`, or outside of all with `None`; gives back where it was.
 pub(crate) fn set(scope: Option<Arc<Scope>>) -> Option<Arc<Scope>> {
     let _ = ACTIVE.try_with(|active| active.set(scope.is_some()));
+    PLAIN.set(scope.is_none().then(|| KNOWN.get()).flatten());
     CURRENT
         .try_with(|current| current.replace(scope))
         .ok()

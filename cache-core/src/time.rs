@@ -38,11 +38,7 @@ impl Clock {
     #[inline(always)]
     pub fn now(&self) -> u64 {
         match self {
-            // Not `Instant::now`, which stores what it read in a static: a line written by every hit of every thread.
-            Self::System => coarsetime::Duration::from_ticks(
-                coarsetime::Instant::now_without_cache_update().as_ticks(),
-            )
-            .as_millis(),
+            Self::System => coarse(),
             Self::Manual(clock) => clock.nanos() / NANOS_PER_MILLI,
         }
     }
@@ -55,6 +51,14 @@ impl Clock {
             Self::Manual(clock) => clock.nanos(),
         }
     }
+}
+
+/// The time of [`Clock::System`].
+#[inline(always)]
+pub(crate) fn coarse() -> u64 {
+    // Not `Instant::now`, which stores what it read in a static: a line written by every hit of every thread.
+    let now = coarsetime::Instant::now_without_cache_update();
+    coarsetime::Duration::from_ticks(now.as_ticks()).as_millis()
 }
 
 /// A clock that stands still until it is advanced; clones are the same clock.

@@ -1,6 +1,6 @@
 //! Whether what is in memory may be served.
 
-use super::Cache;
+use super::{Cache, Parts};
 use crate::entry::{Kept, Payload};
 use crate::policy::Policy;
 use crate::stats::MissReason;
@@ -8,29 +8,57 @@ use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
 use crate::tier::memory::{Lookup, Resident, Seen};
 
-impl Cache {
-    /// A value that may be served now, or why there is none: the way of a hit that nothing surrounds, which takes no
-    /// reference to the entry. Counts the hit.
+impl Parts {
+    /// A value that may be served now, if anything is known of it: the way of a hit that nothing surrounds, which takes no reference to the
+    /// entry. Counts the hit, unless there is `more` to look at.
     #[inline(always)]
-    pub(crate) fn serve(&self, lookup: &Lookup<'_>, now: u64) -> Result<Payload, MissReason> {
-        let found = self.0.memory.view(lookup, |seen| {
+    pub(crate) fn serve(
+        &self,
+        lookup: &Lookup<'_>,
+        now: u64,
+        more: impl FnOnce(Seen<'_, Kept>) -> Option<Payload>,
+    ) -> Option<Payload> {
+        self.memory.view(lookup, |seen| {
             // After what was invalidated before this call began, or at the same time.
-            if seen.face.is_checked(self.0.index.version())
+            if seen.face.is_checked(self.index.version())
                 && seen.due > now
-                && self.0.trusted_until.load(Ordering::Relaxed) >= now
+                && self.trusted_until.load(Ordering::Relaxed) >= now
             {
                 seen.face.instance.stats.hit();
-                Ok(seen.face.payload())
+                Some(seen.face.payload())
             } else {
-                self.serve_after_check(&seen)
+                more(seen)
             }
+        })?
+    }
+}
+
+impl Cache {
+    /// The same, or why there is none.
+    #[inline]
+    pub(crate) fn serve(&self, lookup: &Lookup<'_>, now: u64) -> Result<Payload, MissReason> {
+        let mut why = None;
+        let served = self.0.serve(lookup, now, |seen| {
+            let served = self.serve_after_check(seen);
+            served.map_err(|reason| why = Some(reason)).ok()
         });
-        found.unwrap_or_else(|| Err(self.0.ghosts.recall(lookup.hash())))
+        served.ok_or_else(|| why.unwrap_or_else(|| self.recall_ghost(lookup.hash())))
+    }
+
+    /// Why there is no entry.
+    pub(crate) fn recall_ghost(&self, hash: u64) -> MissReason {
+        self.0.ghosts.recall(hash)
+    }
+
+    /// Makes every thread ask what the global cache is: this one is no longer.
+    pub(crate) fn retire(&self) {
+        self.0.trusted_until.store(0, Ordering::Relaxed);
     }
 
     /// The same when there is more to look at.
     #[cold]
-    fn serve_after_check(&self, seen: &Seen<'_, Kept>) -> Result<Payload, MissReason> {
+    #[inline(never)]
+    pub(crate) fn serve_after_check(&self, seen: Seen<'_, Kept>) -> Result<Payload, MissReason> {
         self.judge(seen.entry, seen.due)?;
         seen.face.remember(seen.entry);
         self.watch_use(seen.entry);
@@ -60,7 +88,7 @@ impl Cache {
 
     /// An entry, and from when on a hit had to look closer at it.
     fn recall(&self, lookup: &Lookup<'_>) -> Result<(Arc<Kept>, u64), MissReason> {
-        let ghost = || self.0.ghosts.recall(lookup.hash());
+        let ghost = || self.recall_ghost(lookup.hash());
         let found = |seen: Seen<'_, Kept>| (Arc::clone(seen.entry), seen.due);
         self.0.memory.view(lookup, found).ok_or_else(ghost)
     }

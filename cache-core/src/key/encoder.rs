@@ -1,5 +1,8 @@
 //! The buffer that an argument list is encoded into.
 
+use std::mem::ManuallyDrop;
+
+use arrayvec::ArrayVec;
 use serde::Serialize;
 
 use super::error::KeyError;
@@ -7,11 +10,14 @@ use super::serializer::Writer;
 use super::set;
 use super::tail::{self, MAX_TAIL, TAG_BITS, WORD_BITS};
 
-/// How many bytes of values and full tag words are kept on the stack.
+/// How many bytes of values are kept on the stack.
 const INLINE: usize = 128;
 
-/// How many full tag words may be among them.
+/// How many full tag words.
 const INLINE_WORDS: usize = 8;
+
+/// All that is kept there, with the end of it.
+const INLINE_WHOLE: usize = INLINE + 8 * INLINE_WORDS + MAX_TAIL;
 
 /// Turns an argument list into canonical bytes, one [`push`](Self::push) per argument.
 ///
@@ -31,7 +37,7 @@ impl Encoder {
     #[inline(always)]
     pub(crate) fn new() -> Self {
         Self {
-            tags: Tags { word: 0, shift: 0 },
+            tags: Tags::NONE,
             out: Buffer::new(),
         }
     }
@@ -65,7 +71,8 @@ impl Encoder {
     /// Why the arguments are no key, if they are not.
     #[inline(always)]
     pub(crate) fn broken(&self) -> Option<&KeyError> {
-        self.out.heap.as_ref().and_then(|heap| heap.error.as_ref())
+        let heap = self.out.long.as_ref()?.heap.as_ref()?;
+        heap.error.as_ref()
     }
 
     /// Appends a part of an argument, whose sequences are never sorted.
@@ -83,14 +90,22 @@ impl Encoder {
     /// What was pushed so far, as a look-up needs it.
     #[inline(always)]
     pub(crate) fn encoded(&mut self) -> Encoded<'_> {
-        if self.out.limit < INLINE {
-            return Encoded::whole(self.out.finish_long(self.tags));
+        if self.out.is_long() {
+            return Encoded::whole(self.out.finish(self.tags));
         }
         Encoded {
-            bytes: self.out.bytes.get(..self.out.len).unwrap_or_default(),
-            word: self.tags.word,
-            bits: self.tags.shift as u8,
+            bytes: &self.out.bytes,
+            tags: self.tags.0,
         }
+    }
+
+    /// The same of arguments that are a key and neither long nor many: of most.
+    #[inline(always)]
+    pub(crate) fn short(&self) -> Option<Encoded<'_>> {
+        self.out.long.is_none().then_some(Encoded {
+            bytes: &self.out.bytes,
+            tags: self.tags.0,
+        })
     }
 }
 
@@ -100,29 +115,24 @@ impl Encoder {
 pub(crate) struct Encoded<'a> {
     /// The values, or everything.
     pub(crate) bytes: &'a [u8],
-    /// The tags.
-    pub(crate) word: u64,
-    /// How many bits of the word are in use. With none the bytes are everything.
-    pub(crate) bits: u8,
+    /// The tags, as [`Tags`] has them. With 0 the bytes are everything.
+    pub(crate) tags: u64,
 }
 
 impl<'a> Encoded<'a> {
     /// Bytes that are everything.
     pub(crate) fn whole(bytes: &'a [u8]) -> Self {
-        Self {
-            bytes,
-            word: 0,
-            bits: 0,
-        }
+        Self { bytes, tags: 0 }
     }
 
     /// Does something with the canonical bytes.
     pub(crate) fn with_canonical<R>(self, then: impl FnOnce(&[u8]) -> R) -> R {
-        let bits = u32::from(self.bits);
-        if bits == 0 && !self.bytes.is_empty() {
+        if self.tags == 0 && !self.bytes.is_empty() {
             return then(self.bytes);
         }
-        let (values, tags) = (self.bytes.len(), bits.div_ceil(8) as usize);
+        let (word, count) = Tags(self.tags.max(Tags::NONE.0)).canonical();
+        let tags = (count * TAG_BITS).div_ceil(8) as usize;
+        let values = self.bytes.len();
         let mut space = [0; INLINE + MAX_TAIL];
         let mut heap = Vec::new();
         let bytes = match space.get_mut(..values + tags + 1) {
@@ -133,8 +143,8 @@ impl<'a> Encoded<'a> {
             }
         };
         bytes[..values].copy_from_slice(self.bytes);
-        bytes[values..values + tags].copy_from_slice(&self.word.to_le_bytes()[..tags]);
-        bytes[values + tags] = (bits / TAG_BITS) as u8;
+        bytes[values..values + tags].copy_from_slice(&word.to_le_bytes()[..tags]);
+        bytes[values + tags] = count as u8;
         then(bytes)
     }
 }
@@ -145,43 +155,57 @@ impl Default for Encoder {
     }
 }
 
-/// The tag word that is being filled. Passed by value, so that it stays in registers.
+/// The tags that no full word has yet: a 1, and then five bits for each, the first highest. So one number says which they
+/// are and how many. Passed by value, so that it stays in a register.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Tags {
-    word: u64,
-    shift: u32,
-}
+pub(super) struct Tags(u64);
 
 impl Tags {
+    const NONE: Self = Self(1);
+
     /// Appends one tag.
     #[inline(always)]
     pub(super) fn and(self, tag: u8, out: &mut Buffer) -> Result<Self, KeyError> {
-        let word = self.word | u64::from(tag) << self.shift;
-        let shift = self.shift + TAG_BITS;
-        if shift < WORD_BITS {
-            return Ok(Self { word, shift });
+        let tags = Self(self.0 << TAG_BITS | u64::from(tag));
+        if tags.0 >> WORD_BITS == 0 {
+            return Ok(tags);
         }
-        out.put_full_word(word)?;
-        Ok(Self { word: 0, shift: 0 })
+        out.put_full_word(tags)?;
+        Ok(Self::NONE)
+    }
+
+    /// The word as it is written, and the number of tags in it.
+    fn canonical(self) -> (u64, u32) {
+        let count = self.0.ilog2() / TAG_BITS;
+        let tag = |at: u32| self.0 >> (TAG_BITS * (count - 1 - at)) & ((1 << TAG_BITS) - 1);
+        let word = (0..count).fold(0, |word, at| word | tag(at) << (TAG_BITS * at));
+        (word, count)
     }
 }
 
-/// The values and the full tag words, which share one budget on the stack.
+/// The values, and what only long keys have.
 #[derive(Clone, Debug)]
 pub(super) struct Buffer {
-    /// How many bytes of values there are, here or on the heap.
-    len: usize,
-    /// Where values must end: 8 bytes less for each full word, 0 on the heap, so that one comparison asks everything.
-    limit: usize,
-    bytes: [u8; INLINE + MAX_TAIL],
-    /// `None` until the first word is full, so that most keys never write it.
-    words: Option<[u64; INLINE_WORDS]>,
+    /// Full once the values are on the heap, so that one comparison asks everything. Bytes need not be dropped.
+    bytes: ManuallyDrop<ArrayVec<u8, INLINE>>,
+    long: Option<Long>,
+}
+
+/// Of keys with many tags or many bytes, and of arguments that are no key.
+#[derive(Clone, Debug, Default)]
+struct Long {
+    /// Full tag words, as they are written.
+    words: ArrayVec<u64, INLINE_WORDS>,
+    /// Where the canonical bytes are put together that are not on the heap.
+    whole: ArrayVec<u8, INLINE_WHOLE>,
     heap: Option<Box<Heap>>,
 }
 
 #[derive(Clone, Debug)]
 struct Heap {
     values: Vec<u8>,
+    /// How many of these are values: behind them is an earlier end.
+    len: usize,
     words: Vec<u64>,
     error: Option<KeyError>,
 }
@@ -190,24 +214,15 @@ impl Buffer {
     #[inline(always)]
     fn new() -> Self {
         Self {
-            len: 0,
-            limit: INLINE,
-            bytes: [0; INLINE + MAX_TAIL],
-            words: None,
-            heap: None,
+            bytes: ManuallyDrop::new(ArrayVec::new_const()),
+            long: None,
         }
     }
 
     /// Appends a scalar.
     #[inline(always)]
     pub(super) fn put<const N: usize>(&mut self, value: [u8; N]) {
-        let end = self.len + N;
-        if end <= self.limit
-            && let Some(slot) = self.bytes.get_mut(self.len..end)
-        {
-            slot.copy_from_slice(&value);
-            self.len = end;
-        } else {
+        if self.bytes.try_extend_from_slice(&value).is_err() {
             self.put_on_heap(&value);
         }
     }
@@ -223,26 +238,34 @@ impl Buffer {
     /// Appends bytes without their length.
     #[inline]
     pub(super) fn put_slice(&mut self, value: &[u8]) {
-        let end = self.len.saturating_add(value.len());
-        if end <= self.limit
-            && let Some(slot) = self.bytes.get_mut(self.len..end)
-        {
-            copy_short(slot, value);
-            self.len = end;
-        } else {
+        if self.put_short(value).is_none() && self.bytes.try_extend_from_slice(value).is_err() {
             self.put_on_heap(value);
         }
     }
 
+    /// The same without a call, where the value is as short as the strings of most keys are.
+    #[inline(always)]
+    fn put_short(&mut self, value: &[u8]) -> Option<()> {
+        let (first, last) = (value.first_chunk::<8>()?, value.last_chunk::<8>()?);
+        let end = self.bytes.len() + value.len();
+        if value.len() > 16 || self.bytes.remaining_capacity() < 16 {
+            return None;
+        }
+        // The first eight, and the last eight over what they have in common.
+        self.bytes.try_extend_from_slice(first).ok()?;
+        self.bytes.truncate(end - 8);
+        self.bytes.try_extend_from_slice(last).ok()
+    }
+
     /// How many bytes of values there are.
     pub(super) fn len(&self) -> usize {
-        self.len
+        self.heap().map_or(self.bytes.len(), |heap| heap.len)
     }
 
     /// Replaces four bytes that were put at `at` before their value was known.
     pub(super) fn patch(&mut self, at: usize, value: [u8; 4]) {
-        let bytes = match &mut self.heap {
-            Some(heap) => heap.values.as_mut_slice(),
+        let bytes = match self.long.as_mut().and_then(|long| long.heap.as_mut()) {
+            Some(heap) => &mut heap.values[..],
             None => &mut self.bytes[..],
         };
         if let Some(slot) = bytes.get_mut(at..at + 4) {
@@ -250,30 +273,38 @@ impl Buffer {
         }
     }
 
-    #[cold]
-    #[inline(never)]
-    fn put_on_heap(&mut self, value: &[u8]) {
-        let len = self.len;
-        let heap = self.spill();
-        heap.values.truncate(len); // `finish` may have left a tail there
-        heap.values.extend_from_slice(value);
-        self.len = len + value.len();
+    /// Whether there is more than the values and one word.
+    #[inline(always)]
+    fn is_long(&self) -> bool {
+        let is_long = |long: &Long| long.heap.is_some() || !long.words.is_empty();
+        self.long.as_ref().is_some_and(is_long)
+    }
+
+    fn heap(&self) -> Option<&Heap> {
+        self.long.as_ref()?.heap.as_deref()
     }
 
     #[cold]
     #[inline(never)]
-    fn put_full_word(&mut self, word: u64) -> Result<(), KeyError> {
-        let full = self.full_words().len();
+    fn put_on_heap(&mut self, value: &[u8]) {
+        let heap = self.spill();
+        heap.values.truncate(heap.len);
+        heap.values.extend_from_slice(value);
+        heap.len = heap.values.len();
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn put_full_word(&mut self, tags: Tags) -> Result<(), KeyError> {
+        let (word, _) = tags.canonical();
+        let long = self.long.get_or_insert_default();
+        let full = match &long.heap {
+            Some(heap) => heap.words.len(),
+            None => long.words.len(),
+        };
         // The word after this one must be countable too.
-        let count = (full + 2).saturating_mul(tail::WORD_TAGS);
-        length(count)?;
-        if self.heap.is_none()
-            && self.len + 8 <= self.limit
-            && let Some(slot) = self.words.get_or_insert_default().get_mut(full)
-        {
-            *slot = word;
-            self.limit -= 8;
-        } else {
+        length((full + 2).saturating_mul(tail::WORD_TAGS))?;
+        if long.heap.is_some() || long.words.try_push(word).is_err() {
             self.spill().words.push(word);
         }
         Ok(())
@@ -281,90 +312,49 @@ impl Buffer {
 
     #[cold]
     fn spill(&mut self) -> &mut Heap {
-        let heap = match self.heap.take() {
-            Some(heap) => heap,
-            None => {
-                let words = self.full_words().to_vec();
-                let mut values = Vec::with_capacity(4 * INLINE);
-                values.extend_from_slice(self.values());
-                Box::new(Heap {
-                    values,
-                    words,
-                    error: None,
-                })
-            }
-        };
-        self.limit = 0;
-        self.heap.insert(heap)
-    }
-
-    #[inline(always)]
-    fn values(&self) -> &[u8] {
-        let bytes = match &self.heap {
-            Some(heap) => heap.values.as_slice(),
-            None => &self.bytes,
-        };
-        bytes.get(..self.len).unwrap_or_default()
-    }
-
-    #[inline(always)]
-    fn full_words(&self) -> &[u64] {
-        match (&self.heap, &self.words) {
-            (Some(heap), _) => &heap.words,
-            (None, Some(words)) => words.get(..(INLINE - self.limit) / 8).unwrap_or_default(),
-            (None, None) => &[],
-        }
-    }
-
-    #[inline(always)]
-    fn finish(&mut self, tags: Tags) -> &[u8] {
-        if self.limit < INLINE {
-            return self.finish_long(tags);
-        }
-        let count = (tags.shift / TAG_BITS) as u8;
-        let width = tags.shift.div_ceil(8) as usize;
-        let last = self.len + width;
-        if let Some(slot) = self.bytes.get_mut(self.len..self.len + 8) {
-            slot.copy_from_slice(&tags.word.to_le_bytes());
-        }
-        if let Some(slot) = self.bytes.get_mut(last) {
-            *slot = count;
-        }
-        self.bytes.get(..=last).unwrap_or_default()
+        let long = self.long.get_or_insert_default();
+        long.heap.get_or_insert_with(|| {
+            let mut values = Vec::with_capacity(4 * INLINE);
+            values.extend_from_slice(&self.bytes);
+            // Full.
+            *self.bytes = [0; INLINE].into();
+            Box::new(Heap {
+                len: values.len(),
+                values,
+                words: long.words.to_vec(),
+                error: None,
+            })
+        })
     }
 
     #[cold]
     #[inline(never)]
-    fn finish_long(&mut self, tags: Tags) -> &[u8] {
-        let words = self.full_words();
-        let count = words.len() * tail::WORD_TAGS + (tags.shift / TAG_BITS) as usize;
-        let last = tags.word.to_le_bytes();
-        let last = last
-            .get(..tags.shift.div_ceil(8) as usize)
-            .unwrap_or_default();
-        let (number, digits) = tail::number(count);
-        let number = number.get(..digits).unwrap_or_default();
-        let mut end = self.len;
-        match &mut self.heap {
+    fn finish(&mut self, tags: Tags) -> &[u8] {
+        let Self { bytes, long } = self;
+        let Long { words, whole, heap } = long.get_or_insert_default();
+        let (word, count) = tags.canonical();
+        let width = (count * TAG_BITS).div_ceil(8) as usize;
+        let ends = |words: &[u64], put: &mut dyn FnMut(&[u8])| {
+            words.iter().for_each(|word| put(&word.to_le_bytes()));
+            put(word.to_le_bytes().get(..width).unwrap_or_default());
+            let (number, digits) = tail::number(words.len() * tail::WORD_TAGS + count as usize);
+            put(number.get(..digits).unwrap_or_default());
+        };
+        match heap {
             Some(heap) => {
-                heap.values.truncate(end); // an earlier tail
-                heap.words
-                    .iter()
-                    .for_each(|word| heap.values.extend_from_slice(&word.to_le_bytes()));
-                heap.values.extend_from_slice(last);
-                heap.values.extend_from_slice(number);
+                heap.values.truncate(heap.len);
+                ends(&heap.words, &mut |end| heap.values.extend_from_slice(end));
                 &heap.values
             }
             None => {
-                let words = self.words.iter().flatten().take((INLINE - self.limit) / 8);
-                let tail = words
-                    .flat_map(|word| word.to_le_bytes())
-                    .chain(last.iter().chain(number).copied());
-                for (slot, byte) in self.bytes.iter_mut().skip(end).zip(tail) {
-                    *slot = byte;
-                    end += 1;
-                }
-                self.bytes.get(..end).unwrap_or_default()
+                whole.clear();
+                // There is room for all that is on the stack.
+                let mut put = |part: &[u8]| {
+                    let _ = whole.try_extend_from_slice(part);
+                };
+                put(bytes);
+                ends(words, &mut put);
+                whole
             }
         }
     }
@@ -374,20 +364,4 @@ impl Buffer {
 #[inline(always)]
 pub(super) fn length(length: usize) -> Result<u32, KeyError> {
     u32::try_from(length).map_err(|_| KeyError::too_long(length))
-}
-
-/// Copies without a call where the value is short, as the strings of most keys are.
-#[inline(always)]
-fn copy_short(to: &mut [u8], from: &[u8]) {
-    if from.len() <= 16
-        && let (Some(first), Some(last)) = (from.first_chunk::<8>(), from.last_chunk::<8>())
-        && let Some(slot) = to.first_chunk_mut()
-    {
-        *slot = *first;
-        if let Some(slot) = to.last_chunk_mut() {
-            *slot = *last;
-        }
-    } else {
-        to.copy_from_slice(from);
-    }
 }

@@ -15,11 +15,13 @@ pub(crate) use self::{
     engine::{Seen, Standing},
     key::{Front, KeyBytes, Lookup, MemoryKey},
 };
+use crate::key::Encoded;
+use std::any::TypeId;
 
 use self::{
     engine::{Engine, Token},
     fifo::Fifo,
-    key::Probe,
+    key::{Probe, Seeds},
     reclaim::ReclaimRing,
 };
 use crate::{
@@ -40,8 +42,14 @@ pub(crate) trait Resident: Send + Sync {
     /// What a hit reads, as it is when the entry is inserted.
     fn face(&self) -> Self::Face;
 
-    /// Whether an entry with this face has this key.
-    fn has(&self, face: &Self::Face, key: &Lookup<'_>) -> bool;
+    /// Whether an entry with this face may have this key, as far as that can be told at once.
+    #[inline(always)]
+    fn may_have(_face: &Self::Face, _key: &Lookup<'_>) -> bool {
+        true
+    }
+
+    /// Whether it has, if it may.
+    fn has(&self, key: &Lookup<'_>) -> bool;
 
     /// The key that it is found by.
     fn key(&self) -> Lookup<'_>;
@@ -127,6 +135,8 @@ pub(crate) type OnLeave<R> = Box<dyn Fn(&Arc<R>, Departure) + Send + Sync>;
 /// See the module.
 pub(crate) struct MemoryTier<R: Resident, E: Engine<R> = Fifo<R>> {
     engine: E,
+    /// Those of all keys of this process, where a hit has them at hand.
+    seeds: Seeds,
     reclaim: ReclaimRing,
     clock: Clock,
     on_leave: OnLeave<R>,
@@ -147,6 +157,7 @@ impl<R: Resident, E: Engine<R>> MemoryTier<R, E> {
         let largest = options.max_entry_bytes.unwrap_or(largest);
         let tier = Self {
             engine: E::new(options.max_bytes, largest),
+            seeds: Seeds::of_process().clone(),
             reclaim: ReclaimRing::new(),
             clock,
             on_leave,
@@ -156,6 +167,12 @@ impl<R: Resident, E: Engine<R>> MemoryTier<R, E> {
         };
         tier.limit_entries();
         tier
+    }
+
+    /// The key of the function `identity` for these arguments.
+    #[inline(always)]
+    pub(crate) fn lookup<'a>(&self, identity: TypeId, encoded: Encoded<'a>) -> Lookup<'a> {
+        Lookup::seeded(&self.seeds, identity, encoded)
     }
 
     /// The entry of a key, which may be expired or invalid.

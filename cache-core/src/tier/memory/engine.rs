@@ -56,7 +56,12 @@ impl Probe for Token {
     }
 
     #[inline]
-    fn matches<R: Resident>(&self, _: &R::Face, entry: &R) -> bool {
+    fn may_match<R: Resident>(&self, _: &R::Face) -> bool {
+        true
+    }
+
+    #[inline]
+    fn matches<R: Resident>(&self, entry: &R) -> bool {
         self.names(entry) && entry.key().hash() == self.hash
     }
 }

@@ -10,11 +10,20 @@ use std::{
     sync::LazyLock,
 };
 
-/// The seeds of this process: 64 bits from the operating system for each hasher, and the tables derived from 64 more.
-static SEEDS: LazyLock<(u64, SharedSeed)> = LazyLock::new(|| {
-    let random = |nonce: u64| RandomState::new().hash_one(nonce);
-    (random(0), SharedSeed::from_u64(random(1)))
-});
+/// What hashes are seeded with: 64 bits from the operating system for each hasher, and the tables derived from 64 more.
+#[derive(Clone)]
+pub(super) struct Seeds(u64, SharedSeed);
+
+impl Seeds {
+    /// Those of this process: a key has one hash in all of its caches.
+    pub(super) fn of_process() -> &'static Self {
+        static SEEDS: LazyLock<Seeds> = LazyLock::new(|| {
+            let random = |nonce: u64| RandomState::new().hash_one(nonce);
+            Seeds(random(0), SharedSeed::from_u64(random(1)))
+        });
+        &SEEDS
+    }
+}
 
 /// The hash of a key in this process.
 ///
@@ -22,49 +31,76 @@ static SEEDS: LazyLock<(u64, SharedSeed)> = LazyLock::new(|| {
 /// to collide; somebody who could measure single look-ups precisely enough might still find some. That costs time, in one shard, and
 /// within the byte bound; it never serves a wrong value, because bytes are compared.
 #[inline(always)]
-fn hash(identity: TypeId, front: Front, encoded: Encoded<'_>) -> u64 {
-    let (seed, shared) = &*SEEDS;
+fn hash(Seeds(seed, shared): &Seeds, identity: TypeId, encoded: Encoded<'_>) -> u64 {
     let mut hasher = FoldHasher::with_seed(*seed, shared);
     // The bytes go in first and the identity is folded in by `finish`: that last multiplication spreads them over all 64 bits, of
     // which an engine uses both ends and the middle (test: `every_part_of_the_hash_is_even`).
-    if Front::is_all_of(encoded) {
-        hasher.write_u64(front.head);
-    } else {
-        hasher.write(encoded.bytes);
+    match Front::of_short(encoded) {
+        Some(Front { tags, head }) => {
+            hasher.write_u64(head);
+            hasher.write_u64(tags);
+        }
+        None => absorb(&mut hasher, encoded),
     }
-    hasher.write_u64(front.word);
     identity.hash(&mut hasher);
     hasher.finish()
 }
 
-/// Of encoded arguments, what fits beside the entry in the table: all of short ones.
+/// Sixteen bytes at a time, the last of them over some that went before: numbers are hashed in line, where bytes are not.
+#[inline(always)]
+fn absorb(hasher: &mut FoldHasher<'_>, Encoded { bytes, tags }: Encoded<'_>) {
+    if let Some(last) = bytes.last_chunk::<16>() {
+        let (chunks, _) = bytes[..bytes.len() - 1].as_chunks::<16>();
+        for chunk in chunks {
+            hasher.write_u128(u128::from_le_bytes(*chunk));
+        }
+        hasher.write_u128(u128::from_le_bytes(*last));
+    } else if let (Some(first), Some(last)) = (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
+        hasher.write_u64(u64::from_le_bytes(*first));
+        hasher.write_u64(u64::from_le_bytes(*last));
+    } else {
+        hasher.write_u64(head(bytes));
+    }
+    // Tags say how many bytes of values there are.
+    hasher.write_u64(if tags == 0 { bytes.len() as u64 } else { tags });
+}
+
+/// What of a key fits beside the entry in the table: all of a short one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Front {
-    /// The tags, and above them how many bits they take.
-    word: u64,
-    /// The first eight bytes of the values; zeros behind fewer.
+    /// The tags, with [`LONG`](Self::LONG) of a long one.
+    tags: u64,
+    /// Of a short one the values, with zeros behind; of a long one its hash.
     head: u64,
 }
 
 impl Front {
     #[inline(always)]
-    pub(crate) fn of(Encoded { bytes, word, bits }: Encoded<'_>) -> Self {
-        // The tag word is left in a register only while it has room for another tag.
-        debug_assert!(bits == 0 || word >> bits == 0 && u32::from(bits) <= Self::BITS_AT);
-        Self {
-            word: word | u64::from(bits) << Self::BITS_AT,
-            head: head(bytes),
-        }
+    fn of(encoded: Encoded<'_>, hash: u64) -> Self {
+        Self::of_short(encoded).unwrap_or(Self {
+            tags: encoded.tags | Self::LONG,
+            head: hash,
+        })
     }
 
-    /// Whether it is all there is to compare: tags and their number say how many bytes of values there are, so that two
-    /// keys with the same tags and the same first eight bytes are one key if one of them has no more.
+    /// That of a short key.
     #[inline(always)]
-    pub(crate) fn is_all_of(Encoded { bytes, bits, .. }: Encoded<'_>) -> bool {
-        bits > 0 && bytes.len() <= size_of::<u64>()
+    fn of_short(Encoded { bytes, tags }: Encoded<'_>) -> Option<Self> {
+        let is_short = bytes.len() <= size_of::<u64>() && tags != 0;
+        is_short.then(|| Self {
+            tags,
+            head: head(bytes),
+        })
     }
 
-    const BITS_AT: u32 = 58;
+    /// Whether it is all there is to compare: tags and their number say how many bytes of values there are.
+    #[inline(always)]
+    fn is_all(self) -> bool {
+        self.tags & Self::LONG == 0
+    }
+
+    /// A bit that no tags have: those of a full word are never left.
+    const LONG: u64 = 1 << 63;
 }
 
 /// The first eight bytes, little-endian, with zeros behind fewer; without a copy of unknown length.
@@ -87,8 +123,11 @@ pub(crate) trait Probe {
     /// The hash of the keys that may match.
     fn hashed(&self) -> u64;
 
-    /// Whether this is the entry.
-    fn matches<R: Resident>(&self, face: &R::Face, entry: &R) -> bool;
+    /// Whether this may be the entry with this face.
+    fn may_match<R: Resident>(&self, face: &R::Face) -> bool;
+
+    /// Whether it is, if it may be.
+    fn matches<R: Resident>(&self, entry: &R) -> bool;
 }
 
 /// A key as a caller has it at hand, borrowed and hashed once.
@@ -104,13 +143,13 @@ impl<'a> Lookup<'a> {
     /// The key of the function `identity` for these arguments.
     #[inline(always)]
     pub(crate) fn new(identity: TypeId, encoded: Encoded<'a>) -> Self {
-        let front = Front::of(encoded);
-        Self {
-            hash: hash(identity, front, encoded),
-            identity,
-            front,
-            encoded,
-        }
+        Self::seeded(Seeds::of_process(), identity, encoded)
+    }
+
+    /// The same where the seeds of this process are at hand.
+    #[inline(always)]
+    pub(super) fn seeded(seeds: &Seeds, identity: TypeId, encoded: Encoded<'a>) -> Self {
+        Self::hashed_before(hash(seeds, identity, encoded), identity, encoded)
     }
 
     /// A key whose hash is known.
@@ -119,7 +158,7 @@ impl<'a> Lookup<'a> {
         Self {
             hash,
             identity,
-            front: Front::of(encoded),
+            front: Front::of(encoded, hash),
             encoded,
         }
     }
@@ -135,29 +174,30 @@ impl<'a> Lookup<'a> {
         self.hash
     }
 
+    /// What of it stands in a table.
+    pub(crate) fn front(&self) -> Front {
+        self.front
+    }
+
     /// Whether both are one key; their hashes are not asked.
     #[inline(always)]
     pub(super) fn is(&self, other: &Lookup<'_>) -> bool {
-        self.identity == other.identity && self.has_arguments(other.encoded)
+        self.identity == other.identity && self.encoded == other.encoded
     }
 
-    /// Whether this is the key of an instance's entry with this front, and these encoded arguments if the front is not all.
+    /// Whether this may be the key of an instance's entry with this front, and is if it is short.
     #[inline(always)]
-    pub(crate) fn names<'k>(
-        &self,
-        identity: TypeId,
-        front: Front,
-        encoded: impl FnOnce() -> Encoded<'k>,
-    ) -> bool {
-        self.front == front
-            && self.identity == identity
-            && (Front::is_all_of(self.encoded) || self.has_arguments(encoded()))
+    pub(crate) fn may_be(&self, identity: TypeId, front: Front) -> bool {
+        self.front == front && self.identity == identity
     }
 
+    /// Whether it is the key of an entry that it may be the key of, with these encoded arguments.
     #[inline(always)]
-    fn has_arguments(&self, other: Encoded<'_>) -> bool {
-        let own = self.encoded;
-        (own.word, own.bits) == (other.word, other.bits) && equal(own.bytes, other.bytes)
+    pub(crate) fn has<'k>(&self, encoded: impl FnOnce() -> Encoded<'k>) -> bool {
+        self.front.is_all() || {
+            let other = encoded();
+            self.encoded.tags == other.tags && equal(self.encoded.bytes, other.bytes)
+        }
     }
 
     /// The same key, to be kept; allocates if the bytes do not fit in line.
@@ -165,8 +205,8 @@ impl<'a> Lookup<'a> {
         MemoryKey {
             hash: self.hash,
             identity: self.identity,
-            word: self.encoded.word,
-            bytes: KeyBytes::new(self.encoded),
+            tags: self.encoded.tags,
+            bytes: KeyBytes::new(self.encoded.bytes),
         }
     }
 }
@@ -178,8 +218,13 @@ impl Probe for Lookup<'_> {
     }
 
     #[inline(always)]
-    fn matches<R: Resident>(&self, face: &R::Face, entry: &R) -> bool {
-        entry.has(face, self)
+    fn may_match<R: Resident>(&self, face: &R::Face) -> bool {
+        R::may_have(face, self)
+    }
+
+    #[inline(always)]
+    fn matches<R: Resident>(&self, entry: &R) -> bool {
+        entry.has(self)
     }
 }
 
@@ -188,7 +233,7 @@ impl Probe for Lookup<'_> {
 pub(crate) struct MemoryKey {
     hash: u64,
     identity: TypeId,
-    word: u64,
+    tags: u64,
     bytes: KeyBytes,
 }
 
@@ -207,7 +252,7 @@ impl MemoryKey {
     /// The encoded arguments.
     #[inline(always)]
     pub(crate) fn encoded(&self) -> Encoded<'_> {
-        self.bytes.encoded(self.word)
+        self.bytes.encoded(self.tags)
     }
 
     /// The same key, borrowed; nothing is hashed again.
@@ -218,7 +263,7 @@ impl MemoryKey {
 
     /// Its parts, without the hash.
     pub(crate) fn into_parts(self) -> (u64, u64, KeyBytes) {
-        (self.hash, self.word, self.bytes)
+        (self.hash, self.tags, self.bytes)
     }
 }
 
@@ -269,40 +314,38 @@ fn equal(a: &[u8], b: &[u8]) -> bool {
         }
 }
 
-/// Encoded arguments but for the word, in line if they are short.
+/// Encoded arguments but for the tags, in line if they are short.
 #[derive(Clone)]
 pub(crate) enum KeyBytes {
-    /// So many bits of the word and so many bytes from the start of the array.
-    Inline(u8, u8, [u8; KeyBytes::INLINE]),
+    /// So many bytes from the start of the array.
+    Inline(u8, [u8; KeyBytes::INLINE]),
     /// More than fit in line.
-    Shared(u8, Arc<[u8]>),
+    Shared(Arc<[u8]>),
 }
 
 impl KeyBytes {
-    /// The greatest length that needs no allocation: what fills 40 bytes beside the variant and the two numbers.
-    pub(crate) const INLINE: usize = 37;
+    /// The greatest length that needs no allocation: what fills 40 bytes beside the variant and the length.
+    pub(crate) const INLINE: usize = 38;
 
-    fn new(Encoded { bytes, bits, .. }: Encoded<'_>) -> Self {
+    fn new(bytes: &[u8]) -> Self {
         let mut inline = [0; Self::INLINE];
         match (inline.get_mut(..bytes.len()), u8::try_from(bytes.len())) {
             (Some(start), Ok(len)) => {
                 start.copy_from_slice(bytes);
-                Self::Inline(bits, len, inline)
+                Self::Inline(len, inline)
             }
-            _ => Self::Shared(bits, bytes.into()),
+            _ => Self::Shared(bytes.into()),
         }
     }
 
-    /// With the word that belongs to it.
+    /// With the tags that belong to it.
     #[inline(always)]
-    pub(crate) fn encoded(&self, word: u64) -> Encoded<'_> {
-        let (bits, bytes) = match self {
-            Self::Inline(bits, len, bytes) => {
-                (*bits, bytes.get(..usize::from(*len)).unwrap_or(bytes))
-            }
-            Self::Shared(bits, bytes) => (*bits, &**bytes),
+    pub(crate) fn encoded(&self, tags: u64) -> Encoded<'_> {
+        let bytes = match self {
+            Self::Inline(len, bytes) => bytes.get(..usize::from(*len)).unwrap_or(bytes),
+            Self::Shared(bytes) => bytes,
         };
-        Encoded { bytes, word, bits }
+        Encoded { bytes, tags }
     }
 
     /// What they occupy outside.
@@ -310,7 +353,7 @@ impl KeyBytes {
         const COUNTS: u64 = 2 * size_of::<usize>() as u64;
         match self {
             Self::Inline(..) => 0,
-            Self::Shared(_, bytes) => COUNTS + bytes.len() as u64,
+            Self::Shared(bytes) => COUNTS + bytes.len() as u64,
         }
     }
 }

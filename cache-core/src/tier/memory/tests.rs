@@ -33,7 +33,7 @@ impl Resident for Item {
 
     fn face(&self) {}
 
-    fn has(&self, (): &(), key: &Lookup<'_>) -> bool {
+    fn has(&self, key: &Lookup<'_>) -> bool {
         self.key().is(key)
     }
 

@@ -210,7 +210,7 @@ impl Resident for Fleeting {
 
     fn face(&self) {}
 
-    fn has(&self, (): &(), key: &Lookup<'_>) -> bool {
+    fn has(&self, key: &Lookup<'_>) -> bool {
         self.key().is(key)
     }
 
