@@ -25,6 +25,8 @@ use crate::tier::memory::{MemoryKey, MemoryTier, Refused, Resident};
 
 mod ahead;
 mod ghosts;
+#[cfg(feature = "redis")]
+mod hottest;
 mod opening;
 mod seat;
 mod serving;

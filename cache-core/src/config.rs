@@ -61,6 +61,9 @@ pub(crate) struct Config {
     pub(crate) require_redis: Option<Duration>,
     #[cfg(feature = "redis")]
     pub(crate) redis: Option<Url>,
+    /// How many names of values are kept for those who start later.
+    #[cfg(feature = "redis")]
+    pub(crate) hot_keys: Option<usize>,
     #[cfg(feature = "redis")]
     pub(crate) cipher: Cipher,
     pub(crate) key_secret: Option<Secret>,
@@ -132,6 +135,8 @@ impl Default for Config {
             require_redis: None,
             #[cfg(feature = "redis")]
             redis: None,
+            #[cfg(feature = "redis")]
+            hot_keys: None,
             #[cfg(feature = "redis")]
             cipher: Cipher::default(),
             key_secret: None,

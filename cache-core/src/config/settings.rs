@@ -64,6 +64,8 @@ pub(super) const TABLE: &[Setting] = &[
     #[cfg(feature = "redis")]
     setting("redis.compress_from", Size(|c, bytes| c.compress_from = usize::try_from(bytes).unwrap_or(usize::MAX))),
     #[cfg(feature = "redis")]
+    setting("redis.hot_keys", Count(|c, most| c.hot_keys = Some(most))),
+    #[cfg(feature = "redis")]
     setting("redis.key_secret", Keys(keys::secret)),
     #[cfg(feature = "redis")]
     setting("redis.encryption", Keys(keys::encryption)),
