@@ -67,6 +67,7 @@ pub(crate) struct Config {
     #[cfg(feature = "redis")]
     pub(crate) cipher: Cipher,
     pub(crate) key_secret: Option<Secret>,
+    pub(crate) warmup_on_startup: bool,
 }
 
 /// What digests are keyed with. Shows nothing.
@@ -140,6 +141,7 @@ impl Default for Config {
             #[cfg(feature = "redis")]
             cipher: Cipher::default(),
             key_secret: None,
+            warmup_on_startup: false,
         }
     }
 }
