@@ -26,6 +26,8 @@ use crate::time::Clock;
 
 mod ahead;
 mod ghosts;
+#[cfg(feature = "redis")]
+mod hottest;
 mod opening;
 mod seat;
 mod serving;

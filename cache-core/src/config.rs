@@ -61,9 +61,13 @@ pub(crate) struct Config {
     pub(crate) require_redis: Option<Duration>,
     #[cfg(feature = "redis")]
     pub(crate) redis: Option<Url>,
+    /// How many names of values are kept for those who start later.
+    #[cfg(feature = "redis")]
+    pub(crate) hot_keys: Option<usize>,
     #[cfg(feature = "redis")]
     pub(crate) cipher: Cipher,
     pub(crate) key_secret: Option<Secret>,
+    pub(crate) warmup_on_startup: bool,
 }
 
 /// What digests are keyed with. Shows nothing.
@@ -133,8 +137,11 @@ impl Default for Config {
             #[cfg(feature = "redis")]
             redis: None,
             #[cfg(feature = "redis")]
+            hot_keys: None,
+            #[cfg(feature = "redis")]
             cipher: Cipher::default(),
             key_secret: None,
+            warmup_on_startup: false,
         }
     }
 }

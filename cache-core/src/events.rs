@@ -64,6 +64,8 @@ pub enum EventKind {
     Warned,
     /// The arguments could not be encoded: the call was not cached.
     Unkeyable,
+    /// The calls that [began with the cache](crate::Builder::warmup_on_startup) are through; the address says what came of them.
+    WarmedUp,
     /// There is a connection with Redis, again or for the first time. This and the next three are told by the thread of the
     /// connection, and concern no function.
     Connected,
@@ -97,6 +99,7 @@ impl fmt::Display for Event {
             EventKind::Greeted => f.write_str("connected with"),
             EventKind::Warned => f.write_str("Redis:"),
             EventKind::Unkeyable => f.write_str("arguments cannot be a key"),
+            EventKind::WarmedUp => f.write_str("start-up calls:"),
             EventKind::Connected => f.write_str("connected with Redis"),
             EventKind::BreakerOpened => f.write_str("Redis fails, and is left alone"),
             EventKind::BreakerClosed => f.write_str("Redis answers again"),
@@ -147,7 +150,6 @@ impl Events {
     }
 
     /// Tells of something that whoever runs the program should see: `tracing` at level `INFO`, or `WARN`.
-    #[cfg(feature = "redis")]
     pub(crate) fn announce(&self, kind: EventKind, text: &str) {
         let event = Event {
             kind,

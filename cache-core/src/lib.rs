@@ -20,6 +20,8 @@ pub mod guide {
     pub mod redis {}
     #[doc = include_str!("../docs/configuration.md")]
     pub mod configuration {}
+    #[doc = include_str!("../docs/warmup.md")]
+    pub mod warmup {}
     #[doc = include_str!("../docs/modifiers.md")]
     pub mod modifiers {}
     #[doc = include_str!("../docs/observing.md")]
@@ -130,7 +132,7 @@ pub use shape::CacheValue;
 pub use shutdown::Shutdown;
 pub use stats::{
     FetchMiss, FetchMissCounts, FunctionStats, Latencies, MemoryCurve, MissCounts, MissReason,
-    RedisStats, RefusalCounts, RefusalReason, Stats,
+    RedisStats, RefusalCounts, RefusalReason, ShelfStats, Stats,
 };
 pub use testing::TestCache;
 pub use time::{Clock, ManualClock};

@@ -20,6 +20,8 @@ use crate::stats::MissReason;
 use crate::sync::Arc;
 use crate::tier::memory::{Lookup, MemoryKey};
 
+#[cfg(feature = "redis")]
+mod ahead;
 mod compute;
 mod each;
 #[cfg(feature = "redis")]

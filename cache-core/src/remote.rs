@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 use tokio::task::unconstrained;
 use tokio::time::timeout;
 
+use crate::cipher::Cipher;
 use crate::error::{Error, ErrorKind};
 use crate::events::Events;
 use crate::index::Index;
@@ -21,16 +22,23 @@ use crate::time::{self, Clock};
 
 mod found;
 mod greeting;
+mod hot;
 mod lease;
 mod puts;
 mod reads;
+mod shelf;
+mod warming;
 pub(crate) use found::{Found, Sound};
 use greeting::Greeting;
+pub(crate) use hot::MOST as MOST_HOT;
 pub(crate) use lease::{Claim, Claimed, claimed};
 use puts::Puts;
 pub(crate) use puts::{Shown, TOGETHER};
 pub(crate) use reads::Read;
 use reads::Reads;
+pub(crate) use shelf::{Shelf, Shelved};
+pub(crate) use warming::Used;
+use warming::Warming;
 
 /// By how much a lifetime is shortened at most, so that what was stored together does not expire together.
 const JITTER: f64 = 0.1;
@@ -47,6 +55,8 @@ pub(crate) struct Remote {
     lease: Duration,
     greeting: Arc<Mutex<Greeting>>,
     puts: Arc<Puts>,
+    /// What is fetched before it is asked for, if anything is.
+    ahead: Option<Arc<Warming>>,
     /// What became of what was asked for.
     pub(crate) fetches: FetchCounters,
 }
@@ -95,8 +105,45 @@ impl Remote {
             lease,
             greeting: Arc::default(),
             puts: Arc::default(),
+            ahead: None,
             fetches: FetchCounters::default(),
         }
+    }
+
+    /// Fetches what was hot before, and keeps the list of that, of at most so many; at most so many bytes wait to be asked for.
+    pub(crate) fn keep_warm(
+        &mut self,
+        namespace: &str,
+        most: usize,
+        most_bytes: usize,
+        clock: &Clock,
+        cipher: &Cipher,
+    ) {
+        let warming = Warming {
+            link: self.link.weak(),
+            reads: self.reads.weak(),
+            shelf: Arc::new(Shelf::new(most_bytes)),
+            clock: clock.clone(),
+            cipher: cipher.clone(),
+            list: format!("fc:{{{namespace}}}:hot"),
+            most,
+        };
+        let warming = Arc::new(warming);
+        let fetching = Arc::clone(&warming);
+        self.link.spawn(fetching.fetch(self.log.contact()));
+        self.ahead = Some(warming);
+    }
+
+    /// Writes down, now and then, what was used.
+    pub(crate) fn note_used(&self, used: Used) {
+        if let Some(warming) = &self.ahead {
+            self.link.spawn(Arc::clone(warming).keep(used));
+        }
+    }
+
+    /// Where values are that nobody has asked for yet.
+    pub(crate) fn shelf(&self) -> Option<&Shelf> {
+        self.ahead.as_ref().map(|warming| &*warming.shelf)
     }
 
     /// Tells what the server is, now and whenever it is another one.
@@ -217,9 +264,20 @@ impl Remote {
         self.link.sent()
     }
 
-    /// Brings to an end what was begun, at most for a while, and closes the connection. How much was not sent.
-    pub(crate) async fn close(&self, within: Duration) -> u64 {
-        self.link.finish(within, self.log.settled()).await
+    /// Brings to an end what was begun, at most for a while, writes down what was used, and closes the connection. How much was not
+    /// sent.
+    pub(crate) async fn close(&self, within: Duration, used: Vec<(KeyDigest, u8)>) -> u64 {
+        let (settled, warming) = (self.log.settled(), self.ahead.clone());
+        let done = async move {
+            let save = async {
+                if let Some(warming) = warming {
+                    // It costs the next process some hits.
+                    let _ = warming.save(&used).await;
+                }
+            };
+            futures_util::future::join(settled, save).await;
+        };
+        self.link.finish(within, done).await
     }
 
     /// How the connection is.

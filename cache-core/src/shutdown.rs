@@ -26,8 +26,8 @@ impl Shutdown {
 }
 
 impl Cache {
-    /// Brings to an end what was begun: stores what waits for Redis, tells others what was invalidated, and closes the
-    /// connections, within a time at most. Says what had to be left.
+    /// Brings to an end what was begun: stores what waits for Redis, tells others what was invalidated, writes down what was hot
+    /// ([`guide::warmup`](crate::guide::warmup)), and closes the connections, within a time at most. Says what had to be left.
     ///
     /// Call it at the end of a process. The cache goes on as one whose Redis is away; when this returns, its thread and its
     /// connections are gone. A cache that is dropped has half a second for its stores, and none for invalidations that nobody
@@ -46,7 +46,8 @@ impl Cache {
     pub async fn shutdown(&self, within: Duration) -> Shutdown {
         #[cfg(feature = "redis")]
         if let Some(remote) = &self.0.remote {
-            let unsent = remote.close(within).await;
+            let used = remote.shelf().map(|_| self.0.used());
+            let unsent = remote.close(within, used.unwrap_or_default()).await;
             return Shutdown {
                 pending: remote.pending(),
                 unsent,

@@ -15,7 +15,7 @@ pub use latency::Latencies;
 pub use reason::{FetchMissCounts, MissCounts, MissReason, RefusalCounts, RefusalReason};
 #[cfg(feature = "redis")]
 pub(crate) use redis::FetchCounters;
-pub use redis::{FetchMiss, RedisStats};
+pub use redis::{FetchMiss, RedisStats, ShelfStats};
 
 /// What happened to one function, or to all together.
 #[derive(Clone, Debug, Default, serde::Serialize)]

@@ -10,6 +10,7 @@ pub mod outcome;
 mod repeat;
 mod report;
 mod round;
+mod startup;
 
 pub use job::{Calls, JobFuture, Outcome, Step, WarmupJob, calls};
 pub use report::WarmupReport;

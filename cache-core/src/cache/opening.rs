@@ -24,6 +24,10 @@ use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{Arc, RwLock, StaticU64};
 use crate::tier::memory::{Departure, MemoryTier, Resident};
 
+/// Values that nobody has asked for yet have one part in so many of what memory has.
+#[cfg(feature = "redis")]
+const SHELF: u64 = 4;
+
 impl Parts {
     /// Everything that is in this process. `start` is where its log begins.
     fn new(config: Config, start: Position) -> Self {
@@ -116,7 +120,7 @@ impl Cache {
             ..LogOptions::default()
         };
         let (namespace, clock) = (&parts.config.namespace, &parts.config.clock);
-        let remote = Remote::new(
+        let mut remote = Remote::new(
             link,
             namespace,
             &parts.index,
@@ -126,13 +130,24 @@ impl Cache {
             parts.config.lease,
         );
         remote.greet(parts.events.clone());
+        if let Some(most) = parts.config.hot_keys {
+            // What waits to be asked for has a bound of its own, beside that of what was.
+            let bytes = parts.config.memory.max_bytes / SHELF;
+            let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+            remote.keep_warm(namespace, most, bytes, clock, &parts.config.cipher);
+        }
         parts.remote = Some(remote);
         parts.trusted_until = match parts.config.freshness {
             Freshness::Eventual => trusted_until,
             // No hit is one without another word.
             Freshness::Strict => Arc::default(),
         };
-        Ok(Self(Arc::new(parts)))
+        let parts = Arc::new(parts);
+        if let Some(remote) = &parts.remote {
+            let observed = Arc::downgrade(&parts);
+            remote.note_used(Arc::new(move || Some(observed.upgrade()?.used())));
+        }
+        Ok(Self(parts))
     }
 }
 

@@ -96,6 +96,16 @@ impl Seat {
         })
     }
 
+    /// The instances whose values others can have.
+    #[cfg(feature = "redis")]
+    pub(super) fn shared_instances(&self) -> Vec<TypeId> {
+        let instances = read(&self.instances);
+        let shared = instances
+            .iter()
+            .filter(|learnt| learnt.content.is_shared() && !self.site.spec.policy.memory_only);
+        shared.map(|learnt| learnt.instance.identity).collect()
+    }
+
     pub(crate) fn is_derived(&self) -> bool {
         self.derived.load(Ordering::Relaxed)
     }

@@ -149,6 +149,13 @@ impl Cache {
         crate::time::deadline(entry.began(), self.0.config.max_staleness) >= now
     }
 
+    /// Whether what was asked for at `sent` may be served now, as far as the age of what is known of the log goes.
+    #[cfg(feature = "redis")]
+    pub(crate) fn may_count(&self, sent: u64) -> bool {
+        let now = self.now();
+        self.is_trusted_at(now) || crate::time::deadline(sent, self.0.config.max_staleness) >= now
+    }
+
     /// Whether the log had been heard of, not too long before `now`.
     pub(crate) fn is_trusted_at(&self, now: u64) -> bool {
         self.heard_until() >= now

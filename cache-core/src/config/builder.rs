@@ -181,6 +181,24 @@ impl Builder {
         self
     }
 
+    /// Lets [`install`](Self::install) begin the calls of every `#[warmup_cache]`, behind its back: four at a time, for ten minutes at most.
+    /// [`EventKind::WarmedUp`](crate::EventKind::WarmedUp) tells what came of them. Off by default, and without effect on [`build`](Self::build).
+    ///
+    /// They run as a task of the tokio runtime that `install` is called on (the cargo feature `tokio`, or `redis`), and end with it.
+    /// Where there is none, they run on a thread of their own, `cache-warmup`: calls that need tokio fail then, and are named as those.
+    /// With Redis they begin when the log has been heard of, or cannot be within `connect_timeout`. Calls that have an `every` are made
+    /// once; [`Warmup::repeat`](crate::Warmup::repeat) makes them again.
+    ///
+    /// ```
+    /// # async fn run() -> Result<(), cache_core::Error> {
+    /// let cache = cache_core::Cache::builder().warmup_on_startup(true).install().await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn warmup_on_startup(mut self, yes: bool) -> Self {
+        self.config.warmup_on_startup = yes;
+        self
+    }
+
     fn finish(mut self) -> Result<Cache, Error> {
         limits::check(&self.config, &mut |problem| self.problems.push(problem));
         let text = match &self.problems[..] {
@@ -211,7 +229,11 @@ impl Builder {
     /// # Errors
     /// As [`build`](Self::build), and [`ErrorKind::AlreadyInstalled`] the second time.
     pub async fn install(self) -> Result<Cache, Error> {
-        crate::global::install(self.build().await?)
+        let cache = crate::global::install(self.build().await?)?;
+        if cache.0.config.warmup_on_startup {
+            cache.warm_up_behind();
+        }
+        Ok(cache)
     }
 
     /// [`build`](Self::build) for programs without a runtime.

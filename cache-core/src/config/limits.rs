@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use super::Config;
+#[cfg(feature = "redis")]
+use crate::remote::MOST_HOT;
 
 /// Nobody waits longer for anything: what is meant as "for ever" must not overflow a clock.
 const DAY: Duration = Duration::from_secs(86_400);
@@ -67,6 +69,12 @@ pub(super) fn check(config: &Config, complain: &mut dyn FnMut(String)) {
         refuse(
             config.require_redis.is_some() && config.redis.is_none(),
             "`require_redis` without a Redis: say where it is, by `redis`, `redis.url` in a file, or `REDIS_URL`",
+        );
+        refuse(
+            config
+                .hot_keys
+                .is_some_and(|most| !(1..=MOST_HOT).contains(&most)),
+            "`hot_keys` is not from 1 to 100000; write how many of the hottest values a restarted process is to find",
         );
         refuse(
             link.failures == 0,

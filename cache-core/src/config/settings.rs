@@ -24,6 +24,8 @@ enum Form {
     Lifetime(fn(&mut Config, Duration)),
     Size(fn(&mut Config, u64)),
     Count(fn(&mut Config, usize)),
+    /// Yes or no.
+    Flag(fn(&mut Config, bool)),
     /// Keys. No message repeats anything of them.
     #[cfg(feature = "redis")]
     Keys(fn(&mut Config, &str) -> Result<(), &'static str>),
@@ -31,7 +33,7 @@ enum Form {
 
 #[cfg(feature = "redis")]
 use Form::Keys;
-use Form::{Count, Length, Lifetime, Size, Text};
+use Form::{Count, Flag, Length, Lifetime, Size, Text};
 
 const fn setting(key: &'static str, form: Form) -> Setting {
     Setting { key, form }
@@ -47,6 +49,7 @@ pub(super) const TABLE: &[Setting] = &[
     setting("ttl.default", Lifetime(|c, ttl| c.ttl_default = Some(ttl))),
     setting("memory.max_bytes", Size(|c, bytes| c.memory.max_bytes = bytes)),
     setting("memory.max_entry_bytes", Size(|c, bytes| c.memory.max_entry_bytes = Some(bytes))),
+    setting("warmup.on_startup", Flag(|c, yes| c.warmup_on_startup = yes)),
     #[cfg(feature = "redis")]
     setting("redis.url", Text(|c, url| c.redis = Some(Url(url.into())))),
     #[cfg(feature = "redis")]
@@ -64,6 +67,8 @@ pub(super) const TABLE: &[Setting] = &[
     #[cfg(feature = "redis")]
     setting("redis.compress_from", Size(|c, bytes| c.compress_from = usize::try_from(bytes).unwrap_or(usize::MAX))),
     #[cfg(feature = "redis")]
+    setting("redis.hot_keys", Count(|c, most| c.hot_keys = Some(most))),
+    #[cfg(feature = "redis")]
     setting("redis.key_secret", Keys(keys::secret)),
     #[cfg(feature = "redis")]
     setting("redis.encryption", Keys(keys::encryption)),
@@ -73,6 +78,12 @@ impl Setting {
     /// The name that it has in the environment.
     pub(super) fn variable(&self) -> String {
         format!("CACHE_{}", self.key.replace('.', "_").to_uppercase())
+    }
+
+    /// Whether it is yes or no.
+    #[cfg(feature = "config")]
+    pub(super) fn is_flag(&self) -> bool {
+        matches!(self.form, Flag(_))
     }
 
     /// Sets it to what is written; `None` is no text and no number.
@@ -89,6 +100,7 @@ impl Setting {
             Length(set) => units::length(text).map(|length| set(config, length)),
             Lifetime(set) => lifetime(text).map(|ttl| set(config, ttl)),
             Size(set) => units::size(text).map(|size| set(config, size)),
+            Flag(set) => flag(text).map(|yes| set(config, yes)),
             Count(set) => count(text).map(|count| set(config, count)),
             #[cfg(feature = "redis")]
             Keys(set) => return set(config, text).map_err(str::to_owned),
@@ -145,6 +157,14 @@ fn count(text: &str) -> Result<usize, &'static str> {
         Ok(0) => Err("zero: write at least 1"),
         Ok(count) => Ok(count),
         Err(_) => Err("not a whole number: write digits (`1000`)"),
+    }
+}
+
+fn flag(text: &str) -> Result<bool, &'static str> {
+    match text.trim() {
+        "1" | "true" => Ok(true),
+        "0" | "false" => Ok(false),
+        _ => Err("neither yes nor no: write `1` or `true`, `0` or `false`"),
     }
 }
 

@@ -12,7 +12,8 @@ use crate::stats::{MissReason, RefusalReason};
 pub struct Trace {
     /// Whether the call was cached at all: `false` where the future reached no cached call.
     pub cached: bool,
-    /// The tier that had the value: `memory`, `redis`, or nothing for a miss in all of them.
+    /// The tier that had the value: `memory`, `redis`, `shelf` if it had been fetched from there before this call asked for it, or nothing for
+    /// a miss in all of them.
     pub tier: Option<&'static str>,
     /// The address of the entry.
     pub address: Option<String>,

@@ -317,6 +317,8 @@ impl Driver {
                 if refresh {
                     return Some(self.compute(Some(leader), true));
                 }
+                #[cfg(feature = "redis")]
+                let leader = self.take_ahead(leader, work)?;
                 Some(self.lead(leader))
             }
             Role::Wait(waiter) => {

@@ -121,6 +121,12 @@ impl Driver {
                 Some(bid) => self.answered(leader, bid, lease),
             });
         };
+        self.found(leader, entry);
+        None
+    }
+
+    /// A value from Redis is this call's answer.
+    pub(super) fn found(&mut self, leader: Leader<MemoryKey, Arc<Kept>>, entry: Option<Arc<Kept>>) {
         if !self.behind {
             self.ticket.seat.counters.fetched();
         }
@@ -134,7 +140,6 @@ impl Driver {
         // Who has come at the last moment, where there is nothing for others, tries again.
         leader.finish(entry.map_or(Status::Abandoned, Status::Done));
         self.stage = Stage::Done;
-        None
     }
 
     /// Takes a value from Redis as this call's, if it is one and valid, and makes an entry of it for others, in memory or waiting for

@@ -18,12 +18,12 @@ use crate::sync::Arc;
 /// What Redis has of a value.
 pub(crate) struct Found {
     /// Whatever it came in.
-    text: Arc<dyn Text>,
-    envelope: Range<usize>,
+    pub(super) text: Arc<dyn Text>,
+    pub(super) envelope: Range<usize>,
     /// For how long it is fresh.
     pub(super) left: Duration,
     /// How long ago it ceased to be.
-    late: Duration,
+    pub(super) late: Duration,
 }
 
 /// What values came in.
@@ -76,6 +76,16 @@ impl Found {
             left,
             late,
         })
+    }
+
+    /// The same without what it came with, which may be large.
+    pub(super) fn alone(&self) -> Self {
+        let bytes = self.envelope().to_vec();
+        Self {
+            envelope: 0..bytes.len(),
+            text: Arc::new(bytes),
+            ..*self
+        }
     }
 
     /// The envelope's bytes.

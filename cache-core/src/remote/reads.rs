@@ -142,6 +142,14 @@ impl Reads {
         }
     }
 
+    /// A handle that does not keep the link open, for what runs on it.
+    pub(super) fn weak(&self) -> Self {
+        Self {
+            link: self.link.weak(),
+            queue: Arc::clone(&self.queue),
+        }
+    }
+
     /// Asks for a value.
     pub(super) fn ask(&self, key: KeyDigest) -> Read {
         let deadline = match self.link.deadline() {

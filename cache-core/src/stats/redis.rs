@@ -121,6 +121,24 @@ pub struct RedisStats {
     pub pending: usize,
     /// How long ago the log was last heard of; nothing if never.
     pub contact_age: Option<Duration>,
+    /// Values that are fetched before they are asked for, if any [are to be](crate::guide::warmup).
+    pub shelf: Option<ShelfStats>,
+}
+
+/// Values that are fetched before anybody asks for them. Calls that are answered with them count as hits in Redis, and make no trip.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[non_exhaustive]
+pub struct ShelfStats {
+    /// Values that were fetched.
+    pub fetched: u64,
+    /// Of these, those that were a call's answer.
+    pub used: u64,
+    /// Of these, those that could not be when they were asked for: invalidated in the meantime, say.
+    pub refused: u64,
+    /// Those that wait to be asked for now.
+    pub entries: u64,
+    /// The bytes that they occupy.
+    pub bytes: u64,
 }
 
 impl fmt::Display for RedisStats {
@@ -147,6 +165,14 @@ impl fmt::Display for RedisStats {
         match self.contact_age {
             Some(age) => write!(f, "heard of {age:.1?} ago"),
             None => f.write_str("never heard of"),
+        }?;
+        match self.shelf {
+            Some(shelf) => write!(
+                f,
+                "\n  fetched ahead: {}, of these {} used and {} refused; {} wait, {} bytes",
+                shelf.fetched, shelf.used, shelf.refused, shelf.entries, shelf.bytes
+            ),
+            None => Ok(()),
         }
     }
 }

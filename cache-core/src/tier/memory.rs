@@ -242,6 +242,12 @@ impl<R: Resident, E: Engine<R>> MemoryTier<R, E> {
         self.engine.for_each(&mut visit);
     }
 
+    /// Visits the entries that were used since this was last called, with how often, up to three; in any order and holding no lock.
+    #[cfg(feature = "redis")]
+    pub(crate) fn for_each_used(&self, visit: impl FnMut(&Arc<R>, u8)) {
+        self.engine.for_each_used(visit);
+    }
+
     /// Changes the bound, and evicts what no longer fits.
     ///
     /// The number of shards stays as it was made, and an entry has to fit into one: a tier that is shrunk a hundredfold also takes a

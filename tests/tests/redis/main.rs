@@ -20,6 +20,7 @@ mod stale;
 mod tiers;
 mod trips;
 mod values;
+mod warming;
 mod writing;
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::SeqCst};

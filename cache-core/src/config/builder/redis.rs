@@ -101,6 +101,31 @@ impl Builder {
         self
     }
 
+    /// Lets a process that starts have the values that were hot before, without asking for each of them: the names of the hottest
+    /// so many are kept in Redis, and their values fetched in batches when the log has been heard of, behind all calls. None by
+    /// default, and 100,000 at most. See [`guide::warmup`](crate::guide::warmup).
+    ///
+    /// A call that misses memory finds the value in the process, makes no trip, and is served nothing that it would not have been served from
+    /// memory: what was invalidated in between is not given. What waits to be asked for has a bound of its own, a quarter of that of the memory, and fetching
+    /// ends after 30 seconds. Which values are hot is seen in what memory remembers of its use: a hit does nothing more than without.
+    ///
+    /// ```
+    /// # async fn run() -> Result<(), cache_core::Error> {
+    /// cache_core::Cache::builder()
+    ///     .redis("redis://127.0.0.1/")
+    ///     .hot_keys(10_000)
+    ///     .install()
+    ///     .await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// Building fails for 0, and for more than 100,000.
+    pub fn hot_keys(mut self, most: usize) -> Self {
+        self.config.hot_keys = Some(most);
+        self
+    }
+
     /// A secret that the names of values in Redis are made with. Without it, who can read the server and guess a function's
     /// arguments can see whether it was called with them; with it, names reveal nothing. The same in every process that is
     /// to share. Another secret is another set of values.

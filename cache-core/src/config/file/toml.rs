@@ -7,7 +7,7 @@ use std::time::Duration;
 use ::toml::de::{DeTable, DeValue};
 
 use crate::config::Config;
-use crate::config::settings::{self, TABLE};
+use crate::config::settings::{self, Setting, TABLE};
 use crate::pattern::Pattern;
 
 /// Where the patterns are.
@@ -87,9 +87,13 @@ impl Reading<'_> {
     }
 
     fn set(&mut self, name: &str, value: &DeValue<'_>) -> Result<(), String> {
+        let written = |setting: &Setting| match value {
+            DeValue::Boolean(yes) if setting.is_flag() => Some(Cow::Owned(yes.to_string())),
+            other => written(other),
+        };
         match TABLE.iter().find(|setting| setting.key == name) {
             Some(setting) => setting
-                .set(self.config, written(value).as_deref())
+                .set(self.config, written(setting).as_deref())
                 .map_err(|why| format!("`{name}` {why}")),
             None if is_table(name) || name == PATTERNS => Err(format!(
                 "`{name}` is a table: write `[{name}]`, and below it what it has"

@@ -267,6 +267,9 @@ impl Driver {
         if self.is_superseded(leader, entry.ordinal()) {
             return Err(RefusalReason::Superseded);
         }
+        // It would be older than this when this has left.
+        #[cfg(feature = "redis")]
+        let _ = self.ahead();
         if self.ticket.seat.site.spec.policy.redis_only {
             return if self.has_tier() {
                 Ok(())

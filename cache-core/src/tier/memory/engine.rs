@@ -122,6 +122,10 @@ pub(crate) trait Engine<R: Resident>: Send + Sync {
     /// Visits all entries, in any order, holding no lock during a visit. Entries that come or go meanwhile may be missed.
     fn for_each(&self, visit: impl FnMut(&Arc<R>));
 
+    /// Visits the entries that were used since this was last called, with how often, up to three; holding no lock during a visit.
+    #[cfg(feature = "redis")]
+    fn for_each_used(&self, visit: impl FnMut(&Arc<R>, u8));
+
     /// Changes the total, and hands back what no longer fits.
     fn resize(&self, bytes: u64) -> Evicted<R>;
 

@@ -331,6 +331,19 @@ impl<R: Resident> Engine<R> for Fifo<R> {
         }
     }
 
+    #[cfg(feature = "redis")]
+    fn for_each_used(&self, mut visit: impl FnMut(&Arc<R>, u8)) {
+        for shard in &self.shards {
+            let used: Vec<_> = {
+                let shard = read(shard);
+                let used =
+                    |place: &Place<R>| Some((Arc::clone(&place.entry), place.life.was_used()?));
+                shard.table.iter().filter_map(used).collect()
+            };
+            used.iter().for_each(|(entry, uses)| visit(entry, *uses));
+        }
+    }
+
     fn resize(&self, bytes: u64) -> Evicted<R> {
         let (limit, remembered) = Self::share(bytes, self.shards.len());
         let mut evicted = Evicted::new();

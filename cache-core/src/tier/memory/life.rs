@@ -12,6 +12,9 @@ const MARK: u64 = 4;
 /// In the main queue.
 const MAIN: u64 = 8;
 
+/// Used since [`Life::was_used`] was last asked.
+const RECENT: u64 = 16;
+
 /// Everything but the time.
 const STATE: u64 = 0xff;
 
@@ -34,7 +37,7 @@ impl Life {
     pub(super) fn count(&self) -> u64 {
         let known = self.0.load(Ordering::Relaxed);
         // Compared first: a line that every hit of every thread wrote would be the end of scaling.
-        if known & (USES | MARK) != USES | MARK {
+        if known & (USES | MARK | RECENT) != USES | MARK | RECENT {
             self.count_up(known);
         }
         known >> TIME
@@ -43,7 +46,7 @@ impl Life {
     #[cold]
     fn count_up(&self, known: u64) {
         let one = u64::from(known & USES != USES);
-        let more = (known | MARK) + one;
+        let more = (known | MARK | RECENT) + one;
         let _ = self
             .0
             .compare_exchange(known, more, Ordering::Relaxed, Ordering::Relaxed);
@@ -75,6 +78,17 @@ impl Life {
         self.0.load(Ordering::Relaxed) & MAIN != 0
     }
 
+    /// How many uses are counted, if there were any since this was last asked.
+    #[cfg(any(test, feature = "redis"))]
+    pub(super) fn was_used(&self) -> Option<u8> {
+        // Compared first: most were not, and their lines stay as they are.
+        if self.0.load(Ordering::Relaxed) & RECENT == 0 {
+            return None;
+        }
+        let known = self.0.fetch_and(!RECENT, Ordering::Relaxed);
+        Some((known & USES) as u8)
+    }
+
     /// Clears the ring's mark; whether it was there.
     pub(super) fn spare(&self) -> bool {
         self.0.fetch_and(!MARK, Ordering::Relaxed) & MARK != 0
@@ -102,6 +116,23 @@ mod tests {
         assert!(life.is_main() && !life.is_used() && life.spare());
         assert_eq!(life.count(), 77);
         assert!(life.is_main() && life.is_used());
+    }
+
+    #[test]
+    fn a_use_is_recent_once() {
+        let life = Life::new(77, false);
+        assert_eq!(life.was_used(), None);
+        life.count();
+        assert_eq!(life.was_used(), Some(1));
+        assert_eq!(life.was_used(), None);
+        for _ in 0..9 {
+            life.count();
+        }
+        assert_eq!(life.was_used(), Some(3));
+        assert_eq!(life.was_used(), None);
+        assert_eq!(life.count(), 77);
+        assert_eq!(life.was_used(), Some(3), "also where no more is counted");
+        assert!(life.spare() && !life.is_main());
     }
 
     #[test]

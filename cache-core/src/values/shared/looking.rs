@@ -40,11 +40,31 @@ impl Cache {
             }
             return;
         }
+        let seat = self.seat(&SITE, "");
+        let give = |address: &str, (value, stamp), absent: &mut Looked<T>| {
+            if let Some(frame) = scope::current().as_ref().and_then(|at| at.frame.as_ref()) {
+                let dep = self.value_dep(ANSWER, address);
+                frame.report(&self.0.index, stamp, &[dep]);
+            }
+            remote.fetches.found();
+            seat.counters.fetched();
+            let what = || (Arc::clone(&seat.name), address.into());
+            self.0.events.tell(EventKind::Fetched, what);
+            *absent = Looked::Found(value);
+        };
         let absent = addresses
             .iter()
             .zip(found)
             .filter(|(_, found)| asked(found))
-            .map(|(address, found)| (*address, found));
+            .filter_map(
+                |(address, found)| match self.taken(remote, address, &seat) {
+                    Some(taken) => {
+                        give(address, taken, found);
+                        None
+                    }
+                    None => Some((*address, found)),
+                },
+            );
         let (addresses, absent): (Vec<&str>, Vec<_>) = absent.unzip();
         let keys: Vec<_> = addresses
             .iter()
@@ -53,22 +73,11 @@ impl Cache {
         let sent = self.now();
         let known = remote.is_in_touch();
         let reads = remote.fetch_many(&keys);
-        let seat = self.seat(&SITE, "");
         for ((address, absent), read) in addresses.into_iter().zip(absent).zip(reads) {
             let what = || (Arc::clone(&seat.name), address.into());
             let tell = |kind| self.0.events.tell(kind, what);
             match self.value_of(read.await, sent, address, &seat) {
-                Ok((value, stamp)) => {
-                    if let Some(frame) = scope::current().as_ref().and_then(|at| at.frame.as_ref())
-                    {
-                        let dep = self.value_dep(ANSWER, address);
-                        frame.report(&self.0.index, stamp, &[dep]);
-                    }
-                    remote.fetches.found();
-                    seat.counters.fetched();
-                    tell(EventKind::Fetched);
-                    *absent = Looked::Found(value);
-                }
+                Ok(found) => give(address, found, absent),
                 Err(why) => {
                     if why == FetchMiss::Unanswered || !known || !remote.is_in_touch() {
                         doubt();
@@ -78,6 +87,23 @@ impl Cache {
                 }
             }
         }
+    }
+
+    /// What was fetched of an address before it was asked for, if it may be served now.
+    fn taken<T: CacheValue + DeserializeOwned>(
+        &self,
+        remote: &Remote,
+        address: &str,
+        seat: &Seat,
+    ) -> Option<(T, Position)> {
+        let shelf = remote.shelf()?;
+        let shelved = shelf.take(self.value_digest(VALUE, address).short(), self.now())?;
+        let found = Ok(Some(shelved.found));
+        let value = self
+            .may_count(shelved.sent)
+            .then(|| self.value_of(found, shelved.sent, address, seat).ok());
+        shelf.judged(value.as_ref().is_some_and(Option::is_some));
+        value.flatten()
     }
 
     /// What Redis has under an address, and up to where that is known to be true; or why there is none.

@@ -40,9 +40,13 @@ fn everything_can_be_set() {
         [memory]
         max_bytes = "256MiB"
         max_entry_bytes = 0x10_0000
+
+        [warmup]
+        on_startup = true
         "#,
     );
     assert_eq!(problems, [""; 0]);
+    assert!(config.warmup_on_startup);
     assert_eq!(&*config.namespace, "shop");
     assert_eq!(config.wait_max, Duration::from_millis(1_500));
     assert_eq!(config.max_staleness, Duration::from_secs(30));
@@ -71,6 +75,7 @@ fn everything_about_redis_can_be_set() {
         breaker_failures = 3
         breaker_probe = "1s"
         compress_from = "4KiB"
+        hot_keys = 10_000
         "#,
     );
     assert_eq!(problems, [""; 0]);
@@ -84,6 +89,7 @@ fn everything_about_redis_can_be_set() {
     assert_eq!(config.link.failures, 3);
     assert_eq!(config.link.probe_interval, Duration::from_secs(1));
     assert_eq!(config.compress_from, 4096);
+    assert_eq!(config.hot_keys, Some(10_000));
 }
 
 #[test]

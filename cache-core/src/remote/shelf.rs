@@ -1,0 +1,289 @@
+//! Values that were fetched before anybody asked for them, as they came. A call that misses memory looks here before it asks Redis.
+//!
+//! Nothing here knows whether a value may be served. It is judged when it is taken, as what Redis answers is, by all that the log has
+//! said by then; and it counts for as long as what came into memory with the same trip would.
+//!
+//! A value is taken once. Whoever asks for one that is still to come asks Redis himself, and it is not put here when it comes: it would
+//! be older than what he is about to have.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+
+use super::Found;
+use crate::key::KeyDigest;
+use crate::stats::ShelfStats;
+use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use crate::sync::{Mutex, MutexGuard, lock};
+use crate::time;
+
+/// What a value costs beside its own bytes: its places in the table and in the order, and what is known of it.
+const OVERHEAD: usize = 256;
+
+/// The order is rid of those who have left when there are as many of them as of others, and so many more.
+const SLACK: usize = 32;
+
+/// See the module.
+pub(crate) struct Shelf {
+    most_bytes: usize,
+    /// How many are here, or to come: all that a miss looks at while there are none.
+    count: AtomicUsize,
+    state: Mutex<State>,
+    fetched: AtomicU64,
+    used: AtomicU64,
+    refused: AtomicU64,
+}
+
+#[derive(Default)]
+struct State {
+    /// Asked for, or about to be, and not come yet.
+    expected: HashSet<KeyDigest>,
+    values: HashMap<KeyDigest, Shelved>,
+    /// In the order of their coming, some of them of values that have left.
+    order: VecDeque<KeyDigest>,
+    bytes: usize,
+}
+
+/// A value that nobody has asked for yet.
+pub(crate) struct Shelved {
+    pub(crate) found: Found,
+    /// When it was asked for, in milliseconds of the cache's clock.
+    pub(crate) sent: u64,
+    /// Until when it is fresh.
+    until: u64,
+}
+
+impl Shelved {
+    fn bytes(&self) -> usize {
+        self.found.envelope().len() + OVERHEAD
+    }
+}
+
+impl Shelf {
+    /// One for at most so many bytes.
+    pub(super) fn new(most_bytes: usize) -> Self {
+        Self {
+            most_bytes,
+            count: AtomicUsize::new(0),
+            state: Mutex::default(),
+            fetched: AtomicU64::new(0),
+            used: AtomicU64::new(0),
+            refused: AtomicU64::new(0),
+        }
+    }
+
+    /// Those of these that are not here, nor to come; from now on they are to come.
+    pub(super) fn expect(&self, keys: impl IntoIterator<Item = KeyDigest>) -> Vec<KeyDigest> {
+        let mut state = lock(&self.state);
+        let new = |key: &KeyDigest| !state.values.contains_key(key) && state.expected.insert(*key);
+        let new = keys.into_iter().filter(new).collect();
+        self.close(state);
+        new
+    }
+
+    /// Does not wait for these any more.
+    pub(super) fn give_up(&self, keys: &[KeyDigest]) {
+        let mut state = lock(&self.state);
+        for key in keys {
+            state.expected.remove(key);
+        }
+        self.close(state);
+    }
+
+    /// Those of these that nobody has asked for in the meantime.
+    pub(super) fn still_expected(&self, keys: &[KeyDigest]) -> Vec<KeyDigest> {
+        let state = lock(&self.state);
+        let expected = |key: &&KeyDigest| state.expected.contains(key);
+        keys.iter().filter(expected).copied().collect()
+    }
+
+    /// What Redis has of a value that was to come, and was asked for at `sent`. What has been here for longest makes room for it.
+    pub(super) fn put(&self, key: KeyDigest, found: Option<Found>, sent: u64) {
+        let mut state = lock(&self.state);
+        let expected = state.expected.remove(&key);
+        if let Some(found) = found.filter(|found| expected && !found.left.is_zero()) {
+            // What came with it goes.
+            let shelved = Shelved {
+                until: time::deadline(sent, found.left),
+                found: found.alone(),
+                sent,
+            };
+            self.fetched.fetch_add(1, Ordering::Relaxed);
+            let bytes = shelved.bytes();
+            while state.bytes + bytes > self.most_bytes && !state.order.is_empty() {
+                if let Some(oldest) = state.order.pop_front() {
+                    state.remove(oldest);
+                }
+            }
+            if bytes <= self.most_bytes {
+                state.bytes += bytes;
+                state.order.push_back(key);
+                state.values.insert(key, shelved);
+            }
+        }
+        self.close(state);
+    }
+
+    /// Whether the next value would push another one out.
+    pub(super) fn is_full(&self) -> bool {
+        let state = lock(&self.state);
+        let mean = state.bytes / state.values.len().max(1);
+        state.bytes + mean > self.most_bytes
+    }
+
+    /// Takes a value, if it is here and fresh at this time. If it is to come it is not any more.
+    pub(crate) fn take(&self, key: KeyDigest, now: u64) -> Option<Shelved> {
+        if self.count.load(Ordering::Relaxed) == 0 {
+            return None;
+        }
+        let mut state = lock(&self.state);
+        state.expected.remove(&key);
+        let taken = state.remove(key);
+        self.close(state);
+        taken.filter(|taken| taken.until > now)
+    }
+
+    /// What was taken was a call's answer, or could not be.
+    pub(crate) fn judged(&self, served: bool) {
+        let counter = if served { &self.used } else { &self.refused };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// What has ceased to be fresh goes.
+    pub(super) fn clear_away(&self, now: u64) {
+        let mut state = lock(&self.state);
+        let State { values, bytes, .. } = &mut *state;
+        values.retain(|_, value| {
+            let fresh = value.until > now;
+            if !fresh {
+                *bytes -= value.bytes();
+            }
+            fresh
+        });
+        state.tidy();
+        self.close(state);
+    }
+
+    /// What it has, and what became of what it had.
+    pub(crate) fn stats(&self) -> ShelfStats {
+        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let state = lock(&self.state);
+        ShelfStats {
+            fetched: load(&self.fetched),
+            used: load(&self.used),
+            refused: load(&self.refused),
+            entries: state.values.len() as u64,
+            bytes: state.bytes as u64,
+        }
+    }
+
+    fn close(&self, state: MutexGuard<'_, State>) {
+        let count = state.values.len() + state.expected.len();
+        self.count.store(count, Ordering::Relaxed);
+    }
+}
+
+impl State {
+    fn remove(&mut self, key: KeyDigest) -> Option<Shelved> {
+        let removed = self.values.remove(&key)?;
+        self.bytes -= removed.bytes();
+        self.tidy();
+        Some(removed)
+    }
+
+    fn tidy(&mut self) {
+        if self.order.len() > 2 * self.values.len() + SLACK {
+            self.order.retain(|key| self.values.contains_key(key));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::sync::Arc;
+
+    fn key(n: u8) -> KeyDigest {
+        KeyDigest::from_bytes([n; 16])
+    }
+
+    /// A value of so many bytes, fresh for so many seconds.
+    fn found(bytes: usize, left: u64) -> Option<Found> {
+        Some(Found {
+            text: Arc::new(vec![7; bytes]),
+            envelope: 0..bytes,
+            left: Duration::from_secs(left),
+            late: Duration::ZERO,
+        })
+    }
+
+    fn put(shelf: &Shelf, n: u8, found: Option<Found>) {
+        shelf.expect([key(n)]);
+        shelf.put(key(n), found, 1_000);
+    }
+
+    #[test]
+    fn a_value_is_taken_once() {
+        let shelf = Shelf::new(10_000);
+        put(&shelf, 1, found(10, 60));
+        put(&shelf, 2, None);
+        let taken = shelf.take(key(1), 2_000).unwrap();
+        assert_eq!((taken.found.envelope(), taken.sent), (&[7; 10][..], 1_000));
+        assert!(shelf.take(key(1), 2_000).is_none());
+        assert!(shelf.take(key(2), 2_000).is_none());
+        assert_eq!(shelf.count.load(Ordering::Relaxed), 0);
+        assert_eq!(shelf.stats().bytes, 0);
+    }
+
+    #[test]
+    fn what_was_asked_for_meanwhile_is_not_kept() {
+        let shelf = Shelf::new(10_000);
+        assert_eq!(
+            shelf.expect([key(1), key(2), key(1)]),
+            [key(1), key(2)],
+            "each once"
+        );
+        assert!(shelf.expect([key(1)]).is_empty());
+        assert!(shelf.take(key(1), 0).is_none());
+        assert_eq!(shelf.still_expected(&[key(1), key(2)]), [key(2)]);
+        shelf.put(key(1), found(10, 60), 0);
+        assert!(shelf.take(key(1), 0).is_none());
+        shelf.give_up(&[key(2)]);
+        shelf.put(key(2), found(10, 60), 0);
+        assert_eq!(shelf.stats(), ShelfStats::default());
+    }
+
+    #[test]
+    fn what_is_no_longer_fresh_is_not_given() {
+        let shelf = Shelf::new(10_000);
+        put(&shelf, 1, found(10, 1));
+        put(&shelf, 2, found(10, 2));
+        put(&shelf, 3, found(10, 0));
+        assert_eq!(shelf.stats().entries, 2);
+        assert!(shelf.take(key(1), 2_000).is_none());
+        shelf.clear_away(2_999);
+        assert_eq!(shelf.stats().entries, 1);
+        shelf.clear_away(3_000);
+        assert_eq!((shelf.stats().entries, shelf.stats().bytes), (0, 0));
+    }
+
+    #[test]
+    fn it_has_a_bound() {
+        let most = 10 * (100 + OVERHEAD);
+        let shelf = Shelf::new(most);
+        for n in 0..200 {
+            assert_eq!(shelf.is_full(), n >= 10);
+            put(&shelf, n, found(100, 60));
+            assert!(shelf.stats().bytes <= most as u64);
+        }
+        let here = (0..200).filter(|n| shelf.take(key(*n), 0).is_some());
+        assert!(here.eq(190..200), "the last");
+        put(&shelf, 1, found(most, 60));
+        assert_eq!(shelf.stats().entries, 0);
+        for _ in 0..1_000 {
+            put(&shelf, 1, found(1, 60));
+            shelf.take(key(1), 0);
+        }
+        assert!(lock(&shelf.state).order.len() <= SLACK + 2);
+    }
+}
