@@ -328,7 +328,7 @@ impl Link {
             refused: count(&shared.refused),
             failed: count(&shared.failed),
             timed_out: count(&shared.timed_out),
-            queued: shared.queue.len(),
+            queued: usize::try_from(shared.queue.unsent()).unwrap_or(usize::MAX),
             dropped: shared.queue.dropped(),
             late: count(&shared.late),
             last_error: lock(&shared.last_error).clone(),

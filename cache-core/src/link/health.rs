@@ -22,7 +22,7 @@ pub(crate) struct Health {
     pub(crate) failed: u64,
     /// Of these, those that timed out.
     pub(crate) timed_out: u64,
-    /// Requests that nobody waits for and that are not on their way yet.
+    /// Requests that nobody waits for, and that are not through yet.
     pub(crate) queued: usize,
     /// Such requests that came to nothing.
     pub(crate) dropped: u64,

@@ -149,10 +149,6 @@ impl Queue {
     pub(super) fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
     }
-
-    pub(super) fn len(&self) -> usize {
-        lock(&self.waiting).requests.len()
-    }
 }
 
 #[cfg(test)]
@@ -173,8 +169,11 @@ mod tests {
         assert!(!queue.push(set(91), 2, 100), "too many bytes");
         assert!(queue.push(set(90), 2, 100));
         assert!(!queue.push(Request::default(), 2, 100), "too many");
-        assert_eq!((queue.len(), queue.dropped()), (2, 2));
+        assert_eq!((queue.unsent(), queue.dropped()), (2, 2));
         assert_eq!(queue.take().1, 2);
+        assert_eq!(queue.unsent(), 2, "they are on their way");
+        queue.left(0);
+        assert_eq!(queue.unsent(), 0);
         assert!(queue.push(set(100), 2, 100), "room was not given back");
     }
 
