@@ -64,6 +64,9 @@ pub(crate) struct Config {
     /// How many names of values are kept for those who start later.
     #[cfg(feature = "redis")]
     pub(crate) hot_keys: Option<usize>,
+    /// Whether what usually comes next is fetched before it is asked for.
+    #[cfg(feature = "redis")]
+    pub(crate) predict: bool,
     #[cfg(feature = "redis")]
     pub(crate) cipher: Cipher,
     pub(crate) key_secret: Option<Secret>,
@@ -138,6 +141,8 @@ impl Default for Config {
             redis: None,
             #[cfg(feature = "redis")]
             hot_keys: None,
+            #[cfg(feature = "redis")]
+            predict: false,
             #[cfg(feature = "redis")]
             cipher: Cipher::default(),
             key_secret: None,

@@ -20,6 +20,7 @@ use crate::sync::atomic::AtomicU64;
 use crate::sync::{Arc, Mutex, lock};
 use crate::time::{self, Clock};
 
+mod credit;
 mod found;
 mod greeting;
 mod hot;
@@ -27,6 +28,7 @@ mod lease;
 mod puts;
 mod reads;
 mod shelf;
+mod successors;
 mod warming;
 pub(crate) use found::{Found, Sound};
 use greeting::Greeting;
@@ -37,8 +39,9 @@ pub(crate) use puts::{Shown, TOGETHER};
 pub(crate) use reads::Read;
 use reads::Reads;
 pub(crate) use shelf::{Shelf, Shelved};
-pub(crate) use warming::Used;
+use successors::Successors;
 use warming::Warming;
+pub(crate) use warming::{Ahead, Used};
 
 /// By how much a lifetime is shortened at most, so that what was stored together does not expire together.
 const JITTER: f64 = 0.1;
@@ -110,33 +113,33 @@ impl Remote {
         }
     }
 
-    /// Fetches what was hot before, and keeps the list of that, of at most so many; at most so many bytes wait to be asked for.
-    pub(crate) fn keep_warm(
-        &mut self,
-        namespace: &str,
-        most: usize,
-        most_bytes: usize,
-        clock: &Clock,
-        cipher: &Cipher,
-    ) {
+    /// Fetches values before they are asked for.
+    pub(crate) fn look_ahead(&mut self, options: &Ahead, clock: &Clock, cipher: &Cipher) {
+        let shelf = Arc::new(Shelf::new(options.most_bytes));
+        self.reads.carry_for(&shelf);
         let warming = Warming {
             link: self.link.weak(),
             reads: self.reads.weak(),
-            shelf: Arc::new(Shelf::new(most_bytes)),
+            shelf,
             clock: clock.clone(),
             cipher: cipher.clone(),
-            list: format!("fc:{{{namespace}}}:hot"),
-            most,
+            list: format!("fc:{{{}}}:hot", options.namespace),
+            most: options.hot_keys,
+            successors: options.predict.then(Successors::new),
         };
         let warming = Arc::new(warming);
-        let fetching = Arc::clone(&warming);
-        self.link.spawn(fetching.fetch(self.log.contact()));
+        if warming.most > 0 {
+            let fetching = Arc::clone(&warming);
+            self.link.spawn(fetching.fetch(self.log.contact()));
+        }
         self.ahead = Some(warming);
     }
 
     /// Writes down, now and then, what was used.
     pub(crate) fn note_used(&self, used: Used) {
-        if let Some(warming) = &self.ahead {
+        if let Some(warming) = &self.ahead
+            && warming.most > 0
+        {
             self.link.spawn(Arc::clone(warming).keep(used));
         }
     }
@@ -227,6 +230,27 @@ impl Remote {
         self.reads.ask(key)
     }
 
+    /// The same; its `followers` come with it, if it pays, for whoever asks for them next.
+    pub(crate) fn fetch_with(&self, key: KeyDigest, followers: Vec<KeyDigest>) -> Read {
+        let riders = match &self.ahead {
+            Some(ahead) if !followers.is_empty() => ahead.riders(followers),
+            _ => Vec::new(),
+        };
+        self.reads.ask_with(key, riders)
+    }
+
+    /// A value is asked for that was not in memory. Those that usually follow it.
+    pub(crate) fn note(&self, key: KeyDigest) -> Vec<KeyDigest> {
+        match self
+            .ahead
+            .as_ref()
+            .and_then(|ahead| ahead.successors.as_ref())
+        {
+            Some(successors) => successors.note(key, successors::task()),
+            None => Vec::new(),
+        }
+    }
+
     /// Asks for several values in one trip, or, of very many, in as few as they fit into.
     pub(crate) fn fetch_many(&self, keys: &[KeyDigest]) -> Vec<Read> {
         self.reads.ask_many(keys)
@@ -270,7 +294,7 @@ impl Remote {
         let (settled, warming) = (self.log.settled(), self.ahead.clone());
         let done = async move {
             let save = async {
-                if let Some(warming) = warming {
+                if let Some(warming) = warming.filter(|warming| warming.most > 0) {
                     // It costs the next process some hits.
                     let _ = warming.save(&used).await;
                 }

@@ -18,7 +18,7 @@ use crate::log::LogOptions;
 use crate::mapping::Mappings;
 use crate::position::Position;
 #[cfg(feature = "redis")]
-use crate::remote::Remote;
+use crate::remote::{Ahead, Remote};
 use crate::stats::MissReason;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{Arc, RwLock, StaticU64};
@@ -130,11 +130,16 @@ impl Cache {
             parts.config.lease,
         );
         remote.greet(parts.events.clone());
-        if let Some(most) = parts.config.hot_keys {
-            // What waits to be asked for has a bound of its own, beside that of what was.
-            let bytes = parts.config.memory.max_bytes / SHELF;
-            let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
-            remote.keep_warm(namespace, most, bytes, clock, &parts.config.cipher);
+        let ahead = Ahead {
+            namespace: Arc::clone(namespace),
+            hot_keys: parts.config.hot_keys.unwrap_or(0),
+            predict: parts.config.predict,
+            // A bound of its own, beside that of what was asked for.
+            most_bytes: usize::try_from(parts.config.memory.max_bytes / SHELF)
+                .unwrap_or(usize::MAX),
+        };
+        if ahead.hot_keys > 0 || ahead.predict {
+            remote.look_ahead(&ahead, clock, &parts.config.cipher);
         }
         parts.remote = Some(remote);
         parts.trusted_until = match parts.config.freshness {

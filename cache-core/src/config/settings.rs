@@ -69,6 +69,8 @@ pub(super) const TABLE: &[Setting] = &[
     #[cfg(feature = "redis")]
     setting("redis.hot_keys", Count(|c, most| c.hot_keys = Some(most))),
     #[cfg(feature = "redis")]
+    setting("redis.predict", Flag(|c, yes| c.predict = yes)),
+    #[cfg(feature = "redis")]
     setting("redis.key_secret", Keys(keys::secret)),
     #[cfg(feature = "redis")]
     setting("redis.encryption", Keys(keys::encryption)),

@@ -20,6 +20,16 @@ impl Driver {
         shelf.take(self.target.digest, cache.now())
     }
 
+    /// What comes after one another is learnt from those who ask Redis, and from those who need not as it was known that they would.
+    fn learn_order(&mut self) {
+        // Of a batch all are asked for together, and none comes after another.
+        if let Some(remote) = self.remote()
+            && !self.together
+        {
+            self.followers = remote.note(self.target.digest);
+        }
+    }
+
     /// Gives this call, and who waits for it, what was fetched before, if it may be served now; it is judged as what Redis answers, and
     /// counts for as long as what came into memory then. The leader is given back if this call is to ask for itself.
     pub(super) fn take_ahead(
@@ -27,6 +37,7 @@ impl Driver {
         leader: Leader<MemoryKey, Arc<Kept>>,
         work: &mut dyn Work,
     ) -> Option<Leader<MemoryKey, Arc<Kept>>> {
+        self.learn_order();
         let Some(shelved) = self.ahead() else {
             return Some(leader);
         };
@@ -40,7 +51,7 @@ impl Driver {
             self.promote(found, *sent, Some(&leader), work).ok()
         };
         if let Some(shelf) = cache.0.remote.as_ref().and_then(|remote| remote.shelf()) {
-            shelf.judged(served.is_some());
+            shelf.judged(shelved.why(), served.is_some());
         }
         match served {
             Some(entry) => {

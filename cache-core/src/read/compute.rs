@@ -12,6 +12,8 @@ use crate::alarm::Sleep;
 use crate::cache::{Learnt, Started};
 use crate::entry::{Kept, Payload};
 use crate::flight::{Leader, Role, Status, Waiter, Waiting};
+#[cfg(feature = "redis")]
+use crate::key::KeyDigest;
 use crate::modifiers::{Mode, Target};
 #[cfg(feature = "redis")]
 use crate::remote::Claim;
@@ -70,6 +72,9 @@ pub(super) struct Driver {
     outside: Option<Option<Arc<Scope>>>,
     /// Whether others ask and compute together with it, and not each for itself.
     pub(super) together: bool,
+    /// What is asked for together with it, as somebody will ask for it soon.
+    #[cfg(feature = "redis")]
+    pub(super) followers: Vec<KeyDigest>,
 }
 
 impl Drop for Driver {
@@ -163,6 +168,8 @@ impl Driver {
             given: None,
             outside: None,
             together: false,
+            #[cfg(feature = "redis")]
+            followers: Vec::new(),
         })
     }
 

@@ -67,12 +67,13 @@ impl Driver {
     }
 
     /// Asks Redis before the body is run.
-    pub(super) fn fetch(&self, leader: Leader<MemoryKey, Arc<Kept>>) -> Stage {
+    pub(super) fn fetch(&mut self, leader: Leader<MemoryKey, Arc<Kept>>) -> Stage {
+        let followers = std::mem::take(&mut self.followers);
         match self.remote().filter(|remote| !remote.is_refused()) {
             Some(_) if self.together => Stage::Asking(Some(leader)),
             Some(remote) => Stage::Fetching(Fetching {
                 sent: self.ticket.cache.now(),
-                asked: Asked::Value(remote.fetch(self.target.digest)),
+                asked: Asked::Value(remote.fetch_with(self.target.digest, followers)),
                 bid: None,
                 leader,
             }),

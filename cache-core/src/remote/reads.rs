@@ -10,6 +10,7 @@
 //! Whoever asks for many values together has trips of his own: whoever asks for one does not wait behind all of them.
 
 use std::fmt::Write;
+use std::sync::OnceLock;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
@@ -17,7 +18,7 @@ use redis::{Cmd, Value};
 use tokio::sync::Notify;
 use tokio::time::sleep;
 
-use super::Found;
+use super::{Found, Shelf};
 use crate::key::KeyDigest;
 use crate::link::{Link, LinkError, Reply, Request, Trip, pack, pack_count, scripts};
 use crate::log::Log;
@@ -26,11 +27,13 @@ use crate::sync::{Arc, Mutex, MutexGuard, lock};
 
 mod batch;
 mod line;
+mod riders;
 #[cfg(test)]
 mod tests;
 pub(crate) use batch::Read;
 use batch::{Batch, Values};
 use line::{Forming, Line};
+use riders::Rider;
 
 /// How many values one trip brings at most, ...
 const BURST: usize = 512;
@@ -61,6 +64,8 @@ struct Queue {
     link: Link,
     log: Log,
     prefix: Box<str>,
+    /// For what comes along with what was asked for.
+    shelf: OnceLock<Arc<Shelf>>,
     waiting: Mutex<Waiting>,
     /// Somebody is held back.
     held: Notify,
@@ -118,6 +123,7 @@ impl Reads {
             link: link.weak(),
             log: log.clone(),
             prefix: prefix.into(),
+            shelf: OnceLock::new(),
             waiting: Mutex::default(),
             held: Notify::new(),
             told: AtomicIsize::new(0),
@@ -152,20 +158,7 @@ impl Reads {
 
     /// Asks for a value.
     pub(super) fn ask(&self, key: KeyDigest) -> Read {
-        let deadline = match self.link.deadline() {
-            Ok(deadline) => deadline,
-            Err(error) => return Read::failed(error),
-        };
-        let mut waiting = lock(&self.queue.waiting);
-        let read = waiting.add(key, deadline, &self.queue, false);
-        let next = waiting.next(&self.queue.told, false);
-        self.queue.hold_back(waiting);
-        if let Some(next) = next
-            && !self.queue.send(next)
-        {
-            self.queue.go_on(false);
-        }
-        read
+        self.ask_with(key, Vec::new())
     }
 
     /// Asks for several values, in as few trips as they fit into.
@@ -301,6 +294,7 @@ impl Queue {
             batch: next.batch,
             keys: next.keys,
             deadlines: next.deadlines,
+            riders: next.riders,
             late: 0,
         };
         if going.keys.iter().all(Option::is_none) {
@@ -369,6 +363,8 @@ struct Going {
     batch: Arc<Batch>,
     keys: Vec<Option<KeyDigest>>,
     deadlines: Vec<Instant>,
+    /// Those that come along, and nobody waits for.
+    riders: Vec<Rider>,
     /// How many have waited for long enough.
     late: usize,
 }
@@ -386,7 +382,8 @@ impl Going {
     }
 
     fn asked(&self) -> impl Iterator<Item = KeyDigest> {
-        self.keys.iter().flatten().copied()
+        let riders = self.riders.iter().map(|(key, _)| *key);
+        self.keys.iter().flatten().copied().chain(riders)
     }
 
     /// The commands as they are sent.
@@ -424,12 +421,15 @@ impl Going {
         };
         let now = scripts::clock(part(0), part(1))?;
         let found = reply.items(0, self.asked().count())?;
-        let places = if found.len() == self.keys.len() {
+        // What comes along stands behind what was asked for.
+        let places = if found.len() == self.keys.len() + self.riders.len() {
             found
         } else {
             let mut found = found.into_iter();
             let place = |key: &Option<KeyDigest>| key.and_then(|_| found.next().flatten());
-            self.keys.iter().map(place).collect()
+            let mut places: Vec<_> = self.keys.iter().map(place).collect();
+            places.extend(found);
+            places
         };
         Ok(Values {
             reply,
@@ -474,8 +474,13 @@ impl Trip for Going {
     }
 
     fn end(self: Box<Self>, outcome: Result<Reply, LinkError>) {
-        lock(&self.queue.waiting).learn(self.keys.len(), &outcome);
+        let count = self.keys.len() + self.riders.len();
+        lock(&self.queue.waiting).learn(count, &outcome);
         let values = outcome.and_then(|reply| self.values(reply));
+        if let Ok(values) = &values {
+            // Before anybody is told, who may ask for it at once.
+            self.set_down(values);
+        }
         self.tell(values);
         self.land();
     }
@@ -486,6 +491,7 @@ impl Drop for Going {
         if !self.batch.is_told() {
             self.tell(Err(LinkError::closed()));
         }
+        self.queue.leave_behind(std::mem::take(&mut self.riders));
         let mut waiting = lock(&self.queue.waiting);
         waiting.under_way -= 1;
         waiting.many_under_way -= usize::from(self.batch.many);

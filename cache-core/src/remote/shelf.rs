@@ -9,6 +9,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 
 use super::Found;
+use super::credit::Credit;
 use crate::key::KeyDigest;
 use crate::stats::ShelfStats;
 use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -27,9 +28,22 @@ pub(crate) struct Shelf {
     /// How many are here, or to come: all that a miss looks at while there are none.
     count: AtomicUsize,
     state: Mutex<State>,
+    /// Whether it pays to expect anything that was not hot before.
+    credit: Credit,
     fetched: AtomicU64,
     used: AtomicU64,
     refused: AtomicU64,
+    predicted: AtomicU64,
+    predicted_used: AtomicU64,
+}
+
+/// Why a value is fetched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Why {
+    /// It was hot before.
+    Hot,
+    /// It usually is asked for soon after another one that was, or at this time of the day.
+    Predicted,
 }
 
 #[derive(Default)]
@@ -49,9 +63,15 @@ pub(crate) struct Shelved {
     pub(crate) sent: u64,
     /// Until when it is fresh.
     until: u64,
+    why: Why,
 }
 
 impl Shelved {
+    /// Why it was fetched.
+    pub(crate) fn why(&self) -> Why {
+        self.why
+    }
+
     fn bytes(&self) -> usize {
         self.found.envelope().len() + OVERHEAD
     }
@@ -64,6 +84,9 @@ impl Shelf {
             most_bytes,
             count: AtomicUsize::new(0),
             state: Mutex::default(),
+            credit: Credit::default(),
+            predicted: AtomicU64::new(0),
+            predicted_used: AtomicU64::new(0),
             fetched: AtomicU64::new(0),
             used: AtomicU64::new(0),
             refused: AtomicU64::new(0),
@@ -79,8 +102,25 @@ impl Shelf {
         new
     }
 
+    /// The same of what somebody may want, as long as it pays.
+    pub(super) fn predict(&self, keys: impl IntoIterator<Item = KeyDigest>) -> Vec<KeyDigest> {
+        let mut state = lock(&self.state);
+        let new = |key: &KeyDigest| {
+            let here = state.values.contains_key(key) || state.expected.contains(key);
+            !here && self.credit.spend() && state.expected.insert(*key)
+        };
+        let new: Vec<_> = keys.into_iter().filter(new).collect();
+        self.close(state);
+        self.predicted
+            .fetch_add(new.len() as u64, Ordering::Relaxed);
+        new
+    }
+
     /// Does not wait for these any more.
     pub(super) fn give_up(&self, keys: &[KeyDigest]) {
+        if keys.is_empty() {
+            return;
+        }
         let mut state = lock(&self.state);
         for key in keys {
             state.expected.remove(key);
@@ -96,15 +136,15 @@ impl Shelf {
     }
 
     /// What Redis has of a value that was to come, and was asked for at `sent`. What has been here for longest makes room for it.
-    pub(super) fn put(&self, key: KeyDigest, found: Option<Found>, sent: u64) {
+    pub(super) fn put(&self, key: KeyDigest, found: Option<Found>, sent: u64, why: Why) {
         let mut state = lock(&self.state);
         let expected = state.expected.remove(&key);
         if let Some(found) = found.filter(|found| expected && !found.left.is_zero()) {
-            // What came with it goes.
             let shelved = Shelved {
                 until: time::deadline(sent, found.left),
-                found: found.alone(),
+                found,
                 sent,
+                why,
             };
             self.fetched.fetch_add(1, Ordering::Relaxed);
             let bytes = shelved.bytes();
@@ -142,9 +182,13 @@ impl Shelf {
     }
 
     /// What was taken was a call's answer, or could not be.
-    pub(crate) fn judged(&self, served: bool) {
+    pub(crate) fn judged(&self, why: Why, served: bool) {
         let counter = if served { &self.used } else { &self.refused };
         counter.fetch_add(1, Ordering::Relaxed);
+        if served && why == Why::Predicted {
+            self.predicted_used.fetch_add(1, Ordering::Relaxed);
+            self.credit.earn();
+        }
     }
 
     /// What has ceased to be fresh goes.
@@ -170,6 +214,9 @@ impl Shelf {
             fetched: load(&self.fetched),
             used: load(&self.used),
             refused: load(&self.refused),
+            predicted: load(&self.predicted),
+            predicted_used: load(&self.predicted_used),
+            pays: self.credit.pays(),
             entries: state.values.len() as u64,
             bytes: state.bytes as u64,
         }
@@ -219,7 +266,7 @@ mod tests {
 
     fn put(shelf: &Shelf, n: u8, found: Option<Found>) {
         shelf.expect([key(n)]);
-        shelf.put(key(n), found, 1_000);
+        shelf.put(key(n), found, 1_000, Why::Hot);
     }
 
     #[test]
@@ -246,11 +293,35 @@ mod tests {
         assert!(shelf.expect([key(1)]).is_empty());
         assert!(shelf.take(key(1), 0).is_none());
         assert_eq!(shelf.still_expected(&[key(1), key(2)]), [key(2)]);
-        shelf.put(key(1), found(10, 60), 0);
+        shelf.put(key(1), found(10, 60), 0, Why::Hot);
         assert!(shelf.take(key(1), 0).is_none());
         shelf.give_up(&[key(2)]);
-        shelf.put(key(2), found(10, 60), 0);
-        assert_eq!(shelf.stats(), ShelfStats::default());
+        shelf.put(key(2), found(10, 60), 0, Why::Hot);
+        assert_eq!((shelf.stats().fetched, shelf.stats().entries), (0, 0));
+    }
+
+    #[test]
+    fn what_is_predicted_in_vain_is_predicted_no_more() {
+        let shelf = Shelf::new(100_000);
+        let predict = |n: u8, used: bool| {
+            let asked = shelf.predict([key(n), key(n)]);
+            for key in &asked {
+                shelf.put(*key, found(10, 60), 0, Why::Predicted);
+            }
+            if let Some(taken) = shelf.take(key(n), 0) {
+                shelf.judged(taken.why(), used);
+            }
+            asked.len() as u64
+        };
+        let used: u64 = (0..1_000).map(|n| predict(n as u8, n % 4 == 0)).sum();
+        assert_eq!((used, shelf.stats().predicted_used), (1_000, 250));
+        let vain: u64 = (0..16_000).map(|n| predict(n as u8, false)).sum();
+        assert!((1_000..2_500).contains(&vain), "{vain}");
+        assert!(!shelf.stats().pays);
+        assert_eq!(shelf.stats().predicted, used + vain);
+        // Here already, or on its way.
+        shelf.expect([key(1)]);
+        assert!((0..100).all(|_| shelf.predict([key(1)]).is_empty()));
     }
 
     #[test]

@@ -13,7 +13,8 @@ use tokio::time::sleep;
 
 use super::hot::Hot;
 use super::reads::Reads;
-use super::shelf::Shelf;
+use super::shelf::{Shelf, Why};
+use super::successors::Successors;
 use crate::cipher::Cipher;
 use crate::key::KeyDigest;
 use crate::link::{Link, LinkError, Request};
@@ -45,6 +46,17 @@ const LIFETIME: Duration = Duration::from_secs(7 * 86_400);
 /// What was used since this was last asked, with how often, up to three times. Nothing if there is nobody to ask any more.
 pub(crate) type Used = Arc<dyn Fn() -> Option<Vec<(KeyDigest, u8)>> + Send + Sync>;
 
+/// What is fetched before it is asked for.
+pub(crate) struct Ahead {
+    pub(crate) namespace: Arc<str>,
+    /// How many names of what is hot are kept; 0 for none.
+    pub(crate) hot_keys: usize,
+    /// Whether what usually comes next is fetched.
+    pub(crate) predict: bool,
+    /// How many bytes wait to be asked for.
+    pub(crate) most_bytes: usize,
+}
+
 /// See the module.
 pub(super) struct Warming {
     pub(super) link: Link,
@@ -56,9 +68,18 @@ pub(super) struct Warming {
     pub(super) list: String,
     /// How many values it has at most.
     pub(super) most: usize,
+    /// What usually comes after what, if that is learnt.
+    pub(super) successors: Option<Successors>,
 }
 
 impl Warming {
+    /// Those that are to come along with another one, and when they are asked for.
+    pub(super) fn riders(&self, followers: Vec<KeyDigest>) -> Vec<(KeyDigest, u64)> {
+        let sent = self.clock.now();
+        let new = self.shelf.predict(followers);
+        new.into_iter().map(|key| (key, sent)).collect()
+    }
+
     /// Fetches what is on the list, once the log has been heard of.
     pub(super) async fn fetch(self: Arc<Self>, mut contact: watch::Receiver<Contact>) {
         let made = contact.wait_for(|contact| matches!(contact, Contact::Made));
@@ -89,7 +110,11 @@ impl Warming {
             let mut failed = false;
             for (key, read) in keys.iter().zip(self.reads.ask_many(&keys)) {
                 match read.await {
-                    Ok(found) => self.shelf.put(*key, found, sent),
+                    Ok(found) => {
+                        // Without what came with it, of which most may be taken soon.
+                        let found = found.map(|found| found.alone());
+                        self.shelf.put(*key, found, sent, Why::Hot);
+                    }
                     Err(_) => failed = true,
                 }
             }

@@ -135,6 +135,12 @@ pub struct ShelfStats {
     pub used: u64,
     /// Of these, those that could not be when they were asked for: invalidated in the meantime, say.
     pub refused: u64,
+    /// Values that were asked for because they usually follow another one, or are hot at this time of the day; they need not have been there.
+    pub predicted: u64,
+    /// Of these, those that were a call's answer.
+    pub predicted_used: u64,
+    /// Whether it pays to go on so: one in five is used. Otherwise one in sixteen is asked for, to see whether that is still so.
+    pub pays: bool,
     /// Those that wait to be asked for now.
     pub entries: u64,
     /// The bytes that they occupy.
@@ -169,8 +175,19 @@ impl fmt::Display for RedisStats {
         match self.shelf {
             Some(shelf) => write!(
                 f,
-                "\n  fetched ahead: {}, of these {} used and {} refused; {} wait, {} bytes",
-                shelf.fetched, shelf.used, shelf.refused, shelf.entries, shelf.bytes
+                "\n  fetched ahead: {}, of these {} used and {} refused; {} wait, {} bytes; predicted: {}, of these {} used{}",
+                shelf.fetched,
+                shelf.used,
+                shelf.refused,
+                shelf.entries,
+                shelf.bytes,
+                shelf.predicted,
+                shelf.predicted_used,
+                if shelf.pays {
+                    ""
+                } else {
+                    ", which does not pay"
+                }
             ),
             None => Ok(()),
         }

@@ -98,6 +98,8 @@ async fn what_is_promised() {
         trips[1..].iter().all(|trip| trip.starts_with("store")),
         "{trips:?}"
     );
+    // In one trip or in two.
+    until("they are stored", || stored(&server) == 3);
     let looked = relay
         .during(1, other.scope(peek(rows("x", &[1, 2, 4]))))
         .await;

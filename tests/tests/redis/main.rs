@@ -12,6 +12,7 @@ mod hearing;
 mod leases;
 mod observing;
 mod outages;
+mod predicting;
 mod putting;
 mod refusals;
 mod sentinels;

@@ -126,6 +126,22 @@ impl Builder {
         self
     }
 
+    /// Fetches what is usually asked for soon after another value together with that one, in the same trip. Off by default. See
+    /// [`guide::warmup`](crate::guide::warmup).
+    ///
+    /// It is learnt from calls that miss memory, of each task by itself; a hit pays nothing for it, and a miss about a microsecond.
+    /// What is fetched so waits in the process, as with [`hot_keys`](Self::hot_keys), and is judged when it is asked for. Where fewer
+    /// than one in five is used, one in sixteen is fetched, to see when it pays again:
+    /// [`ShelfStats::pays`](crate::ShelfStats::pays).
+    ///
+    /// ```
+    /// let builder = cache_core::Cache::builder().redis("redis://127.0.0.1/").predict(true);
+    /// ```
+    pub fn predict(mut self, yes: bool) -> Self {
+        self.config.predict = yes;
+        self
+    }
+
     /// A secret that the names of values in Redis are made with. Without it, who can read the server and guess a function's
     /// arguments can see whether it was called with them; with it, names reveal nothing. The same in every process that is
     /// to share. Another secret is another set of values.

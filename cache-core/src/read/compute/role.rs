@@ -26,7 +26,11 @@ impl Driver {
     }
 
     /// What a call does first that leads others.
-    pub(super) fn lead(&self, leader: Leader<MemoryKey, Arc<Kept>>) -> Stage {
+    #[cfg_attr(
+        not(feature = "redis"),
+        expect(clippy::needless_pass_by_ref_mut, reason = "the other one changes")
+    )]
+    pub(super) fn lead(&mut self, leader: Leader<MemoryKey, Arc<Kept>>) -> Stage {
         #[cfg(feature = "redis")]
         return self.fetch(leader);
         #[cfg(not(feature = "redis"))]

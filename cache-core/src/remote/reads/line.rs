@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use super::Batch;
+use super::{Batch, Rider};
 use crate::key::KeyDigest;
 use crate::sync::Arc;
 
@@ -21,6 +21,8 @@ pub(super) struct Forming {
     /// What they ask for; nothing, where somebody does not wait any more.
     pub(super) keys: Vec<Option<KeyDigest>>,
     pub(super) deadlines: Vec<Instant>,
+    /// Those that come along, and nobody waits for.
+    pub(super) riders: Vec<Rider>,
 }
 
 impl Line {
@@ -30,6 +32,7 @@ impl Line {
             batch: Arc::new(Batch::new(self.gone + self.trips.len(), many)),
             keys: Vec::with_capacity(values),
             deadlines: Vec::with_capacity(values),
+            riders: Vec::new(),
         });
     }
 

@@ -98,11 +98,12 @@ impl Cache {
     ) -> Option<(T, Position)> {
         let shelf = remote.shelf()?;
         let shelved = shelf.take(self.value_digest(VALUE, address).short(), self.now())?;
+        let why = shelved.why();
         let found = Ok(Some(shelved.found));
         let value = self
             .may_count(shelved.sent)
             .then(|| self.value_of(found, shelved.sent, address, seat).ok());
-        shelf.judged(value.as_ref().is_some_and(Option::is_some));
+        shelf.judged(why, value.as_ref().is_some_and(Option::is_some));
         value.flatten()
     }
 

@@ -76,6 +76,7 @@ fn everything_about_redis_can_be_set() {
         breaker_probe = "1s"
         compress_from = "4KiB"
         hot_keys = 10_000
+        predict = true
         "#,
     );
     assert_eq!(problems, [""; 0]);
@@ -90,6 +91,7 @@ fn everything_about_redis_can_be_set() {
     assert_eq!(config.link.probe_interval, Duration::from_secs(1));
     assert_eq!(config.compress_from, 4096);
     assert_eq!(config.hot_keys, Some(10_000));
+    assert!(config.predict);
 }
 
 #[test]
