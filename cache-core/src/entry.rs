@@ -323,7 +323,7 @@ impl Resident for Kept {
     }
     #[inline(always)]
     fn may_have(face: &Face, key: &Lookup<'_>) -> bool {
-        key.may_be(face.instance.identity, face.front)
+        key.may_be(&face.instance.identity, face.front)
     }
     #[inline(always)]
     fn has(&self, key: &Lookup<'_>) -> bool {
@@ -331,7 +331,7 @@ impl Resident for Kept {
     }
     fn key(&self) -> Lookup<'_> {
         let encoded = self.bytes.encoded(self.tags);
-        Lookup::hashed_before(self.hash, self.instance.identity, encoded)
+        Lookup::hashed_before(self.hash, &self.instance.identity, encoded)
     }
     fn expires(&self) -> u64 {
         self.expires
@@ -371,7 +371,7 @@ mod tests {
                 index: Arc::new(Index::new(Position::ZERO, 1)),
                 grace: Grace::default(),
             }),
-            key: Lookup::whole(identity, key).to_key(),
+            key: Lookup::whole(&identity, key).to_key(),
             class: Class::Value,
             stamp: Position::ZERO,
             checked: 0,
@@ -386,7 +386,7 @@ mod tests {
 
     #[test]
     fn an_entry_weighs_what_its_key_has_on_the_heap() {
-        assert_eq!(weight(&[7; 37], 1), weight(b"", 1));
+        assert_eq!(weight(&[7; 38], 1), weight(b"", 1));
         assert_eq!(weight(&[7; 60], 1), weight(b"", 1) + 16 + 60);
     }
 

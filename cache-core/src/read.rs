@@ -186,7 +186,7 @@ impl Ticket {
             .and_then(|scope| scope.cache.clone())
             .unwrap_or_else(|| global::get().clone());
         let seat = cache.seat(callee.site, (callee.path)());
-        let key = Lookup::new(callee.identity, encoder.encoded()).to_key();
+        let key = Lookup::new(&callee.identity, encoder.encoded()).to_key();
         let silent = matches!(
             modifier.as_ref().map(|m| m.mode),
             Some(Mode::Capture | Mode::Peek | Mode::Put)

@@ -44,7 +44,7 @@ fn too_large(address: &str, limit: usize) -> Error {
 }
 
 fn key(address: &str) -> MemoryKey {
-    Lookup::whole(TypeId::of::<Values>(), address.as_bytes()).to_key()
+    Lookup::whole(&TypeId::of::<Values>(), address.as_bytes()).to_key()
 }
 
 /// What names a value.

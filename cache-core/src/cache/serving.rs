@@ -1,7 +1,7 @@
 //! Whether what is in memory may be served.
 
 use super::{Cache, Parts};
-use crate::entry::{Kept, Payload};
+use crate::entry::{Face, Kept, Payload};
 use crate::policy::Policy;
 use crate::stats::MissReason;
 use crate::sync::Arc;
@@ -16,7 +16,7 @@ impl Parts {
         &self,
         lookup: &Lookup<'_>,
         now: u64,
-        more: impl FnOnce(Seen<'_, Kept>) -> Option<Payload>,
+        more: impl FnOnce(&Face, &Kept, u64) -> Option<Payload>,
     ) -> Option<Payload> {
         self.memory.view(lookup, |seen| {
             // After what was invalidated before this call began, or at the same time.
@@ -27,7 +27,7 @@ impl Parts {
                 seen.face.instance.stats.hit();
                 Some(seen.face.payload())
             } else {
-                more(seen)
+                more(seen.face, seen.entry, seen.due)
             }
         })?
     }
@@ -38,8 +38,8 @@ impl Cache {
     #[inline]
     pub(crate) fn serve(&self, lookup: &Lookup<'_>, now: u64) -> Result<Payload, MissReason> {
         let mut why = None;
-        let served = self.0.serve(lookup, now, |seen| {
-            let served = self.serve_after_check(seen);
+        let served = self.0.serve(lookup, now, |face, entry, due| {
+            let served = self.serve_after_check(face, entry, due);
             served.map_err(|reason| why = Some(reason)).ok()
         });
         served.ok_or_else(|| why.unwrap_or_else(|| self.recall_ghost(lookup.hash())))
@@ -58,12 +58,17 @@ impl Cache {
     /// The same when there is more to look at.
     #[cold]
     #[inline(never)]
-    pub(crate) fn serve_after_check(&self, seen: Seen<'_, Kept>) -> Result<Payload, MissReason> {
-        self.judge(seen.entry, seen.due)?;
-        seen.face.remember(seen.entry);
-        self.watch_use(seen.entry);
-        seen.face.instance.served(seen.entry.late(self.now()));
-        Ok(seen.face.payload())
+    pub(crate) fn serve_after_check(
+        &self,
+        face: &Face,
+        entry: &Kept,
+        due: u64,
+    ) -> Result<Payload, MissReason> {
+        self.judge(entry, due)?;
+        face.remember(entry);
+        self.watch_use(entry);
+        face.instance.served(entry.late(self.now()));
+        Ok(face.payload())
     }
 
     /// An entry that may be served now to a call, or why there is none.

@@ -115,22 +115,27 @@ impl Encoder {
 pub(crate) struct Encoded<'a> {
     /// The values, or everything.
     pub(crate) bytes: &'a [u8],
-    /// The tags, as [`Tags`] has them. With 0 the bytes are everything.
+    /// The tags, as [`Tags`] has them, or [`WHOLE`](Self::WHOLE).
     pub(crate) tags: u64,
 }
 
 impl<'a> Encoded<'a> {
+    /// In place of the tags, where the bytes are everything. No tags have this bit: those of a full word are never left.
+    pub(crate) const WHOLE: u64 = 1 << 63;
+
     /// Bytes that are everything.
     pub(crate) fn whole(bytes: &'a [u8]) -> Self {
-        Self { bytes, tags: 0 }
+        let tags = Self::WHOLE;
+        Self { bytes, tags }
     }
 
     /// Does something with the canonical bytes.
     pub(crate) fn with_canonical<R>(self, then: impl FnOnce(&[u8]) -> R) -> R {
-        if self.tags == 0 && !self.bytes.is_empty() {
-            return then(self.bytes);
-        }
-        let (word, count) = Tags(self.tags.max(Tags::NONE.0)).canonical();
+        let (word, count) = match self.tags {
+            Self::WHOLE if self.bytes.is_empty() => Tags::NONE.canonical(),
+            Self::WHOLE => return then(self.bytes),
+            tags => Tags(tags).canonical(),
+        };
         let tags = (count * TAG_BITS).div_ceil(8) as usize;
         let values = self.bytes.len();
         let mut space = [0; INLINE + MAX_TAIL];

@@ -6,7 +6,7 @@ use std::ptr;
 
 use super::{Callee, Ticket};
 use crate::cache::{Cache, Parts};
-use crate::entry::{Kept, Payload};
+use crate::entry::{Face, Kept, Payload};
 use crate::events::EventKind;
 use crate::global;
 use crate::key::Encoder;
@@ -14,7 +14,7 @@ use crate::modifiers::{Mode, Modifier};
 use crate::scope::{self, Scope};
 use crate::stats::MissReason;
 use crate::sync::{Arc, lock};
-use crate::tier::memory::{Lookup, Seen};
+use crate::tier::memory::Lookup;
 use crate::time;
 
 /// What may be served of a plain cache, as most are: what is not found here is [found](find) otherwise. One for all functions, with
@@ -25,8 +25,10 @@ pub(super) fn hit(encoder: &Encoder, identity: &TypeId) -> Option<Payload> {
     let encoded = encoder.short()?;
     // Before the key is hashed: a call in the middle would save and restore all of it.
     let now = time::coarse();
-    let lookup = cache.memory.lookup(*identity, encoded);
-    let served = cache.serve(&lookup, now, |seen| look_closer(cache, seen));
+    let lookup = cache.memory.lookup(identity, encoded);
+    let served = cache.serve(&lookup, now, |face, entry, due| {
+        look_closer(cache, face, entry, due)
+    });
     if served.is_none() {
         not_there(cache, lookup.hash());
     }
@@ -41,8 +43,8 @@ thread_local! {
 /// What may be served of an entry that may be no longer.
 #[cold]
 #[inline(never)]
-fn look_closer(plain: &'static Parts, seen: Seen<'_, Kept>) -> Option<Payload> {
-    let served = still(plain)?.serve_after_check(seen);
+fn look_closer(plain: &'static Parts, face: &Face, entry: &Kept, due: u64) -> Option<Payload> {
+    let served = still(plain)?.serve_after_check(face, entry, due);
     served.map_err(|why| WHY.set(Some(why))).ok()
 }
 
@@ -71,7 +73,7 @@ pub(super) fn find(encoder: &mut Encoder, callee: Callee) -> Result<Payload, Box
     if scope::is_active() || cache.0.events.listening() || encoder.broken().is_some() {
         return find_with_care(encoder, callee);
     }
-    let lookup = Lookup::new(callee.identity, encoder.encoded());
+    let lookup = Lookup::new(&callee.identity, encoder.encoded());
     let served = cache.serve(&lookup, cache.now());
     served.map_err(|why| Ticket::new(encoder, callee, why, None))
 }
@@ -99,7 +101,7 @@ pub(super) fn look_with_care(
         return Err(MissReason::Bypass);
     }
     let cache = scope.cache.as_ref().unwrap_or_else(|| global::get());
-    let lookup = Lookup::new(callee.identity, encoder.encoded());
+    let lookup = Lookup::new(&callee.identity, encoder.encoded());
     let found = match mode {
         Some(Mode::Peek) => cache.find(&lookup),
         _ => cache.find_for_call(&lookup),

@@ -239,7 +239,7 @@ fn generic_functions_have_a_shape_too() {
 
 fn head() -> Head {
     Head {
-        key: crate::tier::memory::Lookup::whole(std::any::TypeId::of::<()>(), b"").to_key(),
+        key: crate::tier::memory::Lookup::whole(&std::any::TypeId::of::<()>(), b"").to_key(),
         instance: Arc::new(crate::entry::Instance {
             grace: crate::policy::Grace::default(),
             identity: std::any::TypeId::of::<()>(),

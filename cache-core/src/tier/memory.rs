@@ -171,7 +171,7 @@ impl<R: Resident, E: Engine<R>> MemoryTier<R, E> {
 
     /// The key of the function `identity` for these arguments.
     #[inline(always)]
-    pub(crate) fn lookup<'a>(&self, identity: TypeId, encoded: Encoded<'a>) -> Lookup<'a> {
+    pub(crate) fn lookup<'a>(&self, identity: &'a TypeId, encoded: Encoded<'a>) -> Lookup<'a> {
         Lookup::seeded(&self.seeds, identity, encoded)
     }
 

@@ -12,7 +12,7 @@ use crate::tier::memory::Resident;
 /// An entry as a computation makes it that began at `stamp` and read `value`.
 fn entry_of(index: &Arc<Index>, stamp: Position, checked: u64, value: u64, tag: &str) -> Arc<Kept> {
     let head = Head {
-        key: crate::tier::memory::Lookup::whole(std::any::TypeId::of::<()>(), b"").to_key(),
+        key: crate::tier::memory::Lookup::whole(&std::any::TypeId::of::<()>(), b"").to_key(),
         instance: Arc::new(crate::entry::Instance {
             grace: crate::policy::Grace::default(),
             identity: std::any::TypeId::of::<()>(),

@@ -118,7 +118,7 @@ impl Process {
                 ring: None,
                 index: Arc::clone(&self.index),
             }),
-            key: Lookup::whole(identity, b"").to_key(),
+            key: Lookup::whole(&identity, b"").to_key(),
             class: Class::Value,
             stamp,
             checked: 0,

@@ -25,30 +25,9 @@ impl Seeds {
     }
 }
 
-/// The hash of a key in this process.
-///
-/// foldhash is fast, not cryptographic. Its seeds differ from process to process and never leave it, so that keys cannot be prepared
-/// to collide; somebody who could measure single look-ups precisely enough might still find some. That costs time, in one shard, and
-/// within the byte bound; it never serves a wrong value, because bytes are compared.
-#[inline(always)]
-fn hash(Seeds(seed, shared): &Seeds, identity: TypeId, encoded: Encoded<'_>) -> u64 {
-    let mut hasher = FoldHasher::with_seed(*seed, shared);
-    // The bytes go in first and the identity is folded in by `finish`: that last multiplication spreads them over all 64 bits, of
-    // which an engine uses both ends and the middle (test: `every_part_of_the_hash_is_even`).
-    match Front::of_short(encoded) {
-        Some(Front { tags, head }) => {
-            hasher.write_u64(head);
-            hasher.write_u64(tags);
-        }
-        None => absorb(&mut hasher, encoded),
-    }
-    identity.hash(&mut hasher);
-    hasher.finish()
-}
-
 /// Sixteen bytes at a time, the last of them over some that went before: numbers are hashed in line, where bytes are not.
 #[inline(always)]
-fn absorb(hasher: &mut FoldHasher<'_>, Encoded { bytes, tags }: Encoded<'_>) {
+fn absorb(hasher: &mut FoldHasher<'_>, bytes: &[u8]) {
     if let Some(last) = bytes.last_chunk::<16>() {
         let (chunks, _) = bytes[..bytes.len() - 1].as_chunks::<16>();
         for chunk in chunks {
@@ -58,57 +37,49 @@ fn absorb(hasher: &mut FoldHasher<'_>, Encoded { bytes, tags }: Encoded<'_>) {
     } else if let (Some(first), Some(last)) = (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
         hasher.write_u64(u64::from_le_bytes(*first));
         hasher.write_u64(u64::from_le_bytes(*last));
-    } else {
-        hasher.write_u64(head(bytes));
     }
-    // Tags say how many bytes of values there are.
-    hasher.write_u64(if tags == 0 { bytes.len() as u64 } else { tags });
 }
 
 /// What of a key fits beside the entry in the table: all of a short one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Front {
-    /// The tags, with [`LONG`](Self::LONG) of a long one.
+    /// The tags, with the bit of [`Encoded::WHOLE`] where there is more.
     tags: u64,
-    /// Of a short one the values, with zeros behind; of a long one its hash.
+    /// Of a short key the values, with zeros behind; of a long one its hash.
     head: u64,
 }
 
 impl Front {
-    #[inline(always)]
-    fn of(encoded: Encoded<'_>, hash: u64) -> Self {
-        Self::of_short(encoded).unwrap_or(Self {
-            tags: encoded.tags | Self::LONG,
-            head: hash,
-        })
-    }
-
     /// That of a short key.
     #[inline(always)]
     fn of_short(Encoded { bytes, tags }: Encoded<'_>) -> Option<Self> {
-        let is_short = bytes.len() <= size_of::<u64>() && tags != 0;
-        is_short.then(|| Self {
-            tags,
-            head: head(bytes),
-        })
+        let head = match bytes.len() {
+            0..8 => head(bytes),
+            8 => u64::from_le_bytes(*bytes.first_chunk()?),
+            _ => return None,
+        };
+        Some(Self { tags, head })
+    }
+
+    /// That of a key that is not.
+    #[inline(always)]
+    fn of_long(tags: u64, hash: u64) -> Self {
+        Self {
+            tags: tags | Encoded::WHOLE,
+            head: hash,
+        }
     }
 
     /// Whether it is all there is to compare: tags and their number say how many bytes of values there are.
     #[inline(always)]
     fn is_all(self) -> bool {
-        self.tags & Self::LONG == 0
+        self.tags & Encoded::WHOLE == 0
     }
-
-    /// A bit that no tags have: those of a full word are never left.
-    const LONG: u64 = 1 << 63;
 }
 
-/// The first eight bytes, little-endian, with zeros behind fewer; without a copy of unknown length.
+/// Fewer than eight bytes, little-endian, with zeros behind; without a copy of unknown length.
 #[inline(always)]
 fn head(bytes: &[u8]) -> u64 {
-    if let Some(head) = bytes.first_chunk::<8>() {
-        return u64::from_le_bytes(*head);
-    }
     let behind = 8 * bytes.len() as u32;
     if let (Some(first), Some(last)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
         let (first, last) = (u32::from_le_bytes(*first), u32::from_le_bytes(*last));
@@ -134,7 +105,7 @@ pub(crate) trait Probe {
 #[derive(Clone, Copy)]
 pub(crate) struct Lookup<'a> {
     hash: u64,
-    identity: TypeId,
+    identity: &'a TypeId,
     front: Front,
     encoded: Encoded<'a>,
 }
@@ -142,29 +113,62 @@ pub(crate) struct Lookup<'a> {
 impl<'a> Lookup<'a> {
     /// The key of the function `identity` for these arguments.
     #[inline(always)]
-    pub(crate) fn new(identity: TypeId, encoded: Encoded<'a>) -> Self {
+    pub(crate) fn new(identity: &'a TypeId, encoded: Encoded<'a>) -> Self {
         Self::seeded(Seeds::of_process(), identity, encoded)
     }
 
     /// The same where the seeds of this process are at hand.
+    ///
+    /// foldhash is fast, not cryptographic. Its seeds differ from process to process and never leave it, so that keys cannot be prepared
+    /// to collide; somebody who could measure single look-ups precisely enough might still find some. That costs time, in one shard, and
+    /// within the byte bound; it never serves a wrong value, because bytes are compared.
     #[inline(always)]
-    pub(super) fn seeded(seeds: &Seeds, identity: TypeId, encoded: Encoded<'a>) -> Self {
-        Self::hashed_before(hash(seeds, identity, encoded), identity, encoded)
+    pub(super) fn seeded(
+        Seeds(seed, shared): &Seeds,
+        identity: &'a TypeId,
+        encoded: Encoded<'a>,
+    ) -> Self {
+        let mut hasher = FoldHasher::with_seed(*seed, shared);
+        // The bytes go in first and the identity is folded in by `finish`: that last multiplication spreads them over all 64 bits, of
+        // which an engine uses both ends and the middle (test: `every_part_of_the_hash_is_even`).
+        let (hash, front) = match Front::of_short(encoded) {
+            Some(front) => {
+                hasher.write_u64(front.head);
+                hasher.write_u64(front.tags);
+                identity.hash(&mut hasher);
+                (hasher.finish(), front)
+            }
+            None => {
+                let Encoded { bytes, tags } = encoded;
+                absorb(&mut hasher, bytes);
+                hasher.write_u64(tags.wrapping_add(bytes.len() as u64));
+                identity.hash(&mut hasher);
+                let hash = hasher.finish();
+                (hash, Front::of_long(tags, hash))
+            }
+        };
+        Self {
+            hash,
+            identity,
+            front,
+            encoded,
+        }
     }
 
     /// A key whose hash is known.
     #[inline(always)]
-    pub(crate) fn hashed_before(hash: u64, identity: TypeId, encoded: Encoded<'a>) -> Self {
+    pub(crate) fn hashed_before(hash: u64, identity: &'a TypeId, encoded: Encoded<'a>) -> Self {
+        let short = Front::of_short(encoded);
         Self {
             hash,
             identity,
-            front: Front::of(encoded, hash),
+            front: short.unwrap_or_else(|| Front::of_long(encoded.tags, hash)),
             encoded,
         }
     }
 
     /// The key of a text, or of bytes from elsewhere.
-    pub(crate) fn whole(identity: TypeId, bytes: &'a [u8]) -> Self {
+    pub(crate) fn whole(identity: &'a TypeId, bytes: &'a [u8]) -> Self {
         Self::new(identity, Encoded::whole(bytes))
     }
 
@@ -187,7 +191,7 @@ impl<'a> Lookup<'a> {
 
     /// Whether this may be the key of an instance's entry with this front, and is if it is short.
     #[inline(always)]
-    pub(crate) fn may_be(&self, identity: TypeId, front: Front) -> bool {
+    pub(crate) fn may_be(&self, identity: &TypeId, front: Front) -> bool {
         self.front == front && self.identity == identity
     }
 
@@ -204,7 +208,7 @@ impl<'a> Lookup<'a> {
     pub(crate) fn to_key(self) -> MemoryKey {
         MemoryKey {
             hash: self.hash,
-            identity: self.identity,
+            identity: *self.identity,
             tags: self.encoded.tags,
             bytes: KeyBytes::new(self.encoded.bytes),
         }
@@ -258,7 +262,7 @@ impl MemoryKey {
     /// The same key, borrowed; nothing is hashed again.
     #[inline]
     pub(crate) fn as_lookup(&self) -> Lookup<'_> {
-        Lookup::hashed_before(self.hash, self.identity, self.encoded())
+        Lookup::hashed_before(self.hash, &self.identity, self.encoded())
     }
 
     /// Its parts, without the hash.

@@ -3,17 +3,17 @@
 use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// How many uses are counted: more say nothing more about what comes next (Yang et al., "FIFO queues are all you need for cache
-/// eviction", SOSP 2023, §4.1).
-const USES: u64 = 3;
+/// eviction", SOSP 2023, §4.1). They are counted down: most hits are of entries that nothing is left to be counted of, and see zeros.
+const LEFT: u64 = 3;
 
-/// Used since the capacity's hand last came by.
-const MARK: u64 = 4;
+/// Not used since the capacity's hand last came by.
+const IDLE: u64 = 4;
 
 /// In the main queue.
 const MAIN: u64 = 8;
 
-/// Used since [`Life::was_used`] was last asked.
-const RECENT: u64 = 16;
+/// Not used since [`Life::was_used`] was last asked.
+const CALM: u64 = 16;
 
 /// Everything but the time.
 const STATE: u64 = 0xff;
@@ -29,7 +29,8 @@ impl Life {
     /// Not used yet; `expires` counts up to 2⁵⁶ milliseconds, which is never.
     pub(super) fn new(expires: u64, main: bool) -> Self {
         let time = expires.min(u64::MAX >> TIME) << TIME;
-        Self(AtomicU64::new(time | if main { MAIN } else { 0 }))
+        let queue = if main { MAIN } else { 0 };
+        Self(AtomicU64::new(time | queue | CALM | IDLE | LEFT))
     }
 
     /// Counts a use, and says when the entry expires. Two at the same time may count as one.
@@ -37,40 +38,37 @@ impl Life {
     pub(super) fn count(&self) -> u64 {
         let known = self.0.load(Ordering::Relaxed);
         // Compared first: a line that every hit of every thread wrote would be the end of scaling.
-        if known & (USES | MARK | RECENT) != USES | MARK | RECENT {
-            self.count_up(known);
+        if known & (LEFT | IDLE | CALM) != 0 {
+            self.count_down(known);
         }
         known >> TIME
     }
 
     #[cold]
-    fn count_up(&self, known: u64) {
-        let one = u64::from(known & USES != USES);
-        let more = (known | MARK | RECENT) + one;
+    fn count_down(&self, known: u64) {
+        let one = u64::from(known & LEFT != 0);
+        let less = (known & !(IDLE | CALM)) - one;
         let _ = self
             .0
-            .compare_exchange(known, more, Ordering::Relaxed, Ordering::Relaxed);
+            .compare_exchange(known, less, Ordering::Relaxed, Ordering::Relaxed);
     }
 
     /// Whether any use is counted.
     pub(super) fn is_used(&self) -> bool {
-        self.0.load(Ordering::Relaxed) & USES != 0
+        self.0.load(Ordering::Relaxed) & LEFT != LEFT
     }
 
     /// Takes one use back, for a second chance; whether there was one.
     pub(super) fn spend(&self) -> bool {
-        let less = |known: u64| (known & USES != 0).then(|| known - 1);
+        let more = |known: u64| (known & LEFT != LEFT).then(|| known + 1);
         self.0
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, less)
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, more)
             .is_ok()
     }
 
     /// Forgets all uses: the entry goes to the main queue.
     pub(super) fn promote(&self) {
-        let promoted = |known: u64| Some(known & !USES | MAIN);
-        let _ = self
-            .0
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, promoted);
+        self.0.fetch_or(LEFT | MAIN, Ordering::Relaxed);
     }
 
     /// Whether the entry is in the main queue.
@@ -82,16 +80,16 @@ impl Life {
     #[cfg(any(test, feature = "redis"))]
     pub(super) fn was_used(&self) -> Option<u8> {
         // Compared first: most were not, and their lines stay as they are.
-        if self.0.load(Ordering::Relaxed) & RECENT == 0 {
+        if self.0.load(Ordering::Relaxed) & CALM != 0 {
             return None;
         }
-        let known = self.0.fetch_and(!RECENT, Ordering::Relaxed);
-        Some((known & USES) as u8)
+        let known = self.0.fetch_or(CALM, Ordering::Relaxed);
+        Some((LEFT - (known & LEFT)) as u8)
     }
 
-    /// Clears the ring's mark; whether it was there.
+    /// Makes it idle for the ring; whether it was used.
     pub(super) fn spare(&self) -> bool {
-        self.0.fetch_and(!MARK, Ordering::Relaxed) & MARK != 0
+        self.0.fetch_or(IDLE, Ordering::Relaxed) & IDLE == 0
     }
 }
 

@@ -8,7 +8,11 @@ mod rings;
 use super::*;
 use crate::sync::atomic::AtomicBool;
 use crate::time::{ManualClock, NEVER};
-use std::{any::TypeId, collections::HashMap, sync::OnceLock};
+use std::{
+    any::TypeId,
+    collections::HashMap,
+    sync::{LazyLock, OnceLock},
+};
 
 /// A function whose entries are cached.
 struct Site;
@@ -174,12 +178,13 @@ impl Rig {
 /// Keys of three sizes: the shortest, one that just fits in line, and one on the heap.
 fn bytes(key: u64) -> Vec<u8> {
     let mut bytes = key.to_le_bytes().to_vec();
-    bytes.resize([8, 37, 60][(key % 3) as usize], 1);
+    bytes.resize([8, 38, 60][(key % 3) as usize], 1);
     bytes
 }
 
 fn lookup(bytes: &[u8]) -> Lookup<'_> {
-    Lookup::whole(TypeId::of::<Site>(), bytes)
+    static IDENTITY: LazyLock<TypeId> = LazyLock::new(TypeId::of::<Site>);
+    Lookup::whole(&IDENTITY, bytes)
 }
 
 /// What an entry of weight 0 under a key of 8 bytes is charged.

@@ -127,7 +127,8 @@ fn functions_do_not_see_each_other() {
     let rig = Rig::new(1 << 20);
     rig.insert(1, rig.item(7)).unwrap();
     let bytes = bytes(1);
-    let other = Lookup::whole(TypeId::of::<Other>(), &bytes);
+    let other = &TypeId::of::<Other>();
+    let other = Lookup::whole(other, &bytes);
     assert!(rig.tier.get(&other).is_none());
     assert!(rig.tier.remove(&other).is_none());
     assert_eq!(rig.value(1), Some(7));
