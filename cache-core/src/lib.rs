@@ -65,6 +65,7 @@ mod invalidating;
 mod invalidation;
 mod invalidations;
 mod key;
+mod lifetime;
 #[cfg(feature = "redis")]
 mod link;
 #[cfg(feature = "redis")]
@@ -129,8 +130,8 @@ pub use scope::{ScopeHandle, scope_handle};
 pub use shape::CacheValue;
 pub use shutdown::Shutdown;
 pub use stats::{
-    FetchMiss, FetchMissCounts, FunctionStats, Latencies, MemoryCurve, MissCounts, MissReason,
-    RedisStats, RefusalCounts, RefusalReason, Stats,
+    AdaptiveTtl, FetchMiss, FetchMissCounts, FunctionStats, Latencies, MemoryCurve, MissCounts,
+    MissReason, RedisStats, RefusalCounts, RefusalReason, Stats,
 };
 pub use testing::TestCache;
 pub use time::{Clock, ManualClock};
