@@ -18,7 +18,7 @@ use crate::policy::{self, Policy, Ttl};
 use crate::remote::Remote;
 use crate::scope::{self, Scope};
 use crate::site::Site;
-use crate::stats::{RefusalReason, Stats};
+use crate::stats::{FunctionStats, RefusalReason, Stats};
 use crate::sync::atomic::{AtomicBool, AtomicU64};
 use crate::sync::{Arc, RwLock, read};
 use crate::tier::memory::{MemoryKey, MemoryTier, Refused, Resident};
@@ -34,6 +34,7 @@ mod serving;
 mod sizing;
 mod token;
 
+pub(crate) use ahead::waited;
 use ghosts::Ghosts;
 pub(crate) use seat::{Content, Learnt, Naming, Seat};
 pub use token::{Token, at_least};
@@ -108,7 +109,10 @@ impl Cache {
         let seats: Vec<_> = read(&self.0.sites).iter().flatten().cloned().collect();
         let functions = seats
             .iter()
-            .map(|seat| seat.counters.read(seat.name.to_string()))
+            .map(|seat| FunctionStats {
+                adaptive_ttl: seat.adaptive_ttl(),
+                ..seat.counters.read(seat.name.to_string())
+            })
             .collect();
         let stats = Stats::new(functions, self.0.index.records(), self.0.memory.max_bytes());
         Stats {
@@ -178,6 +182,8 @@ impl Cache {
         match policy.ttl {
             Ttl::For(ttl) => ttl,
             Ttl::Never => Duration::MAX,
+            // What is not looked at is not to be too old.
+            Ttl::Adaptive { least, .. } => least,
             Ttl::Configured | Ttl::ByValue => {
                 let config = &self.0.config;
                 let mut patterns = config.ttl_patterns.iter();

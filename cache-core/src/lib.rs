@@ -67,6 +67,7 @@ mod invalidating;
 mod invalidation;
 mod invalidations;
 mod key;
+mod lifetime;
 #[cfg(feature = "redis")]
 mod link;
 #[cfg(feature = "redis")]
@@ -131,8 +132,8 @@ pub use scope::{ScopeHandle, scope_handle};
 pub use shape::CacheValue;
 pub use shutdown::Shutdown;
 pub use stats::{
-    FetchMiss, FetchMissCounts, FunctionStats, Latencies, MemoryCurve, MissCounts, MissReason,
-    RedisStats, RefusalCounts, RefusalReason, ShelfStats, Stats,
+    AdaptiveTtl, FetchMiss, FetchMissCounts, FunctionStats, Latencies, MemoryCurve, MissCounts,
+    MissReason, RedisStats, RefusalCounts, RefusalReason, ShelfStats, Stats,
 };
 pub use testing::TestCache;
 pub use time::{Clock, ManualClock};

@@ -101,6 +101,13 @@ pub enum Ttl {
     Never,
     /// As the value says.
     ByValue,
+    /// Within these bounds, from how often a value was found changed and how often it is asked for.
+    Adaptive {
+        /// The shortest.
+        least: Duration,
+        /// The longest.
+        most: Duration,
+    },
 }
 
 /// What an attribute says about keeping the values of its function.

@@ -60,6 +60,33 @@ pub struct FunctionStats {
     pub entries: u64,
     /// Bytes in memory now.
     pub bytes: u64,
+    /// How long values are fresh whose function has a `ttl = adaptive(..)`.
+    pub adaptive_ttl: Option<AdaptiveTtl>,
+}
+
+/// How long values are fresh whose function leaves that to what is seen of them: `ttl = adaptive("30s", "1h")`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[non_exhaustive]
+pub struct AdaptiveTtl {
+    /// The shortest.
+    pub least: Duration,
+    /// The longest.
+    pub most: Duration,
+    /// The mean of the keys that are remembered, of each the last; zero without any.
+    pub mean: Duration,
+    /// How many keys are remembered.
+    pub keys: u64,
+}
+
+impl AdaptiveTtl {
+    pub(crate) fn new(least: Duration, most: Duration, mean: Duration, keys: u64) -> Self {
+        Self {
+            least,
+            most,
+            mean,
+            keys,
+        }
+    }
 }
 
 impl FunctionStats {
@@ -201,6 +228,15 @@ impl fmt::Display for Stats {
                 bytes(row.bytes),
                 row.misses
             )?;
+        }
+        for row in &self.functions {
+            if let Some(ttl) = &row.adaptive_ttl {
+                writeln!(
+                    f,
+                    "{}: a ttl of {:?} on average, between {:?} and {:?}; keys: {}",
+                    row.name, ttl.mean, ttl.least, ttl.most, ttl.keys
+                )?;
+            }
         }
         write!(
             f,

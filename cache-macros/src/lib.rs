@@ -26,6 +26,7 @@ use proc_macro::TokenStream;
 /// Fresh for 300 s unless `ttl` says otherwise. Options, the same for all of the `cache…` attributes:
 ///
 /// * `ttl = 300`: fresh for this long; seconds, `"5m"`, `"never"`, a constant, or `|value| …`
+/// * `ttl = adaptive("30s", "1h")`: of each value the `ttl` moves between these bounds, by how often it is found changed
 /// * `key(a, b.id())`: what identifies an entry, where the arguments say too much
 /// * `skip(pool)`: arguments that are not part of the key
 /// * `tags("tenant:{tenant}")`: labels to invalidate by; may use `{return.x}`

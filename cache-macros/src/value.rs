@@ -3,7 +3,7 @@
 use proc_macro2::Span;
 use quote::ToTokens as _;
 use syn::spanned::Spanned as _;
-use syn::{Expr, ExprClosure, Lit, LitStr, UnOp};
+use syn::{Expr, ExprCall, ExprClosure, ExprLit, Lit, LitStr, UnOp};
 
 use crate::diag::Diag;
 use crate::text::compact;
@@ -27,6 +27,8 @@ impl Length {
 pub(crate) enum Ttl {
     For(Length),
     Never,
+    /// Within these bounds, from what is seen of the value.
+    Adaptive(Length, Length, Span),
     /// Decided from the value.
     ByValue(Box<ExprClosure>),
 }
@@ -48,6 +50,12 @@ pub(crate) fn ttl(expr: Expr, diag: &mut Diag) -> Option<Ttl> {
         Expr::Lit(lit) if matches!(&lit.lit, Lit::Str(text) if text.value().trim() == "never") => {
             Some(Ttl::Never)
         }
+        Expr::Call(call) if is_adaptive(&call.func) => adaptive(&call, diag),
+        expr if is_adaptive(&expr) => {
+            diag.error(&expr, "`adaptive` needs its bounds")
+                .help(ADAPTIVE);
+            None
+        }
         expr => {
             let length = length(expr.clone(), diag)?;
             if length.is_zero() {
@@ -58,6 +66,65 @@ pub(crate) fn ttl(expr: Expr, diag: &mut Diag) -> Option<Ttl> {
             Some(Ttl::For(length))
         }
     }
+}
+
+/// How the adaptive form is written.
+const ADAPTIVE: &str = "write `ttl = adaptive(\"30s\", \"1h\")`";
+
+fn is_adaptive(expr: &Expr) -> bool {
+    matches!(expr, Expr::Path(path) if path.path.is_ident("adaptive"))
+}
+
+/// `adaptive("30s", "1h")`
+fn adaptive(call: &ExprCall, diag: &mut Diag) -> Option<Ttl> {
+    let mut bounds = call.args.iter();
+    let (Some(least), Some(most)) = (bounds.next(), bounds.next()) else {
+        diag.error(
+            &call.func,
+            "`adaptive` needs two bounds, the shortest `ttl` and the longest",
+        )
+        .help(ADAPTIVE);
+        return None;
+    };
+    if let Some(more) = bounds.next() {
+        diag.error(more, "`adaptive` has two bounds")
+            .help("remove it");
+        return None;
+    }
+    let (first, second) = (bound(least, diag), bound(most, diag));
+    let (first, second) = (first?, second?);
+    if let (Length::Millis(first, _), Length::Millis(second, _)) = (&first, &second)
+        && first >= second
+    {
+        if first == second {
+            let text = compact(least.to_token_stream());
+            diag.error(most, "bounds that are the same leave nothing to adapt")
+                .help(format!("write a longer one, or `ttl = {text}`"));
+        } else {
+            let [shorter, longer] = [most, least].map(|bound| compact(bound.to_token_stream()));
+            diag.error(most, "the second bound is the longer one")
+                .help(format!("write `adaptive({shorter}, {longer})`"));
+        }
+        return None;
+    }
+    Some(Ttl::Adaptive(first, second, call.func.span()))
+}
+
+fn bound(expr: &Expr, diag: &mut Diag) -> Option<Length> {
+    let expr = bare(expr.clone());
+    let never = matches!(&expr, Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) if text.value().trim() == "never");
+    if never || matches!(expr, Expr::Closure(_)) {
+        diag.error(&expr, "a bound of `adaptive` is a length of time")
+            .help("write seconds (`300`) or `\"5m\"`");
+        return None;
+    }
+    let length = length(expr.clone(), diag)?;
+    if length.is_zero() {
+        diag.error(&expr, "a `ttl` of zero stores nothing")
+            .help("write a longer one");
+        return None;
+    }
+    Some(length)
 }
 
 /// A number of things, at least one.
@@ -119,6 +186,11 @@ pub(crate) fn length(expr: Expr, diag: &mut Diag) -> Option<Length> {
             diag.error(&expr, "not a duration").help(format!(
                 "write `\"5m\"`, or `Duration::from_secs({seconds})`"
             ));
+            None
+        }
+        Expr::Call(call) if is_adaptive(&call.func) => {
+            diag.error(&call.func, "only a `ttl` can be adaptive")
+                .help(WRITE);
             None
         }
         Expr::Closure(_) => {
@@ -234,7 +306,7 @@ pub(crate) fn integer<N: std::str::FromStr<Err: std::fmt::Display>>(
 /// A string literal.
 pub(crate) fn string(expr: Expr, diag: &mut Diag) -> Option<LitStr> {
     match bare(expr) {
-        Expr::Lit(syn::ExprLit {
+        Expr::Lit(ExprLit {
             lit: Lit::Str(text),
             ..
         }) => Some(text),

@@ -42,7 +42,7 @@ const LAYERS: &[Layer] = &[
     // The way to a server.
     apart(&["link"]),
     // Mechanisms, none of which knows another.
-    apart(&["tier", "flight", "index", "events", "curve"]),
+    apart(&["tier", "flight", "index", "events", "curve", "lifetime"]),
     // A log at a server, which the index copies.
     apart(&["log"]),
     // One function.

@@ -27,9 +27,24 @@ impl Cache {
     }
 }
 
+/// For how long, in milliseconds, each call would have begun a refresh, in place of some for a longer time, up to when so much of the
+/// lifetime was `left`. A refresh at random comes as long after the beginning of the part, counted so, as a call after any point in time.
+pub(crate) fn waited(left: u64, part: u64, cost_ns: u64) -> f64 {
+    let scale = scale(part, cost_ns);
+    if scale <= 0.0 {
+        return 0.0;
+    }
+    let share = |left: u64| (-(left as f64) / scale).exp();
+    scale * (share(left) - share(part)).max(0.0)
+}
+
+fn scale(part: u64, cost_ns: u64) -> f64 {
+    cost_ns as f64 / 1e6 + part as f64 / SHARES
+}
+
 /// The probability of a refresh; times are in milliseconds.
 fn chance(left: u64, part: u64, cost_ns: u64) -> f64 {
-    let scale = cost_ns as f64 / 1e6 + part as f64 / SHARES;
+    let scale = scale(part, cost_ns);
     // Nothing over nothing is none: what has no part is not refreshed ahead.
     (-(left as f64) / scale).exp()
 }
@@ -37,7 +52,7 @@ fn chance(left: u64, part: u64, cost_ns: u64) -> f64 {
 #[cfg(test)]
 #[cfg(not(loom))]
 mod tests {
-    use super::chance;
+    use super::{chance, waited};
 
     const MILLI: u64 = 1_000_000;
 
@@ -59,6 +74,23 @@ mod tests {
                 .chain(&by_left)
                 .all(|p| (0.0..=1.0).contains(p))
         );
+    }
+
+    #[test]
+    fn what_was_waited_is_the_sum_of_the_chances() {
+        let steps = (0..60_000)
+            .rev()
+            .map(|left| chance(left, 60_000, 500 * MILLI));
+        let mut sum = 0.0;
+        for (left, chance) in (0..60_000).rev().zip(steps) {
+            sum += chance;
+            let waited = waited(left, 60_000, 500 * MILLI);
+            assert!(
+                (waited - sum).abs() <= 1.0 + 1e-3 * sum,
+                "{left}: {waited} {sum}"
+            );
+        }
+        assert_eq!(waited(0, 0, 0), 0.0);
     }
 
     #[test]

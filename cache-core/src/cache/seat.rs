@@ -4,12 +4,15 @@ use std::any::TypeId;
 use std::num::NonZero;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use super::Cache;
 use crate::entry::Instance;
 use crate::key::Stem;
+use crate::lifetime::{Bounds, Lifetimes};
+use crate::policy::Ttl;
 use crate::site::Site;
-use crate::stats::SiteCounters;
+use crate::stats::{AdaptiveTtl, SiteCounters};
 use crate::sync::{Arc, RwLock, read, write};
 use crate::tier::memory::CapacityRing;
 
@@ -20,6 +23,8 @@ pub(crate) struct Seat {
     pub(crate) name: Arc<str>,
     pub(crate) counters: Arc<SiteCounters>,
     pub(crate) ring: Option<Arc<CapacityRing>>,
+    /// What is seen of its values, where their lifetimes come from that.
+    pub(crate) lifetimes: Option<Lifetimes>,
     /// What is known of each of its instances, from the first miss of each on.
     instances: RwLock<Vec<Arc<Learnt>>>,
     /// Whether a value of it was seen to depend on other cached calls.
@@ -106,6 +111,16 @@ impl Seat {
         shared.map(|learnt| learnt.instance.identity).collect()
     }
 
+    /// How long its values are fresh at present, where that is learnt.
+    pub(super) fn adaptive_ttl(&self) -> Option<AdaptiveTtl> {
+        let Ttl::Adaptive { least, most } = self.site.spec.policy.ttl else {
+            return None;
+        };
+        let summary = self.lifetimes.as_ref()?.summary();
+        let mean = Duration::from_millis(summary.mean);
+        Some(AdaptiveTtl::new(least, most, mean, summary.keys))
+    }
+
     pub(crate) fn is_derived(&self) -> bool {
         self.derived.load(Ordering::Relaxed)
     }
@@ -163,6 +178,10 @@ impl Cache {
                     .capacity
                     .and_then(NonZero::new)
                     .map(|most| Arc::new(CapacityRing::new(most))),
+                lifetimes: match spec.policy.ttl {
+                    Ttl::Adaptive { least, most } => Some(Lifetimes::new(Bounds::new(least, most))),
+                    _ => None,
+                },
                 instances: RwLock::default(),
                 derived: AtomicBool::new(false),
             })

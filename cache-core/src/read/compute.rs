@@ -29,6 +29,7 @@ mod beginning;
 mod confirming;
 mod grace;
 mod leaving;
+mod lifetime;
 mod limit;
 mod outcome;
 mod putting;

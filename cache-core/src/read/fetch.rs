@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use super::Keep;
 use super::compute::{Driver, Stage};
 use super::lease::Bid;
 use super::run::Work;
@@ -13,7 +14,9 @@ use crate::envelope::Envelope;
 use crate::events::EventKind;
 use crate::flight::{Leader, Status};
 use crate::index::{Dep, Deps};
+use crate::lifetime::{Last, Sighting};
 use crate::link::{Answer, LinkError};
+use crate::position::Position;
 use crate::remote::{Claim, Found, Read, Remote, Sound};
 use crate::stats::FetchMiss;
 use crate::sync::Arc;
@@ -184,6 +187,12 @@ impl Driver {
         if !catch_unwind(AssertUnwindSafe(decode)).unwrap_or(false) {
             return Err(FetchMiss::Type);
         }
+        if !left.is_zero() && leader.is_some() && envelope.class == Class::Value {
+            let age = time::unix_millis().saturating_sub(envelope.computed_at);
+            let at = sent.saturating_sub(age);
+            let until = time::deadline(sent, left);
+            self.notice(at, until, &envelope, stamp, &deps, work);
+        }
         let is_late = left.is_zero();
         self.trace(|trace| {
             let age = time::unix_millis().saturating_sub(envelope.computed_at);
@@ -243,6 +252,38 @@ impl Driver {
             return Err(FetchMiss::Expired);
         }
         Ok(Some(entry))
+    }
+
+    /// Learns from what another process has computed how often it changes.
+    fn notice(
+        &self,
+        at: u64,
+        until: u64,
+        envelope: &Envelope<'_>,
+        stamp: Position,
+        deps: &[Dep],
+        work: &mut dyn Work,
+    ) {
+        let hash = self.ticket.key.hash();
+        let lifetimes = self.ticket.seat.lifetimes.as_ref();
+        let Some(lifetimes) = lifetimes.filter(|lifetimes| !lifetimes.knows(hash, at)) else {
+            return;
+        };
+        let mut keep = Keep {
+            content_alone: true,
+            ..Keep::default()
+        };
+        work.judge(&mut keep);
+        let Some(content) = keep.content else { return };
+        let seen = Sighting {
+            content,
+            at,
+            stamp,
+            ordinal: 0,
+        };
+        let cost_ns = u64::from(envelope.cost) * 1_000;
+        let since = |last: &Last| self.since(last, deps, cost_ns);
+        lifetimes.learn(hash, seen, since, |_| until);
     }
 
     /// Redis had nothing for this call.

@@ -1,9 +1,15 @@
 //! What the rules of an attribute decide about a value once it is there.
 
+use std::any::TypeId;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
+use serde::Serialize;
+
 use crate::address::{Piece, UNWRITABLE, render};
+use crate::key::Encoder;
 use crate::stats::RefusalReason;
+use crate::tier::memory::Lookup;
 
 /// The decisions about one value.
 #[derive(Debug, Default)]
@@ -13,9 +19,25 @@ pub struct Keep {
     /// A tag could not be written.
     pub(super) unnamed: bool,
     pub(super) tags: Vec<String>,
+    /// A hash of the value.
+    pub(super) content: Option<u64>,
+    /// Nothing else is asked.
+    pub(super) content_alone: bool,
 }
 
 impl Keep {
+    /// `ttl = adaptive(…, …)`; whether anything else is to be decided.
+    pub fn content<T: Comparable + ?Sized>(&mut self, value: &T) -> bool {
+        let hash = || {
+            let mut encoder = Encoder::new();
+            encoder.push(value).ok()?;
+            Some(Lookup::new(&TypeId::of::<Self>(), encoder.encoded()).hash())
+        };
+        // A `Serialize` that fails, or panics, tells nothing; the call has its value.
+        self.content = catch_unwind(AssertUnwindSafe(hash)).ok().flatten();
+        !self.content_alone
+    }
+
     /// `ttl = |value| …`
     pub fn ttl(&mut self, ttl: impl IntoTtl) {
         self.ttl = Some(ttl.into_ttl());
@@ -49,6 +71,16 @@ impl Keep {
         }
     }
 }
+
+/// A value of which it can be told whether it has changed.
+#[diagnostic::on_unimplemented(
+    message = "nobody can tell whether `{Self}` has changed",
+    label = "`ttl = adaptive(..)` needs a value that is `serde::Serialize`",
+    note = "derive `Serialize` for it, or give `ttl` one length of time"
+)]
+pub trait Comparable: Serialize {}
+#[diagnostic::do_not_recommend]
+impl<T: Serialize + ?Sized> Comparable for T {}
 
 /// What `ttl = |value| …` may give: a `Duration`, or whole seconds.
 #[diagnostic::on_unimplemented(

@@ -1,10 +1,30 @@
-//! What an attribute says about values that have expired, or soon will have.
+//! What an attribute says about values that have expired, or soon will have, and about when that is.
 
 use std::time::Duration;
 
 use super::Spec;
+use crate::policy::Ttl;
 
 impl Spec {
+    /// `ttl = adaptive(…, …)`
+    ///
+    /// # Panics
+    /// At compile time, on zero, on bounds that are no range, and on more milliseconds than 64 bits hold.
+    #[must_use]
+    pub const fn ttl_between(mut self, least: Duration, most: Duration) -> Self {
+        assert!(!least.is_zero(), "a `ttl` of zero stores nothing");
+        assert!(
+            least.as_nanos() < most.as_nanos(),
+            "the first bound of `adaptive` is the shorter one"
+        );
+        assert!(
+            most.as_millis() <= u64::MAX as u128,
+            "the longest `ttl` of `adaptive` has to end"
+        );
+        self.policy.ttl = Ttl::Adaptive { least, most };
+        self
+    }
+
     /// `stale_if_error = …`
     ///
     /// # Panics

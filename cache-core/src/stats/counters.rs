@@ -222,6 +222,7 @@ impl SiteCounters {
             time_saved: mean.saturating_mul(u32::try_from(hits + coalesced).unwrap_or(u32::MAX)),
             entries: gauge(&self.entries),
             bytes: gauge(&self.bytes),
+            adaptive_ttl: None,
         }
     }
 }

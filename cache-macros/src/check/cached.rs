@@ -192,12 +192,14 @@ fn check_lengths(by: Macro, options: &Options, function: &Function, diag: &mut D
         zero(&options.min_cost),
         "a `min_cost` of zero has no effect",
     );
-    let ttl = match &options.ttl {
-        Some(Ttl::For(length)) => Some(length),
-        _ => None,
+    let (ttl, most) = match &options.ttl {
+        Some(Ttl::For(length)) => (Some(length), None),
+        Some(Ttl::Adaptive(least, most, _)) => (Some(least), Some(most)),
+        _ => (None, None),
     };
     let lengths = [
         ("ttl", ttl),
+        ("ttl", most),
         ("none_ttl", options.none_ttl.as_ref()),
         ("err_ttl", options.err_ttl.as_ref()),
         (

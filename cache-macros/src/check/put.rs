@@ -8,6 +8,7 @@ use crate::input::{self, Form, Function};
 use crate::model::{self, Put};
 use crate::options::{Options, Target};
 use crate::preset::Macro;
+use crate::value::Ttl;
 
 /// The model of a function that puts what it returns; of use only if nothing was reported.
 pub(crate) fn put(options: Options, function: Function, diag: &mut Diag) -> Put {
@@ -43,6 +44,13 @@ pub(crate) fn put(options: Options, function: Function, diag: &mut Diag) -> Put 
             "`ttl` has no effect: the function that is called has its own",
         )
         .help("remove it");
+    }
+    if let Some(Ttl::Adaptive(.., at)) = options.ttl {
+        diag.error_at(
+            at,
+            "what is put is not computed again, so that nothing is seen of it",
+        )
+        .help("write a length of time");
     }
     let (mut templates, mut calls) = (Vec::new(), Vec::new());
     for target in options.targets {

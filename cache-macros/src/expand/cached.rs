@@ -282,6 +282,8 @@ impl Rules {
     //         __keep.when(holds(__value, |value| …));
     //         __keep.tag(&[Piece::Text("owner:"), Piece::arg(&__value.owner)]);
     //     }
+    // or, of a lifetime that adapts,
+    //     |__value, __keep| if __keep.content(__value) { … }
     pub(super) fn of(model: &Cached, runtime: &Runtime<'_>) -> Self {
         let late = || model.tags.iter().filter(|tag| tag.returns());
         let ids = model.ids().map(Binding::name);
@@ -300,6 +302,11 @@ impl Rules {
         for tag in late() {
             let pieces = pieces(runtime, tag, &model.function, &Args::Rendered(&texts));
             rules.extend(quote_spanned!(at(tag.literal.span())=> __keep.tag(#pieces);));
+        }
+        if let Some(Ttl::Adaptive(..)) = &model.ttl {
+            // At the return type, as what it needs is said of that.
+            let span = anchor(&model.output);
+            rules = quote_spanned!(span=> if __keep.content(__value) { #rules });
         }
         let ids = model.ids().map(|ids| &ids.ident);
         let id = ids.map(|id| quote!(#id,));

@@ -155,6 +155,8 @@ fn ttl(model: &Put, runtime: &Runtime<'_>) -> TokenStream {
     let private = runtime.at(span);
     match &model.ttl {
         None => quote_spanned!(span=> #private::None),
+        // Refused.
+        Some(Ttl::Adaptive(..)) => quote_spanned!(span=> #private::None),
         Some(Ttl::Never) => quote_spanned!(span=> #private::Some(#private::Duration::MAX)),
         Some(Ttl::For(Length::Millis(millis, _))) => {
             quote_spanned!(span=> #private::Some(#private::Duration::from_millis(#millis)))

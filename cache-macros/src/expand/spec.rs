@@ -123,6 +123,9 @@ fn options(model: &Cached, runtime: &Runtime<'_>) -> Vec<TokenStream> {
         ("timeout", model.timeout.as_ref()),
         ("min_cost", model.min_cost.as_ref()),
     ];
+    if let Some(Ttl::Adaptive(least, most, place)) = &model.ttl {
+        options.push(between(least, most, at(*place), runtime));
+    }
     for (name, length) in lengths {
         options.extend(length.map(|length| timed(name, length, runtime)));
     }
@@ -134,6 +137,12 @@ fn timed(name: &str, length: &Length, runtime: &Runtime<'_>) -> TokenStream {
     let (span, value) = duration(length, runtime);
     let method = Ident::new(name, span);
     quote_spanned!(span=> let __spec = __spec.#method(#value);)
+}
+
+/// `let __spec = __spec.ttl_between(Duration::from_millis(30000), MOST);`, what is wrong with both together at `adaptive`.
+fn between(least: &Length, most: &Length, span: Span, runtime: &Runtime<'_>) -> TokenStream {
+    let (least, most) = (duration(least, runtime).1, duration(most, runtime).1);
+    quote_spanned!(span=> let __spec = __spec.ttl_between(#least, #most);)
 }
 
 /// A constant of type `Duration`, and where it is written.

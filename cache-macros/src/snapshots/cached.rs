@@ -573,3 +573,75 @@ fn a_batch() {
         "#]],
     );
 }
+
+#[test]
+fn a_lifetime_that_adapts() {
+    check(
+        Macro::Cache,
+        r#"ttl = adaptive("30s", LONGEST)"#,
+        "fn rate() -> f64 { ask() }",
+        expect![[r#"
+            fn rate() -> f64 {
+                let __function = §function(
+                    &|| {
+                        use §probe::{
+                            ContentSerde as _, ContentLocal as _, Return as _, ShareClone as _,
+                            ShareNone as _, Value as _, WeighHook as _, WeighSerde as _,
+                            WeighSize as _,
+                        };
+                        let __r = §Returns::<f64>::new().__cache_outer();
+                        let __v = __r.__cache_value();
+                        __r.__cache_shape(
+                            __v.__cache_inner(),
+                            (&&&__v).__cache_weigh(),
+                            (&&__v).__cache_content(),
+                            (&&__r.__cache_error()).__cache_share(),
+                        )
+                    },
+                );
+                let __miss = {
+                    let mut __call = §Call::new();
+                    match __call
+                        .__cache_start(
+                            {
+                                static __CACHE_SITE: §Site = §Site::new({
+                                    let __spec = §Spec::new(
+                                        §Preset::Cache,
+                                        "rate",
+                                        §module_path!(),
+                                        &[],
+                                    );
+                                    let __spec = __spec
+                                        .at(
+                                            §file!(),
+                                            §line!(),
+                                        );
+                                    let __spec = __spec.blocking();
+                                    let __spec = __spec
+                                        .ttl_between(
+                                            §Duration::from_millis(30000u64),
+                                            LONGEST,
+                                        );
+                                    __spec
+                                });
+                                §inventory::submit! {
+                                    §SiteRef(& __CACHE_SITE)
+                                }
+                                &__CACHE_SITE
+                            },
+                            __function,
+                        )
+                    {
+                        §Ok(__hit) => return __hit,
+                        §Err(__miss) => __miss,
+                    }
+                };
+                §run_blocking_with(
+                    __miss,
+                    move || -> f64 { ask() },
+                    |__value, __keep| { if __keep.content(__value) {} },
+                )
+            }
+        "#]],
+    );
+}

@@ -7,6 +7,7 @@
     reason = "all of it is tests, the functions beside them too"
 )]
 
+mod adaptive;
 mod addresses;
 mod ahead;
 mod audit;

@@ -1,5 +1,6 @@
 //! Annotated functions that share a Redis: each cache is a process of the application, as far as the others can see.
 
+mod adapting;
 mod batches;
 mod clusters;
 mod connections;

@@ -3,6 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
+use super::lifetime::Outcome;
 use super::{Computation, Driver, Stage};
 use crate::entry::{Class, Head, Kept};
 use crate::events::EventKind;
@@ -99,8 +100,18 @@ impl Driver {
             cache.0.flights.replace(self.ticket.key.hash(), ordinal);
         }
         let verdict = cache.0.index.check(stamp, ordinal, &deps);
+        let outcome = Outcome {
+            class,
+            keep: &keep,
+            cost_ns,
+            at: started.at,
+            stamp,
+            ordinal,
+            deps: &deps,
+            late,
+        };
         let expires = self
-            .lifetime(class, &keep, cost_ns, may_store)
+            .lifetime(&outcome, may_store)
             .map(|ttl| if late { ttl.min(LATE) } else { ttl })
             .and_then(|ttl| {
                 if !verdict.valid {
@@ -207,45 +218,6 @@ impl Driver {
         } else {
             at
         }
-    }
-
-    /// How long a value may be kept, or why it may not.
-    fn lifetime(
-        &self,
-        class: Class,
-        keep: &Keep,
-        cost_ns: u64,
-        may_store: bool,
-    ) -> Result<Duration, RefusalReason> {
-        let site = self.ticket.seat.site;
-        let policy = &site.spec.policy;
-        if !may_store {
-            return Err(RefusalReason::Bypass);
-        }
-        let ttl = match class {
-            // A refresh that fails leaves what it should have replaced.
-            Class::Failed => policy
-                .err_ttl
-                .filter(|_| !self.behind)
-                .ok_or(RefusalReason::Failed)?,
-            Class::Absent => policy.none_ttl.ok_or(RefusalReason::Absent)?,
-            Class::Value => match (keep.refusal(), keep.ttl) {
-                (Some(reason), _) => return Err(reason),
-                (None, Some(ttl)) => ttl,
-                (None, None) => {
-                    let address = self.target.own.first().map_or("", Dep::seen);
-                    self.ticket.cache.ttl(site, policy, address)
-                }
-            },
-        };
-        if self.is_computed() && Duration::from_nanos(cost_ns) < policy.min_cost {
-            return Err(RefusalReason::Cheap);
-        }
-        if policy.jitter == 0 || ttl == Duration::MAX {
-            return Ok(ttl);
-        }
-        // Only ever shorter: a `ttl` is a promise.
-        Ok(ttl.mul_f64(1.0 - time::fraction() * f64::from(policy.jitter) / 1000.0))
     }
 
     /// Whether a refresh that began later has replaced what this computation was asked for, stored or not.

@@ -361,6 +361,7 @@ fn a_trip_asks_for_the_same_in_both_forms() {
             batch: Arc::new(Batch::new(0, false)),
             deadlines: vec![Instant::now(); keys.len()],
             keys,
+            riders: vec![(key(4), 0)],
             late: 0,
         };
         let mut packed = Vec::new();
