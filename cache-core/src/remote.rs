@@ -41,7 +41,7 @@ use reads::Reads;
 pub(crate) use shelf::{Shelf, Shelved};
 use successors::Successors;
 use warming::Warming;
-pub(crate) use warming::{Ahead, Used};
+pub(crate) use warming::{Ahead, Memory};
 
 /// By how much a lifetime is shortened at most, so that what was stored together does not expire together.
 const JITTER: f64 = 0.1;
@@ -135,12 +135,15 @@ impl Remote {
         self.ahead = Some(warming);
     }
 
-    /// Writes down, now and then, what was used.
-    pub(crate) fn note_used(&self, used: Used) {
-        if let Some(warming) = &self.ahead
-            && warming.most > 0
-        {
-            self.link.spawn(Arc::clone(warming).keep(used));
+    /// Writes down, now and then, what was used, and fetches what was at this time of the day.
+    pub(crate) fn note_used(&self, memory: &Arc<dyn Memory>) {
+        if let Some(warming) = &self.ahead {
+            self.link
+                .spawn(Arc::clone(warming).keep(Arc::clone(memory)));
+            if warming.successors.is_some() {
+                let day = Arc::clone(warming).follow_the_day(Arc::clone(memory));
+                self.link.spawn(day);
+            }
         }
     }
 
@@ -294,7 +297,7 @@ impl Remote {
         let (settled, warming) = (self.log.settled(), self.ahead.clone());
         let done = async move {
             let save = async {
-                if let Some(warming) = warming.filter(|warming| warming.most > 0) {
+                if let Some(warming) = warming {
                     // It costs the next process some hits.
                     let _ = warming.save(&used).await;
                 }

@@ -2,11 +2,14 @@
 
 use std::any::TypeId;
 use std::collections::HashSet;
+use std::sync::Weak;
 
 use super::Parts;
 use crate::index::Dep;
 use crate::key::KeyDigest;
+use crate::remote::Memory;
 use crate::sync::read;
+use crate::tier::memory::Resident;
 
 impl Parts {
     /// The names in Redis of what was used since this was last asked, with how often, up to three times.
@@ -27,5 +30,23 @@ impl Parts {
             }
         });
         used
+    }
+}
+
+impl Memory for Weak<Parts> {
+    fn used(&self) -> Option<Vec<(KeyDigest, u8)>> {
+        Some(self.upgrade()?.used())
+    }
+
+    fn absent(&self, mut keys: Vec<KeyDigest>) -> Option<Vec<KeyDigest>> {
+        let parts = self.upgrade()?;
+        let mut here = HashSet::new();
+        parts.memory.for_each(|entry| {
+            if let (Some(Dep::Entry { key, .. }), false) = (entry.deps().first(), entry.dead()) {
+                here.insert(*key);
+            }
+        });
+        keys.retain(|key| !here.contains(key));
+        Some(keys)
     }
 }

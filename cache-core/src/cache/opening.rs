@@ -18,7 +18,7 @@ use crate::log::LogOptions;
 use crate::mapping::Mappings;
 use crate::position::Position;
 #[cfg(feature = "redis")]
-use crate::remote::{Ahead, Remote};
+use crate::remote::{Ahead, Memory, Remote};
 use crate::stats::MissReason;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{Arc, RwLock, StaticU64};
@@ -149,8 +149,8 @@ impl Cache {
         };
         let parts = Arc::new(parts);
         if let Some(remote) = &parts.remote {
-            let observed = Arc::downgrade(&parts);
-            remote.note_used(Arc::new(move || Some(observed.upgrade()?.used())));
+            let memory: Arc<dyn Memory> = Arc::new(Arc::downgrade(&parts));
+            remote.note_used(&memory);
         }
         Ok(Self(parts))
     }

@@ -37,9 +37,12 @@ const LONGEST: usize = 4 + MOST * ONE + 256 + 4;
 /// Of so many parts of its heat a value keeps all but one, each time that the list is written.
 const COOLING: u8 = 4;
 
-/// What one look at the memory adds to the heat of a value that was used once since the last. Used three times or more, and found so
+/// What one look at the memory adds for each use of a value since the last, and for its being used at all. Used three times or more, and found so
 /// each time, it comes to have nearly all the heat there is.
-const HEAT: u8 = 16;
+pub(super) const HEAT: u8 = 16;
+
+/// The same where nothing cools: there is room for an hour of looks, one in each minute.
+pub(super) const WARMTH: u8 = 1;
 
 /// See the module. The hottest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -88,15 +91,20 @@ impl Hot {
         Some(bytes)
     }
 
-    /// The list cooled, with what was used since: of the hottest at most so many.
-    pub(super) fn and_used(self, used: &[(KeyDigest, u8)], most: usize) -> Self {
-        let mut heats = HashMap::with_capacity(self.0.len() + used.len());
-        for (key, heat) in self.0 {
-            heats.insert(key, heat - heat.div_ceil(COOLING));
+    /// The list, cooled.
+    pub(super) fn cooled(mut self) -> Self {
+        for (_, heat) in &mut self.0 {
+            *heat -= heat.div_ceil(COOLING);
         }
+        self
+    }
+
+    /// The list with what was used since, each use worth so much heat: of the hottest at most so many.
+    pub(super) fn and_used(self, used: &[(KeyDigest, u8)], worth: u8, most: usize) -> Self {
+        let mut heats: HashMap<_, _> = self.0.into_iter().collect();
         for (key, uses) in used {
             let heat = heats.entry(*key).or_default();
-            *heat = heat.saturating_add(HEAT.saturating_mul(*uses + 1));
+            *heat = heat.saturating_add(worth.saturating_mul(*uses + 1));
         }
         let mut all: Vec<_> = heats.into_iter().filter(|(_, heat)| *heat > 0).collect();
         // By name where there is nothing else to tell them apart: the same in every process.
@@ -110,6 +118,7 @@ impl Hot {
         self.0.iter().map(|(key, _)| *key)
     }
 
+    #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -194,14 +203,19 @@ mod tests {
             if round == 18 {
                 used.push((key(4), 3));
             }
-            list = list.and_used(&used, 100);
+            list = list.cooled().and_used(&used, HEAT, 100);
         }
         assert!(list.0[0].1 > 250, "nearly all the heat there is");
         assert!(list.keys().eq([1, 2, 4].map(key)), "{list:?}");
-        assert!(list.and_used(&[], 2).keys().eq([1, 2].map(key)));
+        assert!(
+            list.cooled()
+                .and_used(&[], HEAT, 2)
+                .keys()
+                .eq([1, 2].map(key))
+        );
         let mut forgotten = Hot(vec![(key(1), 255)]);
         for _ in 0..40 {
-            forgotten = forgotten.and_used(&[], 100);
+            forgotten = forgotten.cooled().and_used(&[], HEAT, 100);
         }
         assert!(forgotten.is_empty());
     }

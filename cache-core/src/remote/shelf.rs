@@ -28,8 +28,10 @@ pub(crate) struct Shelf {
     /// How many are here, or to come: all that a miss looks at while there are none.
     count: AtomicUsize,
     state: Mutex<State>,
-    /// Whether it pays to expect anything that was not hot before.
-    credit: Credit,
+    /// Whether it pays to expect what usually follows, ...
+    following: Credit,
+    /// ... and what usually is hot at this time of the day.
+    timely: Credit,
     fetched: AtomicU64,
     used: AtomicU64,
     refused: AtomicU64,
@@ -42,8 +44,10 @@ pub(crate) struct Shelf {
 pub(crate) enum Why {
     /// It was hot before.
     Hot,
-    /// It usually is asked for soon after another one that was, or at this time of the day.
-    Predicted,
+    /// It usually is asked for soon after another one that was.
+    Follows,
+    /// It usually is hot at this time of the day.
+    Timely,
 }
 
 #[derive(Default)]
@@ -84,7 +88,8 @@ impl Shelf {
             most_bytes,
             count: AtomicUsize::new(0),
             state: Mutex::default(),
-            credit: Credit::default(),
+            following: Credit::default(),
+            timely: Credit::default(),
             predicted: AtomicU64::new(0),
             predicted_used: AtomicU64::new(0),
             fetched: AtomicU64::new(0),
@@ -103,11 +108,18 @@ impl Shelf {
     }
 
     /// The same of what somebody may want, as long as it pays.
-    pub(super) fn predict(&self, keys: impl IntoIterator<Item = KeyDigest>) -> Vec<KeyDigest> {
+    pub(super) fn predict(
+        &self,
+        keys: impl IntoIterator<Item = KeyDigest>,
+        why: Why,
+    ) -> Vec<KeyDigest> {
+        let Some(credit) = self.credit(why) else {
+            return self.expect(keys);
+        };
         let mut state = lock(&self.state);
         let new = |key: &KeyDigest| {
             let here = state.values.contains_key(key) || state.expected.contains(key);
-            !here && self.credit.spend() && state.expected.insert(*key)
+            !here && credit.spend() && state.expected.insert(*key)
         };
         let new: Vec<_> = keys.into_iter().filter(new).collect();
         self.close(state);
@@ -185,9 +197,17 @@ impl Shelf {
     pub(crate) fn judged(&self, why: Why, served: bool) {
         let counter = if served { &self.used } else { &self.refused };
         counter.fetch_add(1, Ordering::Relaxed);
-        if served && why == Why::Predicted {
+        if let (true, Some(credit)) = (served, self.credit(why)) {
             self.predicted_used.fetch_add(1, Ordering::Relaxed);
-            self.credit.earn();
+            credit.earn();
+        }
+    }
+
+    fn credit(&self, why: Why) -> Option<&Credit> {
+        match why {
+            Why::Hot => None,
+            Why::Follows => Some(&self.following),
+            Why::Timely => Some(&self.timely),
         }
     }
 
@@ -216,7 +236,7 @@ impl Shelf {
             refused: load(&self.refused),
             predicted: load(&self.predicted),
             predicted_used: load(&self.predicted_used),
-            pays: self.credit.pays(),
+            pays: self.following.pays(),
             entries: state.values.len() as u64,
             bytes: state.bytes as u64,
         }
@@ -304,9 +324,9 @@ mod tests {
     fn what_is_predicted_in_vain_is_predicted_no_more() {
         let shelf = Shelf::new(100_000);
         let predict = |n: u8, used: bool| {
-            let asked = shelf.predict([key(n), key(n)]);
+            let asked = shelf.predict([key(n), key(n)], Why::Follows);
             for key in &asked {
-                shelf.put(*key, found(10, 60), 0, Why::Predicted);
+                shelf.put(*key, found(10, 60), 0, Why::Follows);
             }
             if let Some(taken) = shelf.take(key(n), 0) {
                 shelf.judged(taken.why(), used);
@@ -321,7 +341,7 @@ mod tests {
         assert_eq!(shelf.stats().predicted, used + vain);
         // Here already, or on its way.
         shelf.expect([key(1)]);
-        assert!((0..100).all(|_| shelf.predict([key(1)]).is_empty()));
+        assert!((0..100).all(|_| shelf.predict([key(1)], Why::Follows).is_empty()));
     }
 
     #[test]

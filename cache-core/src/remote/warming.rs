@@ -2,7 +2,8 @@
 //!
 //! Tasks on the link's thread. The one fetches what is on the [list](super::hot), some hundred values at a time, one trip after the other,
 //! as soon as the log has been heard of; the other writes the list, now and then. What was used the memory knows, and is asked for it:
-//! a hit does nothing for it.
+//! a hit does nothing for it. Where values are predicted there is a list for each hour of the day, too, which is fetched shortly before
+//! that hour begins.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +12,7 @@ use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
-use super::hot::Hot;
+use super::hot::{HEAT, Hot, WARMTH};
 use super::reads::Reads;
 use super::shelf::{Shelf, Why};
 use super::successors::Successors;
@@ -43,8 +44,23 @@ const GLANCE: Duration = Duration::from_millis(50);
 /// A list that nobody writes any more is gone after a week.
 const LIFETIME: Duration = Duration::from_secs(7 * 86_400);
 
-/// What was used since this was last asked, with how often, up to three times. Nothing if there is nobody to ask any more.
-pub(crate) type Used = Arc<dyn Fn() -> Option<Vec<(KeyDigest, u8)>> + Send + Sync>;
+/// How many values are fetched for an hour of the day.
+const TIMELY: usize = 1_000;
+
+/// How long before it they are; half of that at least.
+const BEFORE: Duration = Duration::from_secs(120);
+
+/// In milliseconds.
+const HOUR: u64 = 3_600_000;
+
+/// What is asked of the memory. Nothing is said if there is nobody to ask any more.
+pub(crate) trait Memory: Send + Sync {
+    /// What was used since this was last asked, with how often, up to three times.
+    fn used(&self) -> Option<Vec<(KeyDigest, u8)>>;
+
+    /// Those of these that it does not have.
+    fn absent(&self, keys: Vec<KeyDigest>) -> Option<Vec<KeyDigest>>;
+}
 
 /// What is fetched before it is asked for.
 pub(crate) struct Ahead {
@@ -76,7 +92,7 @@ impl Warming {
     /// Those that are to come along with another one, and when they are asked for.
     pub(super) fn riders(&self, followers: Vec<KeyDigest>) -> Vec<(KeyDigest, u64)> {
         let sent = self.clock.now();
-        let new = self.shelf.predict(followers);
+        let new = self.shelf.predict(followers, Why::Follows);
         new.into_iter().map(|key| (key, sent)).collect()
     }
 
@@ -95,12 +111,12 @@ impl Warming {
             }
         };
         let keys = self.shelf.expect(list.keys().take(self.most));
-        self.fill(&keys, ends).await;
+        self.fill(&keys, Why::Hot, ends).await;
         self.shelf.give_up(&keys);
     }
 
     /// Fetches these, in their order, as long as there is room and time.
-    async fn fill(&self, keys: &[KeyDigest], ends: Instant) {
+    async fn fill(&self, keys: &[KeyDigest], why: Why, ends: Instant) {
         for keys in keys.chunks(TOGETHER) {
             if Instant::now() >= ends || self.shelf.is_full() {
                 return;
@@ -113,7 +129,7 @@ impl Warming {
                     Ok(found) => {
                         // Without what came with it, of which most may be taken soon.
                         let found = found.map(|found| found.alone());
-                        self.shelf.put(*key, found, sent, Why::Hot);
+                        self.shelf.put(*key, found, sent, why);
                     }
                     Err(_) => failed = true,
                 }
@@ -124,45 +140,103 @@ impl Warming {
         }
     }
 
-    /// Writes the list, now and then, for as long as there is somebody to ask what was used.
-    pub(super) async fn keep(self: Arc<Self>, used: Used) {
+    /// Writes the lists, now and then, for as long as there is somebody to ask what was used.
+    pub(super) async fn keep(self: Arc<Self>, memory: Arc<dyn Memory>) {
         let (mut pause, mut window) = (FIRST, EVERY);
+        let mut written = None;
         loop {
             // Of more than there is room for, those that are used within a short time are the hottest.
             if let Some(before) = pause.checked_sub(window) {
                 sleep(before).await;
-                if look(&used).await.is_none() {
+                if look(&memory, |memory| memory.used()).await.is_none() {
                     return;
                 }
             }
             sleep(window.min(pause)).await;
-            let Some(used) = look(&used).await else {
+            let Some(used) = look(&memory, |memory| memory.used()).await else {
                 return;
             };
-            window = if used.len() > 2 * self.most {
+            let most = self.most.max(TIMELY);
+            window = if used.len() > 2 * most {
                 (window / 2).max(GLANCE)
-            } else if used.len() < self.most {
+            } else if used.len() < most {
                 (window * 2).min(EVERY)
             } else {
                 window
             };
             // The next one is as good.
             let _ = self.save(&used).await;
+            if self.successors.is_some() {
+                let hour = hour(time::unix_millis());
+                let _ = self.save_hour(hour, &used, written != Some(hour)).await;
+                written = Some(hour);
+            }
             self.shelf.clear_away(self.clock.now());
             pause = EVERY.mul_f64(0.75 + 0.5 * time::fraction());
         }
     }
 
+    /// Fetches what was hot at this hour of the day, shortly before it begins, in each hour.
+    pub(super) async fn follow_the_day(self: Arc<Self>, memory: Arc<dyn Memory>) {
+        loop {
+            let now = time::unix_millis();
+            sleep(before_the_next(now) + BEFORE.mul_f64(0.5 * time::fraction())).await;
+            let next = hour(time::unix_millis() + time::millis(BEFORE));
+            if self.fetch_hour(next, &memory).await.is_none() {
+                return;
+            }
+            // Into that hour, so that it is not the next one once more.
+            sleep(BEFORE).await;
+        }
+    }
+
+    /// Fetches what was hot at an hour and is not in memory. Nothing if there is nobody to ask any more what is.
+    pub(super) async fn fetch_hour(&self, hour: u64, memory: &Arc<dyn Memory>) -> Option<()> {
+        let list = self.load(&self.of_hour(hour)).await.unwrap_or_default();
+        let keys: Vec<_> = list.keys().take(TIMELY).collect();
+        let absent = look(memory, |memory| memory.absent(keys)).await?;
+        let keys = self.shelf.predict(absent, Why::Timely);
+        self.fill(&keys, Why::Timely, Instant::now() + LONGEST)
+            .await;
+        self.shelf.give_up(&keys);
+        Some(())
+    }
+
     /// Writes the list with what was used.
     pub(super) async fn save(&self, used: &[(KeyDigest, u8)]) -> Result<(), LinkError> {
-        let list = self.load(&self.list).await?.and_used(used, self.most);
-        let Some(bytes) = list.bytes(&self.cipher).filter(|_| !list.is_empty()) else {
+        if self.most == 0 {
+            return Ok(());
+        }
+        let list = self.load(&self.list).await?.cooled();
+        let list = list.and_used(used, HEAT, self.most);
+        self.store(&self.list, list).await
+    }
+
+    /// Writes the list of an hour with what was used in it. What is there of another day cools once.
+    pub(super) async fn save_hour(
+        &self,
+        hour: u64,
+        used: &[(KeyDigest, u8)],
+        begins: bool,
+    ) -> Result<(), LinkError> {
+        let name = self.of_hour(hour);
+        let list = self.load(&name).await?;
+        let list = if begins { list.cooled() } else { list };
+        self.store(&name, list.and_used(used, WARMTH, TIMELY)).await
+    }
+
+    fn of_hour(&self, hour: u64) -> String {
+        format!("{}:{hour:02}", self.list)
+    }
+
+    async fn store(&self, name: &str, list: Hot) -> Result<(), LinkError> {
+        // Without randomness to encrypt it with there is none.
+        let Some(bytes) = list.bytes(&self.cipher) else {
             return Ok(());
         };
         let mut set = redis::cmd("SET");
-        set.arg(&self.list).arg(bytes);
-        set.arg("PX")
-            .arg(u64::try_from(LIFETIME.as_millis()).unwrap_or(u64::MAX >> 2));
+        set.arg(name).arg(bytes);
+        set.arg("PX").arg(time::millis(LIFETIME));
         self.link.ask(Request::of(set)).await.map(drop)
     }
 
@@ -182,8 +256,26 @@ impl Warming {
     }
 }
 
-/// Asks what was used, where it holds nobody up.
-async fn look(used: &Used) -> Option<Vec<(KeyDigest, u8)>> {
-    let used = Arc::clone(used);
-    spawn_blocking(move || used()).await.ok().flatten()
+/// Asks the memory, where it holds nobody up.
+async fn look<T: Send + 'static>(
+    memory: &Arc<dyn Memory>,
+    ask: impl FnOnce(&dyn Memory) -> Option<T> + Send + 'static,
+) -> Option<T> {
+    let memory = Arc::clone(memory);
+    spawn_blocking(move || ask(&*memory)).await.ok().flatten()
 }
+
+/// The hour of the day (UTC) of a time in milliseconds since 1970.
+fn hour(unix_millis: u64) -> u64 {
+    unix_millis / HOUR % 24
+}
+
+/// How long it is until shortly before the next hour.
+fn before_the_next(unix_millis: u64) -> Duration {
+    let left = HOUR - unix_millis % HOUR;
+    Duration::from_millis(left).saturating_sub(BEFORE)
+}
+
+#[cfg(test)]
+#[cfg(not(loom))]
+mod tests;

@@ -139,7 +139,7 @@ pub struct ShelfStats {
     pub predicted: u64,
     /// Of these, those that were a call's answer.
     pub predicted_used: u64,
-    /// Whether it pays to go on so: one in five is used. Otherwise one in sixteen is asked for, to see whether that is still so.
+    /// Whether it pays to fetch what usually follows: one in five is used. Otherwise one in sixteen is asked for, to see whether that is still so.
     pub pays: bool,
     /// Those that wait to be asked for now.
     pub entries: u64,

@@ -237,7 +237,10 @@ impl<R: Resident, E: Engine<R>> MemoryTier<R, E> {
     }
 
     /// Visits all entries, in any order and holding no lock; what comes or goes meanwhile may be missed.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the tiers under this one"))]
+    #[cfg_attr(
+        not(any(test, feature = "redis")),
+        expect(dead_code, reason = "for the tiers under this one")
+    )]
     pub(crate) fn for_each(&self, mut visit: impl FnMut(&Arc<R>)) {
         self.engine.for_each(&mut visit);
     }

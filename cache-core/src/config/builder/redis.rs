@@ -126,8 +126,8 @@ impl Builder {
         self
     }
 
-    /// Fetches what is usually asked for soon after another value together with that one, in the same trip. Off by default. See
-    /// [`guide::warmup`](crate::guide::warmup).
+    /// Fetches what is usually asked for soon after another value together with that one, in the same trip, and shortly before each hour
+    /// what was hot at that hour of the day before. Off by default. See [`guide::warmup`](crate::guide::warmup).
     ///
     /// It is learnt from calls that miss memory, of each task by itself; a hit pays nothing for it, and a miss about a microsecond.
     /// What is fetched so waits in the process, as with [`hot_keys`](Self::hot_keys), and is judged when it is asked for. Where fewer

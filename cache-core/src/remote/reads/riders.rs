@@ -77,7 +77,7 @@ impl Going {
                 let all = 0..bytes.len();
                 Found::of(Arc::new(bytes.to_vec()), all, values.now)
             });
-            shelf.put(*key, found, *sent, Why::Predicted);
+            shelf.put(*key, found, *sent, Why::Follows);
         }
     }
 }
