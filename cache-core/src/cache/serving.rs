@@ -39,7 +39,7 @@ impl Cache {
     pub(crate) fn serve(&self, lookup: &Lookup<'_>, now: u64) -> Result<Payload, MissReason> {
         let mut why = None;
         let served = self.0.serve(lookup, now, |face, entry, due| {
-            let served = self.serve_after_check(face, entry, due);
+            let served = self.serve_after_check(face, entry, due, now);
             served.map_err(|reason| why = Some(reason)).ok()
         });
         served.ok_or_else(|| why.unwrap_or_else(|| self.recall_ghost(lookup.hash())))
@@ -63,18 +63,19 @@ impl Cache {
         face: &Face,
         entry: &Kept,
         due: u64,
+        now: u64,
     ) -> Result<Payload, MissReason> {
-        self.judge(entry, due)?;
+        self.judge(entry, due, now)?;
         face.remember(entry);
         self.watch_use(entry);
-        face.instance.served(entry.late(self.now()));
+        face.instance.served(entry.late(now));
         Ok(face.payload())
     }
 
     /// An entry that may be served now to a call, or why there is none.
     pub(crate) fn find_for_call(&self, lookup: &Lookup<'_>) -> Result<Arc<Kept>, MissReason> {
         let (entry, due) = self.recall(lookup)?;
-        self.judge(&entry, due)?;
+        self.judge(&entry, due, self.now())?;
         self.watch_use(&entry);
         Ok(entry)
     }
@@ -98,12 +99,12 @@ impl Cache {
         self.0.memory.view(lookup, found).ok_or_else(ghost)
     }
 
-    /// Whether an entry may be served now to a call, which is not to try to replace it.
-    fn judge(&self, entry: &Kept, due: u64) -> Result<(), MissReason> {
+    /// Whether an entry may be served to a call that began at `now`, which is not to try to replace it.
+    fn judge(&self, entry: &Kept, due: u64, now: u64) -> Result<(), MissReason> {
         let fresh_until = entry.fresh_until();
-        let mut verdict = self.check(entry, entry.due());
+        let mut verdict = self.check_at(entry, entry.due(), now);
         if verdict == Err(MissReason::Expired) && due < fresh_until {
-            verdict = self.check(entry, fresh_until);
+            verdict = self.check_at(entry, fresh_until, now);
             if verdict.is_ok() && self.draws(entry, due) {
                 verdict = Err(MissReason::Expired);
             }
@@ -136,10 +137,14 @@ impl Cache {
 
     /// Whether an entry is valid, as far as is known here, at a time before `until`.
     pub(crate) fn check(&self, entry: &Kept, until: u64) -> Result<(), MissReason> {
+        self.check_at(entry, until, self.now())
+    }
+
+    /// The same of a call that began at `now`.
+    fn check_at(&self, entry: &Kept, until: u64, now: u64) -> Result<(), MissReason> {
         if !entry.is_checked(self.0.index.version()) && !entry.is_valid() {
             return Err(MissReason::Invalidated);
         }
-        let now = self.now();
         if until <= now {
             return Err(MissReason::Expired);
         }

@@ -27,7 +27,7 @@ pub(super) fn hit(encoder: &Encoder, identity: &TypeId) -> Option<Payload> {
     let now = time::coarse();
     let lookup = cache.memory.lookup(identity, encoded);
     let served = cache.serve(&lookup, now, |face, entry, due| {
-        look_closer(cache, face, entry, due)
+        look_closer(cache, face, entry, due, now)
     });
     if served.is_none() {
         not_there(cache, lookup.hash());
@@ -43,8 +43,14 @@ thread_local! {
 /// What may be served of an entry that may be no longer.
 #[cold]
 #[inline(never)]
-fn look_closer(plain: &'static Parts, face: &Face, entry: &Kept, due: u64) -> Option<Payload> {
-    let served = still(plain)?.serve_after_check(face, entry, due);
+fn look_closer(
+    plain: &'static Parts,
+    face: &Face,
+    entry: &Kept,
+    due: u64,
+    now: u64,
+) -> Option<Payload> {
+    let served = still(plain)?.serve_after_check(face, entry, due, now);
     served.map_err(|why| WHY.set(Some(why))).ok()
 }
 
