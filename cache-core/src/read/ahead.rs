@@ -42,13 +42,14 @@ impl Driver {
             return Some(leader);
         };
         let cache = self.ticket.cache.clone();
-        // What is kept in Redis alone is asked for at each call, together with the log.
-        let redis_only = self.ticket.seat.site.spec.policy.redis_only;
-        let served = if redis_only || !cache.may_count(shelved.sent) {
-            None
-        } else {
+        // What Redis is not asked for may be another function's there; what is kept in it alone is asked for at each call, together with
+        // the log.
+        let is_ours = self.remote().is_some() && !self.ticket.seat.site.spec.policy.redis_only;
+        let served = if is_ours && cache.may_count(shelved.sent) {
             let Shelved { found, sent, .. } = &shelved;
             self.promote(found, *sent, Some(&leader), work).ok()
+        } else {
+            None
         };
         if let Some(shelf) = cache.0.remote.as_ref().and_then(|remote| remote.shelf()) {
             shelf.judged(shelved.why(), served.is_some());

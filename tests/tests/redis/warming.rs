@@ -453,3 +453,32 @@ async fn a_fleet_has_one_list() {
     }
     assert_eq!(shelf(&cache).used, 5, "what both have used is the hottest");
 }
+
+/// Of two functions of one name, Redis may have the values of either: nobody asks for them, nor takes them unasked.
+#[tokio::test]
+async fn what_is_not_asked_for_in_redis_is_not_taken_from_there_either() {
+    let one = |cache: &Cache| {
+        #[cache_query(ttl = 600)]
+        async fn twin() -> u64 {
+            1
+        }
+        let cache = cache.clone();
+        async move { cache.scope(twin()).await }
+    };
+    let other = |cache: &Cache| {
+        #[cache_query(ttl = 600)]
+        async fn twin() -> u64 {
+            2
+        }
+        let cache = cache.clone();
+        async move { cache.scope(twin()).await }
+    };
+    let server = start!();
+    let cache = started(&server.url()).await;
+    assert_eq!([one(&cache).await, one(&cache).await], [1, 1]);
+    until("it is stored", || stored(&server) == 1);
+    end(cache).await;
+    let cache = started(&server.url()).await;
+    until("it is fetched", || shelf(&cache).entries == 1);
+    assert_eq!([other(&cache).await, one(&cache).await], [2, 1]);
+}
