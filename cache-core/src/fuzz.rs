@@ -30,6 +30,7 @@ const TARGETS: &[(&str, Target)] = &[
     ("envelope", inputs::envelope),
     ("sealed", inputs::sealed),
     ("payload", inputs::payload),
+    ("hot", inputs::hot),
     ("record", inputs::record),
     ("dependencies", inputs::dependencies),
     ("answer", replies::answer),

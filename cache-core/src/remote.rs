@@ -32,6 +32,8 @@ mod successors;
 mod warming;
 pub(crate) use found::{Found, Sound};
 use greeting::Greeting;
+#[cfg(test)]
+pub(crate) use hot::Hot;
 pub(crate) use hot::MOST as MOST_HOT;
 pub(crate) use lease::{Claim, Claimed, claimed};
 use puts::Puts;

@@ -14,6 +14,7 @@ use crate::key::{Digest, KeyDigest};
 use crate::matcher::{self, Matcher};
 use crate::pattern::Pattern;
 use crate::position::Position;
+use crate::remote::Hot;
 
 fn dep(random: &mut Random) -> Dep {
     match random.below(3) {
@@ -116,6 +117,28 @@ pub(super) fn sealed(random: &mut Random) -> bool {
         assert_eq!(bad, good, "who has no key has made a value");
         assert_eq!(said(&parsed), said(&envelope));
     }
+    true
+}
+
+/// The list of what is hot: whatever is read of it is as long as its bytes say, and is written as it was read.
+pub(super) fn hot(random: &mut Random) -> bool {
+    let cipher = Cipher::default();
+    let count = random.below(20);
+    let used: Vec<_> = (0..count)
+        .map(|_| (KeyDigest::from_bytes(random.bytes()), random.below(4) as u8))
+        .collect();
+    let list = Hot::default().and_used(&used, 16, 1_000);
+    let good = list.bytes(&cipher).unwrap();
+    let (bad, fits) = tampered(random, &good);
+    let Some(parsed) = Hot::parse(&bad, &cipher) else {
+        assert_ne!(bad, good, "what was written is read");
+        return false;
+    };
+    assert!(fits || bad == good, "what was changed is taken for a list");
+    assert_eq!(parsed.bytes(&cipher).unwrap(), bad);
+    // Whoever is named twice is one.
+    let merged = parsed.cooled().and_used(&used, 255, 10);
+    assert!(merged.bytes(&cipher).unwrap().len() <= 8 + 10 * 17);
     true
 }
 

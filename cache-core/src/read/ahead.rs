@@ -37,15 +37,17 @@ impl Driver {
         leader: Leader<MemoryKey, Arc<Kept>>,
         work: &mut dyn Work,
     ) -> Option<Leader<MemoryKey, Arc<Kept>>> {
+        // What is kept in Redis alone is asked for at each call, together with the log.
+        if self.ticket.seat.site.spec.policy.redis_only {
+            return Some(leader);
+        }
         self.learn_order();
         let Some(shelved) = self.ahead() else {
             return Some(leader);
         };
         let cache = self.ticket.cache.clone();
-        // What Redis is not asked for may be another function's there; what is kept in it alone is asked for at each call, together with
-        // the log.
-        let is_ours = self.remote().is_some() && !self.ticket.seat.site.spec.policy.redis_only;
-        let served = if is_ours && cache.may_count(shelved.sent) {
+        // What Redis is not asked for may be another function's there.
+        let served = if self.remote().is_some() && cache.may_count(shelved.sent) {
             let Shelved { found, sent, .. } = &shelved;
             self.promote(found, *sent, Some(&leader), work).ok()
         } else {

@@ -50,14 +50,13 @@ pub(crate) struct Hot(Vec<(KeyDigest, u8)>);
 
 impl Hot {
     /// Reads a list. Nothing, if it is none of ours.
-    pub(super) fn parse(bytes: &[u8], cipher: &Cipher) -> Option<Self> {
+    pub(crate) fn parse(bytes: &[u8], cipher: &Cipher) -> Option<Self> {
         let (covered, checksum) = bytes.split_last_chunk()?;
         if bytes.len() > LONGEST || crc32fast::hash(covered) != u32::from_be_bytes(*checksum) {
             return None;
         }
         let (header, body) = covered.split_first_chunk::<4>()?;
-        let [a, b, version, flags] = *header;
-        if [a, b] != MAGIC || version != VERSION || (flags == ENCRYPTED) != cipher.is_on() {
+        if *header != Self::header(cipher) {
             return None;
         }
         let opened;
@@ -75,9 +74,8 @@ impl Hot {
     }
 
     /// The list as bytes; nothing if there is no randomness to encrypt it with.
-    pub(super) fn bytes(&self, cipher: &Cipher) -> Option<Vec<u8>> {
-        let flags = if cipher.is_on() { ENCRYPTED } else { 0 };
-        let header = [MAGIC[0], MAGIC[1], VERSION, flags];
+    pub(crate) fn bytes(&self, cipher: &Cipher) -> Option<Vec<u8>> {
+        let header = Self::header(cipher);
         let mut body = Vec::with_capacity(self.0.len() * ONE);
         for (key, heat) in &self.0 {
             body.extend_from_slice(&key.to_bytes());
@@ -91,8 +89,13 @@ impl Hot {
         Some(bytes)
     }
 
+    fn header(cipher: &Cipher) -> [u8; 4] {
+        let flags = if cipher.is_on() { ENCRYPTED } else { 0 };
+        [MAGIC[0], MAGIC[1], VERSION, flags]
+    }
+
     /// The list, cooled.
-    pub(super) fn cooled(mut self) -> Self {
+    pub(crate) fn cooled(mut self) -> Self {
         for (_, heat) in &mut self.0 {
             *heat -= heat.div_ceil(COOLING);
         }
@@ -100,7 +103,7 @@ impl Hot {
     }
 
     /// The list with what was used since, each use worth so much heat: of the hottest at most so many.
-    pub(super) fn and_used(self, used: &[(KeyDigest, u8)], worth: u8, most: usize) -> Self {
+    pub(crate) fn and_used(self, used: &[(KeyDigest, u8)], worth: u8, most: usize) -> Self {
         let mut heats: HashMap<_, _> = self.0.into_iter().collect();
         for (key, uses) in used {
             let heat = heats.entry(*key).or_default();

@@ -40,6 +40,11 @@ pub(crate) fn warmup(args: Vec<Arg>, function: Function, diag: &mut Diag) -> War
             }
             // Part of an argument that is taken apart, which is reported.
             Arg::Named(name, _) if function.binding(&name.unraw().to_string()).is_some() => {}
+            Arg::Named(name, _) if name == "hot" => {
+                diag.error(&name, "`hot` is not in this version yet").help(
+                    "write `from = …`; values that are in Redis need no call: see `Builder::hot_keys`",
+                );
+            }
             Arg::Named(name, _) => names::unknown_argument(&name, &function, diag),
             Arg::Positional(expr) => {
                 diag.error(&expr, "arguments are given by name")
