@@ -85,6 +85,9 @@ pub(crate) fn live(orders: &Orders) {
         .namespace("fleet")
         .max_staleness(MAX_STALENESS)
         .redis(&format!("redis://127.0.0.1:{}/", orders.redis))
+        // What is fetched before it is asked for is as old as it is when it is served.
+        .hot_keys(1_000)
+        .predict(true)
         .install_blocking()
         .unwrap();
     thread::scope(|scope| {
