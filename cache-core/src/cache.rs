@@ -19,6 +19,8 @@ use crate::remote::Remote;
 use crate::scope::{self, Scope};
 use crate::site::Site;
 use crate::stats::{FunctionStats, RefusalReason, Stats};
+#[cfg(feature = "tokio")]
+use crate::sync::atomic::AtomicUsize;
 use crate::sync::atomic::{AtomicBool, AtomicU64};
 use crate::sync::{Arc, RwLock, read};
 use crate::tier::memory::{MemoryKey, MemoryTier, Refused, Resident};
@@ -63,6 +65,9 @@ pub(crate) struct Parts {
     /// Until when, in milliseconds of the clock, the index can be relied on without another word from a log that lives
     /// elsewhere.
     trusted_until: Arc<AtomicU64>,
+    /// How many bodies go on behind their calls as tasks.
+    #[cfg(feature = "tokio")]
+    pub(crate) behind: AtomicUsize,
     #[cfg(feature = "redis")]
     pub(crate) remote: Option<Remote>,
 }

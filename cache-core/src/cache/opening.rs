@@ -20,6 +20,8 @@ use crate::position::Position;
 #[cfg(feature = "redis")]
 use crate::remote::{Ahead, Memory, Remote};
 use crate::stats::MissReason;
+#[cfg(feature = "tokio")]
+use crate::sync::atomic::AtomicUsize;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{Arc, RwLock, StaticU64};
 use crate::tier::memory::{Departure, MemoryTier, Resident};
@@ -62,6 +64,8 @@ impl Parts {
             mappings: Mappings::default(),
             sites: RwLock::default(),
             ghosts,
+            #[cfg(feature = "tokio")]
+            behind: AtomicUsize::new(0),
             curve: config.sizing.curve.then(Curve::new),
             values_used: AtomicBool::new(false),
             trusted_until: Arc::new(AtomicU64::new(u64::MAX)),

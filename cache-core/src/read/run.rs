@@ -16,6 +16,8 @@ use crate::shape::Split;
 use crate::sync::Arc;
 
 mod behind;
+#[cfg(feature = "tokio")]
+mod tasks;
 mod threads;
 pub use behind::{Behind, run_behind, run_blocking_behind};
 

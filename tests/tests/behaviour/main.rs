@@ -28,6 +28,7 @@ mod patterns;
 mod puts;
 mod refreshing;
 mod regression;
+mod room;
 mod rules;
 mod runs;
 mod scopes;

@@ -5,6 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+#[cfg(feature = "tokio")]
+use super::tasks::Place;
 use super::{Job, Rear, threads};
 use crate::modifiers::blocking;
 use crate::read::compute::Driver;
@@ -94,21 +96,29 @@ impl<S: Split + 'static> Future for Behind<S> {
             return Poll::Pending;
         };
         if let Some(owned) = this.0.take().filter(|owned| owned.driver.goes_on()) {
+            #[cfg(feature = "tokio")]
             spawn(owned);
+            // Without the feature there is no runtime to go on.
+            #[cfg(not(feature = "tokio"))]
+            owned.driver.refresh_failed();
         }
         Poll::Ready(out)
     }
 }
 
-/// To the end, on the caller's runtime. Without one the computation ends here, and a later call begins another.
+/// To the end, on the caller's runtime. Without one, or without room, the computation ends here, and a later call begins another.
+#[cfg(feature = "tokio")]
 fn spawn<S: Split + 'static>(mut owned: Box<Owned<S>>) {
-    let end = poll_fn(move |cx| owned.poll_behind(cx));
-    #[cfg(feature = "tokio")]
-    if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-        drop(runtime.spawn(end));
+    if let Ok(runtime) = tokio::runtime::Handle::try_current()
+        && let Some(place) = Place::take(&owned.driver.ticket.cache)
+    {
+        drop(runtime.spawn(async move {
+            poll_fn(|cx| owned.poll_behind(cx)).await;
+            drop(place);
+        }));
         return;
     }
-    drop(end);
+    owned.driver.refresh_failed();
 }
 
 /// What an async function comes to whose body may go on behind the call.

@@ -1,0 +1,81 @@
+//! How many bodies go on behind their calls at a time.
+
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+
+use cache_core::{Cache, TestCache, cache};
+
+use crate::refreshing::{MILLI, SECOND, Source, stored, until};
+
+/// As many as the documentation says.
+const MOST: u64 = 1_024;
+
+/// More than that.
+const KEYS: u64 = MOST + 100;
+
+static SOURCE: Source = Source::shut();
+
+#[cache(ttl = 10, stale_while_revalidate = "1h")]
+async fn row(id: u64) -> u64 {
+    SOURCE.read().await.unwrap() + id
+}
+
+static DROPPED: AtomicBool = AtomicBool::new(false);
+
+struct Noted;
+
+impl Drop for Noted {
+    fn drop(&mut self) {
+        DROPPED.store(true, SeqCst);
+    }
+}
+
+#[cache(ttl = 10, stale_if_error = "1h", timeout = "1ms")]
+async fn slow() -> Result<u64, String> {
+    let _noted = Noted;
+    SOURCE.read().await
+}
+
+#[tokio::test]
+async fn bodies_that_hang_behind_their_calls_are_bounded_and_delay_nobody() {
+    let test = TestCache::with(Cache::builder().wait_max(MILLI)).unwrap();
+    SOURCE.admit(KEYS as usize + 1);
+    for id in 0..KEYS {
+        assert_eq!(test.run(row(id)).await, 1 + id);
+    }
+    assert_eq!(test.run(slow()).await, Ok(1));
+    let computed = SOURCE.runs();
+    test.advance(10 * SECOND);
+    // The second time many are overdue, and would be followed by another each.
+    for _ in 0..2 {
+        for id in 0..KEYS {
+            assert_eq!(test.run(row(id)).await, 1 + id, "served at once");
+        }
+        tokio::task::yield_now().await;
+        test.advance(SECOND);
+    }
+    until("they run", || SOURCE.runs() - computed >= MOST).await;
+    tokio::task::yield_now().await;
+    assert_eq!(SOURCE.runs() - computed, MOST);
+    let failures = || test.cache().stats().total.refresh_failures;
+    assert!(failures() >= KEYS - MOST, "{}", failures());
+
+    // A body that its caller cannot leave behind ends there.
+    let before = failures();
+    DROPPED.store(false, SeqCst);
+    assert_eq!(test.run(slow()).await, Ok(1));
+    assert!(DROPPED.load(SeqCst));
+    assert_eq!(failures(), before + 1);
+
+    // They are through, and there is room again.
+    SOURCE.write(2);
+    let before = stored(&test);
+    SOURCE.admit(1_000_000);
+    until("they are stored", || {
+        stored(&test) >= before + MOST as usize
+    })
+    .await;
+    test.advance(20 * SECOND);
+    assert_eq!(test.run(row(KEYS - 1)).await, KEYS);
+    until("it is stored", || stored(&test) > before + MOST as usize).await;
+    assert_eq!(test.run(row(KEYS - 1)).await, KEYS + 1);
+}
