@@ -29,12 +29,12 @@ fn default() -> &'static Cache {
 
 /// The same for this thread to [know](scope::know), if it is a plain one.
 pub(crate) fn plain() -> Option<&'static Parts> {
-    let mut cache = get();
-    // With the one in `install`: of two at the same time either this sees what is installed, or that sees the default.
-    fence(Ordering::SeqCst);
-    if let Some(installed) = INSTALLED.get() {
-        cache = installed;
-    }
+    let cache = INSTALLED.get().unwrap_or_else(|| {
+        let default = default();
+        // With the one in `install`: of two at the same time either this sees what is installed, or that sees the default.
+        fence(Ordering::SeqCst);
+        INSTALLED.get().unwrap_or(default)
+    });
     Some(&*cache.0).filter(|parts| parts.is_plain())
 }
 

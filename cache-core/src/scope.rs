@@ -56,12 +56,10 @@ pub(crate) fn plain() -> Option<&'static Parts> {
     PLAIN.get()
 }
 
-/// Remembers what the global cache is: itself if it is a plain one.
+/// Remembers what the global cache is, if it is a plain one; said where nothing surrounds the code.
 pub(crate) fn know(global: Option<&'static Parts>) {
     KNOWN.set(global);
-    if !is_active() {
-        PLAIN.set(global);
-    }
+    PLAIN.set(global);
 }
 
 /// Whether any scope surrounds this code.

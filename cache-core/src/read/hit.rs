@@ -74,9 +74,12 @@ pub(super) fn find(encoder: &mut Encoder, callee: Callee) -> Result<Payload, Box
     if let Some(why) = WHY.take() {
         return Err(Ticket::new(encoder, callee, why, None));
     }
+    if scope::is_active() {
+        return find_with_care(encoder, callee);
+    }
     scope::know(global::plain());
     let cache = global::get();
-    if scope::is_active() || cache.0.events.listening() || encoder.broken().is_some() {
+    if cache.0.events.listening() || encoder.broken().is_some() {
         return find_with_care(encoder, callee);
     }
     let lookup = Lookup::new(&callee.identity, encoder.encoded());
