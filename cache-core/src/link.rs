@@ -201,7 +201,12 @@ impl Link {
         if self.shared.breaker.is_open() {
             return Some(LinkError::BreakerOpen);
         }
-        (self.shared.process != process::id()).then(LinkError::forked)
+        self.is_forked().then(LinkError::forked)
+    }
+
+    /// Whether this process was forked from the one that the thread runs in. What that thread had locked, then, is so for ever.
+    pub(crate) fn is_forked(&self) -> bool {
+        self.shared.process != process::id()
     }
 
     /// Sends a request, unless the breaker is open.
@@ -364,7 +369,7 @@ impl Link {
         within: Duration,
         done: impl Future<Output = ()> + Send + 'static,
     ) -> u64 {
-        if self.shared.process != process::id() {
+        if self.is_forked() {
             return 0;
         }
         let shared = Arc::clone(&self.shared);

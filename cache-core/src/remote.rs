@@ -151,7 +151,13 @@ impl Remote {
 
     /// Where values are that nobody has asked for yet.
     pub(crate) fn shelf(&self) -> Option<&Shelf> {
-        self.ahead.as_ref().map(|warming| &*warming.shelf)
+        self.ahead().map(|warming| &*warming.shelf)
+    }
+
+    /// What is fetched before it is asked for; not in a fork, where nothing is.
+    fn ahead(&self) -> Option<&Warming> {
+        let ahead = self.ahead.as_deref();
+        ahead.filter(|_| !self.link.is_forked())
     }
 
     /// Tells what the server is, now and whenever it is another one.
@@ -237,7 +243,7 @@ impl Remote {
 
     /// The same; its `followers` come with it, if it pays, for whoever asks for them next.
     pub(crate) fn fetch_with(&self, key: KeyDigest, followers: Vec<KeyDigest>) -> Read {
-        let riders = match &self.ahead {
+        let riders = match self.ahead() {
             Some(ahead) if !followers.is_empty() => ahead.riders(followers),
             _ => Vec::new(),
         };
@@ -246,11 +252,7 @@ impl Remote {
 
     /// A value is asked for that was not in memory. Those that usually follow it.
     pub(crate) fn note(&self, key: KeyDigest) -> Vec<KeyDigest> {
-        match self
-            .ahead
-            .as_ref()
-            .and_then(|ahead| ahead.successors.as_ref())
-        {
+        match self.ahead().and_then(|ahead| ahead.successors.as_ref()) {
             Some(successors) => successors.note(key, successors::task()),
             None => Vec::new(),
         }

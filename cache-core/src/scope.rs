@@ -3,6 +3,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
+use std::mem::ManuallyDrop;
 use std::pin::pin;
 
 use crate::cache::{Cache, Parts};
@@ -42,7 +43,8 @@ pub(crate) struct Counter {
 thread_local! {
     /// Whether there is any scope: all that a hit outside every scope looks at.
     static ACTIVE: Cell<bool> = const { Cell::new(false) };
-    static CURRENT: RefCell<Option<Arc<Scope>>> = const { RefCell::new(None) };
+    /// With nothing to be dropped at the end of a thread: what is called there, by what it leaves, is surrounded as well.
+    static CURRENT: RefCell<ManuallyDrop<Option<Arc<Scope>>>> = const { RefCell::new(ManuallyDrop::new(None)) };
     /// The global cache outside of every scope, once this thread knows that a hit in it need be told to nobody: all that
     /// such a hit looks at.
     static PLAIN: Cell<Option<&'static Parts>> = const { Cell::new(None) };
@@ -75,7 +77,7 @@ pub(crate) fn current() -> Option<Arc<Scope>> {
         return None;
     }
     CURRENT
-        .try_with(|current| current.borrow().clone())
+        .try_with(|current| Option::clone(&current.borrow()))
         .ok()
         .flatten()
 }
@@ -114,7 +116,7 @@ pub(crate) fn set(scope: Option<Arc<Scope>>) -> Option<Arc<Scope>> {
     let _ = ACTIVE.try_with(|active| active.set(scope.is_some()));
     PLAIN.set(scope.is_none().then(|| KNOWN.get()).flatten());
     CURRENT
-        .try_with(|current| current.replace(scope))
+        .try_with(|current| ManuallyDrop::into_inner(current.replace(ManuallyDrop::new(scope))))
         .ok()
         .flatten()
 }

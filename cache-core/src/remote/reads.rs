@@ -473,13 +473,15 @@ impl Trip for Going {
         self.batch.late(self.late)
     }
 
-    fn end(self: Box<Self>, outcome: Result<Reply, LinkError>) {
+    fn end(mut self: Box<Self>, outcome: Result<Reply, LinkError>) {
         let count = self.keys.len() + self.riders.len();
         lock(&self.queue.waiting).learn(count, &outcome);
         let values = outcome.and_then(|reply| self.values(reply));
         if let Ok(values) = &values {
             // Before anybody is told, who may ask for it at once.
             self.set_down(values);
+            // Of the same name others may be on their way from now on.
+            self.riders.clear();
         }
         self.tell(values);
         self.land();

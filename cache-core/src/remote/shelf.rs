@@ -6,7 +6,7 @@
 //! A value is taken once. Whoever asks for one that is still to come asks Redis himself, and it is not put here when it comes: it would
 //! be older than what he is about to have.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 
 use super::Found;
 use super::credit::Credit;
@@ -52,8 +52,9 @@ pub(crate) enum Why {
 
 #[derive(Default)]
 struct State {
-    /// Asked for, or about to be, and not come yet.
-    expected: HashSet<KeyDigest>,
+    /// Asked for, or about to be, and not come yet; and whether it is wanted when it comes. What is not keeps its place until then: it
+    /// could not be told from what is asked for after it.
+    expected: HashMap<KeyDigest, bool>,
     values: HashMap<KeyDigest, Shelved>,
     /// In the order of their coming, some of them of values that have left.
     order: VecDeque<KeyDigest>,
@@ -101,7 +102,7 @@ impl Shelf {
     /// Those of these that are not here, nor to come; from now on they are to come.
     pub(super) fn expect(&self, keys: impl IntoIterator<Item = KeyDigest>) -> Vec<KeyDigest> {
         let mut state = lock(&self.state);
-        let new = |key: &KeyDigest| !state.values.contains_key(key) && state.expected.insert(*key);
+        let new = |key: &KeyDigest| !state.knows(key) && state.expect(*key);
         let new = keys.into_iter().filter(new).collect();
         self.close(state);
         new
@@ -117,10 +118,7 @@ impl Shelf {
             return self.expect(keys);
         };
         let mut state = lock(&self.state);
-        let new = |key: &KeyDigest| {
-            let here = state.values.contains_key(key) || state.expected.contains(key);
-            !here && credit.spend() && state.expected.insert(*key)
-        };
+        let new = |key: &KeyDigest| !state.knows(key) && credit.spend() && state.expect(*key);
         let new: Vec<_> = keys.into_iter().filter(new).collect();
         self.close(state);
         self.predicted
@@ -143,14 +141,14 @@ impl Shelf {
     /// Those of these that nobody has asked for in the meantime.
     pub(super) fn still_expected(&self, keys: &[KeyDigest]) -> Vec<KeyDigest> {
         let state = lock(&self.state);
-        let expected = |key: &&KeyDigest| state.expected.contains(key);
+        let expected = |key: &&KeyDigest| state.expected.get(key) == Some(&true);
         keys.iter().filter(expected).copied().collect()
     }
 
     /// What Redis has of a value that was to come, and was asked for at `sent`. What has been here for longest makes room for it.
     pub(super) fn put(&self, key: KeyDigest, found: Option<Found>, sent: u64, why: Why) {
         let mut state = lock(&self.state);
-        let expected = state.expected.remove(&key);
+        let expected = state.expected.remove(&key) == Some(true);
         if let Some(found) = found.filter(|found| expected && !found.left.is_zero()) {
             let shelved = Shelved {
                 until: time::deadline(sent, found.left),
@@ -181,13 +179,15 @@ impl Shelf {
         state.bytes + mean > self.most_bytes
     }
 
-    /// Takes a value, if it is here and fresh at this time. If it is to come it is not any more.
+    /// Takes a value, if it is here and fresh at this time. If it is to come it is not wanted any more.
     pub(crate) fn take(&self, key: KeyDigest, now: u64) -> Option<Shelved> {
         if self.count.load(Ordering::Relaxed) == 0 {
             return None;
         }
         let mut state = lock(&self.state);
-        state.expected.remove(&key);
+        if let Some(wanted) = state.expected.get_mut(&key) {
+            *wanted = false;
+        }
         let taken = state.remove(key);
         self.close(state);
         taken.filter(|taken| taken.until > now)
@@ -249,6 +249,15 @@ impl Shelf {
 }
 
 impl State {
+    /// Whether a value is here, or on its way.
+    fn knows(&self, key: &KeyDigest) -> bool {
+        self.values.contains_key(key) || self.expected.contains_key(key)
+    }
+
+    fn expect(&mut self, key: KeyDigest) -> bool {
+        self.expected.insert(key, true).is_none()
+    }
+
     fn remove(&mut self, key: KeyDigest) -> Option<Shelved> {
         let removed = self.values.remove(&key)?;
         self.bytes -= removed.bytes();
@@ -342,6 +351,25 @@ mod tests {
         // Here already, or on its way.
         shelf.expect([key(1)]);
         assert!((0..100).all(|_| shelf.predict([key(1)], Why::Follows).is_empty()));
+    }
+
+    /// The first of two that are on their way for the same name was read before somebody asked for himself.
+    #[test]
+    fn what_was_read_before_a_value_was_asked_for_is_not_kept_for_what_is_expected_after_it() {
+        let shelf = Shelf::new(10_000);
+        let first = shelf.expect([key(1)]);
+        assert!(shelf.take(key(1), 0).is_none());
+        let second = shelf.predict([key(1)], Why::Follows);
+        for asked in first {
+            shelf.put(asked, found(10, 60), 0, Why::Hot);
+        }
+        assert!(shelf.take(key(1), 0).is_none());
+        for asked in second {
+            shelf.put(asked, found(10, 60), 1, Why::Follows);
+        }
+        assert!(shelf.take(key(1), 0).is_none());
+        put(&shelf, 1, found(10, 60));
+        assert!(shelf.take(key(1), 0).is_some(), "nothing is on its way");
     }
 
     #[test]

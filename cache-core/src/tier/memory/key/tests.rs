@@ -1,6 +1,7 @@
 //! Keys, what is compared of them, and their hashes.
 
 use super::*;
+use crate::key::Encoder;
 
 struct One;
 struct Two;
@@ -117,6 +118,24 @@ fn long_keys_with_one_hash_are_two() {
         Lookup::hashed_before(7, identity, encoded)
     });
     assert!(a.may_be(identity, b.front()) && !a.has(|| b.encoded) && a.has(|| a.encoded));
+}
+
+/// Chunks overlap: what is in one may say how long another key is. Nobody needs to know the seeds to write such a pair.
+#[test]
+fn keys_that_repeat_themselves_do_not_collide() {
+    let key = |a: &str, b: &str| {
+        let mut encoder = Encoder::new();
+        encoder.add(a);
+        encoder.add(b);
+        Lookup::new(&TypeId::of::<One>(), encoder.encoded()).to_key()
+    };
+    let repeated = "\u{4}\0\0\0".repeat(3);
+    for (a, b, other) in [
+        (&*repeated, "", "\0\0\0\0"),
+        ("\u{1}\u{1}\u{1}\u{1}", "", "\0"),
+    ] {
+        assert_ne!(key(a, b).hash(), key(a, other).hash(), "{a:?}");
+    }
 }
 
 #[test]
