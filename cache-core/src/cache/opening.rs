@@ -62,6 +62,7 @@ impl Parts {
             mappings: Mappings::default(),
             sites: RwLock::default(),
             ghosts,
+            lead: super::sizing::Lead::default(),
             curve: config.sizing.curve.then(Curve::new),
             values_used: AtomicBool::new(false),
             trusted_until: Arc::new(AtomicU64::new(u64::MAX)),
