@@ -60,6 +60,7 @@ pub(crate) struct Parts {
     sites: RwLock<Vec<Option<Arc<Seat>>>>,
     ghosts: Arc<Ghosts>,
     curve: Option<Curve>,
+    lead: sizing::Lead,
     /// Whether a cached function has asked for a value without a function.
     pub(crate) values_used: AtomicBool,
     /// Until when, in milliseconds of the clock, the index can be relied on without another word from a log that lives

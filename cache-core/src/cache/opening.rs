@@ -66,6 +66,7 @@ impl Parts {
             ghosts,
             #[cfg(feature = "tokio")]
             behind: AtomicUsize::new(0),
+            lead: super::sizing::Lead::default(),
             curve: config.sizing.curve.then(Curve::new),
             values_used: AtomicBool::new(false),
             trusted_until: Arc::new(AtomicU64::new(u64::MAX)),

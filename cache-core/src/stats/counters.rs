@@ -186,6 +186,10 @@ impl SiteCounters {
             .unwrap_or(0)
     }
 
+    pub(crate) fn hits(&self) -> u64 {
+        self.hits.get()
+    }
+
     /// Hits, and misses of calls that looked.
     pub(crate) fn looks(&self) -> u64 {
         let misses = self

@@ -15,6 +15,7 @@ mod batches;
 mod configuration;
 mod events;
 mod extremes;
+mod hindsight;
 mod identity;
 mod input;
 mod invalidation;

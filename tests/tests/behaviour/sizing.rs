@@ -102,6 +102,20 @@ fn the_bound_goes_where_the_hit_rate_is_enough() {
 }
 
 #[test]
+fn the_bound_is_near_the_one_that_gives_the_hit_rate() {
+    let (right, count, most) = (4 << 20, 400_000, 50_000);
+    let fixed = cache(Memory::new().max_bytes(right));
+    calls(&fixed, count, most);
+    let enough = calls(&fixed, 50_000, most);
+    let adaptive = cache(Memory::new().between(1 << 20..=6 << 20, enough));
+    calls(&adaptive, count, most);
+    let rate = calls(&adaptive, 50_000, most);
+    let bound = adaptive.stats().max_bytes as f64 / right as f64;
+    assert!((rate - enough).abs() < 0.05, "{rate} for {enough}");
+    assert!((0.5..1.3).contains(&bound), "{bound}");
+}
+
+#[test]
 fn bounds_that_are_none_are_told() {
     for (bytes, rate) in [
         (0..=1 << 20, 0.9),
