@@ -12,9 +12,9 @@ mod waking;
 
 use super::*;
 use crate::index::Index;
-use crate::link::LinkOptions;
 use crate::link::tests::server::Server;
 use crate::link::tests::start;
+use crate::link::{LinkOptions, Trip};
 use crate::log::LogOptions;
 use crate::position::Position;
 use crate::sync::block_on;
