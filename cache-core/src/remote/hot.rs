@@ -32,7 +32,7 @@ const ONE: usize = 17;
 pub(crate) const MOST: usize = 100_000;
 
 /// A list that claims to be longer was not written by us: a sealed text is little longer than what it holds.
-const LONGEST: usize = 4 + MOST * ONE + 256 + 4;
+pub(super) const LONGEST: usize = 4 + MOST * ONE + 256 + 4;
 
 /// Of so many parts of its heat a value keeps all but one, each time that the list is written.
 const COOLING: u8 = 4;

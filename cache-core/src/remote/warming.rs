@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
-use super::hot::{HEAT, Hot, WARMTH};
+use super::hot::{self, HEAT, Hot, WARMTH};
 use super::reads::Reads;
 use super::shelf::{Shelf, Why};
 use super::successors::Successors;
@@ -242,8 +242,9 @@ impl Warming {
 
     /// A list as it stands there. What is no list is as good as none.
     async fn load(&self, name: &str) -> Result<Hot, LinkError> {
-        let mut get = redis::cmd("GET");
-        get.arg(name);
+        // One byte more than a list can have tells that it is none, however much there is.
+        let mut get = redis::cmd("GETRANGE");
+        get.arg(name).arg(0).arg(hot::LONGEST);
         let found = match self.link.ask(Request::of(get)).await {
             Ok(mut replies) => replies.pop(),
             Err(LinkError::Refused(_)) => None,

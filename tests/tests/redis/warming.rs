@@ -308,12 +308,14 @@ async fn whatever_stands_in_the_place_of_the_list() {
     for bytes in hostile {
         let set: [&[u8]; 3] = [b"SET", LIST.as_bytes(), &bytes];
         server.command(set).unwrap();
+        let before = sent(&server);
         let cache = started(&server.url()).await;
         for n in [1, 1] {
             assert_eq!(cache.scope(row(n)).await, n);
         }
         assert_eq!((shelf(&cache).fetched, shelf(&cache).entries), (0, 0));
         end(cache).await;
+        assert!(sent(&server) - before < 6 << 20, "no more than a list can have");
         let Reply::Bytes(written) = server.command(["GET", LIST]).unwrap() else {
             panic!("no list");
         };
@@ -328,6 +330,12 @@ async fn whatever_stands_in_the_place_of_the_list() {
     end(cache).await;
     let written = server.command(["GET", LIST]).unwrap();
     assert!(matches!(written, Reply::Bytes(bytes) if bytes.len() == ours.len()));
+}
+
+/// How many bytes the server has sent.
+fn sent(server: &Server) -> u64 {
+    let stats = server.info("stats").unwrap();
+    stats["total_net_output_bytes"].parse().unwrap()
 }
 
 /// Names that nobody has values for, and values that are none of ours.
