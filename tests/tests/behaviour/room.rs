@@ -79,3 +79,32 @@ async fn bodies_that_hang_behind_their_calls_are_bounded_and_delay_nobody() {
     until("it is stored", || stored(&test) > before + MOST as usize).await;
     assert_eq!(test.run(row(KEYS - 1)).await, KEYS + 1);
 }
+
+#[tokio::test]
+async fn what_is_one_too_many_is_tried_again_as_what_has_failed() {
+    static SOURCE: Source = Source::shut();
+    #[cache(ttl = 10, stale_while_revalidate = "1h")]
+    async fn row(id: u64) -> u64 {
+        SOURCE.read().await.unwrap() + id
+    }
+    // As long as a refresh may take that runs.
+    let test = TestCache::with(Cache::builder().wait_max(600 * SECOND)).unwrap();
+    SOURCE.admit(MOST as usize + 1);
+    for id in 0..=MOST {
+        assert_eq!(test.run(row(id)).await, 1 + id);
+    }
+    test.advance(10 * SECOND);
+    for id in 0..=MOST {
+        assert_eq!(test.run(row(id)).await, 1 + id);
+    }
+    assert_eq!(test.cache().stats().total.refresh_failures, 1);
+    SOURCE.write(2);
+    SOURCE.admit(1_000_000);
+    let all = 2 * MOST as usize + 1;
+    until("they are stored", || stored(&test) == all).await;
+    assert_eq!(test.run(row(MOST)).await, 1 + MOST, "not at once");
+    test.advance(SECOND);
+    assert_eq!(test.run(row(MOST)).await, 1 + MOST);
+    until("it is stored", || stored(&test) > all).await;
+    assert_eq!(test.run(row(MOST)).await, 2 + MOST);
+}

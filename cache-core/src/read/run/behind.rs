@@ -118,7 +118,7 @@ fn spawn<S: Split + 'static>(mut owned: Box<Owned<S>>) {
         }));
         return;
     }
-    owned.driver.refresh_failed();
+    owned.driver.fail_behind();
 }
 
 /// What an async function comes to whose body may go on behind the call.
