@@ -158,12 +158,12 @@ impl Shelf {
             };
             self.fetched.fetch_add(1, Ordering::Relaxed);
             let bytes = shelved.bytes();
-            while state.bytes + bytes > self.most_bytes && !state.order.is_empty() {
-                if let Some(oldest) = state.order.pop_front() {
+            if bytes <= self.most_bytes {
+                while state.bytes + bytes > self.most_bytes
+                    && let Some(oldest) = state.order.pop_front()
+                {
                     state.remove(oldest);
                 }
-            }
-            if bytes <= self.most_bytes {
                 state.bytes += bytes;
                 state.order.push_back(key);
                 state.values.insert(key, shelved);
@@ -397,8 +397,10 @@ mod tests {
         }
         let here = (0..200).filter(|n| shelf.take(key(*n), 0).is_some());
         assert!(here.eq(190..200), "the last");
+        put(&shelf, 2, found(100, 60));
         put(&shelf, 1, found(most, 60));
-        assert_eq!(shelf.stats().entries, 0);
+        assert!(shelf.take(key(1), 0).is_none(), "too large");
+        assert!(shelf.take(key(2), 0).is_some(), "nothing makes room for it");
         for _ in 0..1_000 {
             put(&shelf, 1, found(1, 60));
             shelf.take(key(1), 0);
