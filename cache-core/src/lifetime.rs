@@ -23,9 +23,11 @@
 //!
 //! With each new change what was seen of the value before counts a sixteenth less, and with the third change in a row, and each that
 //! follows at once, half as much: the best lifetime of what changes seldom is a small part of the time between its changes, so that
-//! they come in a row where the rate has risen. With each new pause those before count an eighth less. What is known of all values of the function together counts as one change and one pause of each: a value that
-//! is new, or has left the table, begins with what the others do, and one that was never seen to change is soon looked at seldom
-//! where none does.
+//! they come in a row where the rate has risen. With each new pause those before count an eighth less.
+//!
+//! What is known of all values of the function together counts as one change and one pause of each: a value that is new, or has left the
+//! table, begins with what the others do, and one that was never seen to change is soon looked at seldom where none does. It is believed
+//! only as far as what was seen of the value itself does not say something else altogether.
 //!
 //! Nothing is learnt from a value that was invalidated, and is computed for that: that it has changed was said.
 
@@ -51,6 +53,11 @@ const PER_PAUSE: f64 = 7.0 / 8.0;
 
 /// As many changes, and pauses, of all values count as seen of each.
 const ALL: f64 = 1.0;
+
+/// So many times as long as between the changes that were seen of a value itself, and the fewer times the more they were, it is at most
+/// between those of what is known before: among many values that never change, or after a long time without a change, one that does would
+/// not be told from them.
+const FURTHER: f64 = 16.0;
 
 /// As many, of a value that changes once in the longest lifetime, as seen of all.
 const NONE: f64 = 0.1;
@@ -120,7 +127,12 @@ impl Habits {
     /// The rates, where `weight` changes and pauses of `before` count as seen.
     fn rates(&self, before: Rates, weight: f64) -> Rates {
         let changes = f64::from(self.changes) + weight;
-        let unchanged = f64::from(self.unchanged) + weight / before.changes;
+        let mut known = 1.0 / before.changes;
+        if self.changes > 0.0 {
+            let seen = f64::from(self.unchanged / self.changes);
+            known = known.min(seen * FURTHER / f64::from(self.changes));
+        }
+        let unchanged = f64::from(self.unchanged) + weight * known;
         let log = f64::from(self.pause_logs) - weight * (before.calls.ln() + EULER);
         let pause = log / (f64::from(self.pauses) + weight) + EULER;
         Rates {

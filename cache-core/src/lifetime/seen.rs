@@ -7,8 +7,13 @@ use super::{Bounds, Habits, Rule};
 use crate::position::Position;
 use crate::sync::{Mutex, lock};
 
-/// So many keys are remembered from one turn of the tables to the next: those of the last one or two turns, in at most 1.2 MiB.
+/// So many keys are remembered from one turn of the tables to the next: those of the last one or two turns, in at most 1.4 MiB.
 const TURN: usize = 7_000;
+
+/// In two tables of 8,192 places each, of which an eighth is free, with a byte beside each.
+const _: () = assert!(
+    TURN <= 8_192 / 8 * 7 && 2 * 8_192 * (size_of::<(u64, Record)>() + 1) <= (14 << 20) / 10
+);
 
 /// The lifetimes of one function's values in one cache.
 #[derive(Debug)]

@@ -236,6 +236,32 @@ fn what_never_changes_is_soon_kept_for_the_longest_time() {
 }
 
 #[test]
+fn one_that_begins_to_change_after_a_long_calm_is_followed() {
+    let (calm, end) = (30.0 * DAY, 31.0 * DAY);
+    let mut random = Random(10);
+    let value = Value {
+        changes: random.points(60.0 * SECOND, calm, end),
+        calls: random.points(5.0 * SECOND, 0.0, end),
+    };
+    let values = [value];
+    let cost = replay(&values, &calls(&values), None);
+    assert!(cost.mean(DAY, calm) > 0.9 * HOUR);
+    // At first it is looked at once in an hour.
+    let late = cost.mean(calm + 12.0 * HOUR, end) / SECOND;
+    assert!(late < 45.0, "{late}");
+}
+
+#[test]
+fn one_that_changes_among_many_that_do_not_is_told_from_them() {
+    let alone = constant(1, 60.0 * SECOND, SECOND, DAY);
+    let calm = constant(1_000, f64::INFINITY, 600.0 * SECOND, DAY);
+    let total = |values: &[Value]| replay(values, &calls(values), None).total();
+    let apart = total(&alone) + total(&calm);
+    let together = total(&alone.into_iter().chain(calm).collect::<Vec<_>>());
+    assert!(together as f64 <= 1.1 * apart as f64, "{together} {apart}");
+}
+
+#[test]
 fn whatever_is_seen_it_stays_within_its_bounds() {
     let mut random = Random(9);
     for (least, most) in [
