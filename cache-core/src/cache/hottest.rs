@@ -40,13 +40,14 @@ impl Memory for Weak<Parts> {
 
     fn absent(&self, mut keys: Vec<KeyDigest>) -> Option<Vec<KeyDigest>> {
         let parts = self.upgrade()?;
-        let mut here = HashSet::new();
+        // Those that are asked for are few, and those that are there may be millions.
+        let mut absent: HashSet<_> = keys.iter().copied().collect();
         parts.memory.for_each(|entry| {
             if let (Some(Dep::Entry { key, .. }), false) = (entry.deps().first(), entry.dead()) {
-                here.insert(*key);
+                absent.remove(key);
             }
         });
-        keys.retain(|key| !here.contains(key));
+        keys.retain(|key| absent.contains(key));
         Some(keys)
     }
 }
