@@ -308,14 +308,17 @@ async fn whatever_stands_in_the_place_of_the_list() {
     for bytes in hostile {
         let set: [&[u8]; 3] = [b"SET", LIST.as_bytes(), &bytes];
         server.command(set).unwrap();
-        let before = sent(&server);
+        let before = sent(&server).unwrap();
         let cache = started(&server.url()).await;
         for n in [1, 1] {
             assert_eq!(cache.scope(row(n)).await, n);
         }
         assert_eq!((shelf(&cache).fetched, shelf(&cache).entries), (0, 0));
         end(cache).await;
-        assert!(sent(&server) - before < 6 << 20, "no more than a list can have");
+        assert!(
+            sent(&server).unwrap() - before < 6 << 20,
+            "no more than a list can have"
+        );
         let Reply::Bytes(written) = server.command(["GET", LIST]).unwrap() else {
             panic!("no list");
         };
@@ -333,9 +336,9 @@ async fn whatever_stands_in_the_place_of_the_list() {
 }
 
 /// How many bytes the server has sent.
-fn sent(server: &Server) -> u64 {
-    let stats = server.info("stats").unwrap();
-    stats["total_net_output_bytes"].parse().unwrap()
+fn sent(server: &Server) -> Option<u64> {
+    let stats = server.info("stats").ok()?;
+    stats.get("total_net_output_bytes")?.parse().ok()
 }
 
 /// Names that nobody has values for, and values that are none of ours.
