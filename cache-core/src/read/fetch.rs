@@ -23,6 +23,10 @@ use crate::sync::Arc;
 use crate::tier::memory::{MemoryKey, Resident};
 use crate::time;
 
+#[cfg(test)]
+#[cfg(not(loom))]
+mod tests;
+
 /// A value that was asked for.
 pub(super) struct Fetching {
     /// Before the bid, which is given back only when nothing more of it will be sent.
@@ -189,8 +193,10 @@ impl Driver {
         }
         if !left.is_zero() && leader.is_some() && envelope.class == Class::Value {
             let age = time::unix_millis().saturating_sub(envelope.computed_at);
-            let at = sent.saturating_sub(age);
             let until = time::deadline(sent, left);
+            // By the clocks of two machines; no more than its lifetime ago, whatever they say.
+            let earliest = until.saturating_sub(envelope.fresh_for.into());
+            let at = sent.saturating_sub(age).max(earliest);
             self.notice(at, until, &envelope, stamp, &deps, work);
         }
         let is_late = left.is_zero();
