@@ -1,42 +1,14 @@
 //! The environment and a file, in a process of their own.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "all of it is tests, the functions beside them too"
-)]
-
-use std::process::Command;
 use std::{env, fs};
 
 use cache_core::__private::block_on;
 use cache_core::{Builder, Cache, ErrorKind, cache};
-
-/// Says which part this process is to play.
-const PART: &str = "PART_OF_THE_TEST";
+use tests::parts::{is, play};
 
 #[cache("configured:{id}")]
 fn configured(id: u64) -> u64 {
     id
-}
-
-/// Runs the test of that name in a process with these variables, and no others that matter.
-#[track_caller]
-fn play(part: &str, variables: &[(&str, &str)]) {
-    let mut child = Command::new(env::current_exe().unwrap());
-    child
-        .args(["--exact", part, "--nocapture", "--test-threads=1"])
-        .env_remove("REDIS_URL")
-        .env(PART, part)
-        .envs(variables.iter().copied());
-    let output = child.output().unwrap();
-    let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{text}");
-    assert!(text.contains("1 passed"), "{text}");
-}
-
-/// Whether this process was started for that part.
-fn is(part: &str) -> bool {
-    env::var(PART).is_ok_and(|played| played == part)
 }
 
 fn namespace(cache: &Cache) -> String {

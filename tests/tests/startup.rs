@@ -5,19 +5,15 @@
     reason = "all of it is tests, the functions beside them too"
 )]
 
-use std::env;
-use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use cache_core::{Builder, Cache, ErrorKind, EventKind, cache, warmup_cache};
+use tests::parts::{is, is_any, play};
 
 /// Long enough for whatever must happen, on a machine with other things to do.
 const SOON: Duration = Duration::from_secs(20);
-
-/// Says which part this process is to play.
-const PART: &str = "PART_OF_THE_TEST";
 
 static MADE: AtomicU64 = AtomicU64::new(0);
 
@@ -35,25 +31,6 @@ async fn of_tokio(id: u64) -> u64 {
     tokio::time::sleep(Duration::from_millis(1)).await;
     MADE.fetch_add(1, SeqCst);
     id
-}
-
-#[track_caller]
-fn play(part: &str, variables: &[(&str, &str)]) {
-    let mut child = Command::new(env::current_exe().unwrap());
-    child
-        .args(["--exact", part, "--nocapture", "--test-threads=1"])
-        .env_remove("REDIS_URL")
-        .env(PART, part)
-        .envs(variables.iter().copied());
-    let output = child.output().unwrap();
-    let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{text}");
-    assert!(text.contains("1 passed"), "{text}");
-}
-
-/// Whether this process was started for that part.
-fn is(part: &str) -> bool {
-    env::var(PART).is_ok_and(|played| played == part)
 }
 
 /// A builder that tells of what came of start-up calls.
@@ -74,7 +51,7 @@ fn runtime() -> tokio::runtime::Runtime {
 
 #[test]
 fn each_in_its_process() {
-    if env::var(PART).is_ok() {
+    if is_any() {
         return;
     }
     let on = [("CACHE_WARMUP_ON_STARTUP", "1")];
