@@ -4,7 +4,7 @@
 //! are written meanwhile.
 //!
 //! `cargo run --release --example replay` needs `redis-server` in the PATH; without it, the steps without Redis are shown. It ends by
-//! itself, in a minute or two, as time is virtual; with `-- 10` there are ten callers in place of 100, and it is through sooner. It leaves a
+//! itself, in about three minutes, as time is virtual; with `-- 10` there are ten callers in place of 100, and it is through sooner. It leaves a
 //! picture, `target/replay.svg`.
 //!
 //! `steps.rs` is what to read first: all that the cache is told stands there.
