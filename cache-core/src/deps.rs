@@ -94,16 +94,16 @@ impl Dep {
         }
     }
 
-    /// Whether the key, address or tag with this hash is this, if that can be told.
+    /// The hashes of the keys, addresses and tags that this is, if that can be told.
     #[inline]
-    pub(crate) fn is(&self, other: u64) -> Option<bool> {
+    pub(crate) fn hashes(&self) -> Option<[u64; 2]> {
         match self {
             Self::Entry {
                 key, address_hash, ..
-            } => Some(key_hash(key) == other || *address_hash == other),
+            } => Some([key_hash(key), *address_hash]),
             Self::Tag {
                 hash, address_hash, ..
-            } => Some(*hash == other || *address_hash == other),
+            } => Some([*hash, *address_hash]),
             Self::Prefix(_) => None,
         }
     }

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 pub use crate::class::Class;
-use crate::index::{Dep, Deps, Index};
+use crate::index::{self, Dep, Deps, Index};
 use crate::policy::Grace;
 use crate::position::Position;
 use crate::stats::SiteCounters;
@@ -78,7 +78,8 @@ pub struct Kept {
 
 /// What a hit reads, and all that it reads if the key is short. The memory tier keeps it beside the entry, in its table.
 pub(crate) struct Face {
-    /// As [`Kept::checked`], or older; [`WATCHED`] where no hit is to pass by without a look.
+    /// As [`Kept::checked`], or older, or newer if nothing since concerns the entry; with the marks of what does
+    /// ([`index::checked`]). [`WATCHED`] where no hit is to pass by without a look.
     checked: AtomicU64,
     front: Front,
     pub(crate) instance: Arc<Instance>,
@@ -95,15 +96,33 @@ impl Face {
         Arc::clone(&self.payload)
     }
 
+    /// The value, to a hit that is counted.
+    #[inline(always)]
+    pub(crate) fn hit(&self) -> Payload {
+        self.instance.stats.hit();
+        self.payload()
+    }
+
     /// Whether the entry was found valid at this version of its index: the check of a hit.
     #[inline(always)]
     pub(crate) fn is_checked(&self, version: u64) -> bool {
-        self.checked.load(Ordering::Relaxed) == version
+        index::is_at(self.checked.load(Ordering::Relaxed), version)
+    }
+
+    /// Whether it is valid, as no change since concerns it: what is asked before the entry is looked at.
+    pub(crate) fn passes(&self) -> bool {
+        let checked = self.checked.load(Ordering::Relaxed);
+        let passed = self.instance.index.pass(checked);
+        passed.is_some_and(|checked| {
+            raise(&self.checked, checked);
+            true
+        })
     }
 
     /// Remembers what the entry was found to be.
     pub(crate) fn remember(&self, entry: &Kept) {
-        raise(&self.checked, entry.checked.load(Ordering::Relaxed));
+        let version = entry.checked.load(Ordering::Relaxed);
+        raise(&self.checked, index::checked(version, &entry.deps));
     }
 }
 
@@ -314,7 +333,7 @@ impl Resident for Kept {
             checked: AtomicU64::new(if self.is_watched() {
                 WATCHED
             } else {
-                self.checked.load(Ordering::Relaxed)
+                index::checked(self.checked.load(Ordering::Relaxed), &self.deps)
             }),
             front: self.key().front(),
             instance: Arc::clone(&self.instance),

@@ -12,10 +12,11 @@
 use crate::matcher::Matcher;
 use crate::position::Position;
 use crate::rule::{Rule, holds};
-use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::atomic::Ordering;
 use crate::sync::{RwLock, StaticU64, read, write};
 
 mod audience;
+mod changes;
 mod globs;
 mod records;
 #[cfg(feature = "redis")]
@@ -23,6 +24,8 @@ mod replica;
 pub(crate) use crate::deps::{Dep, DepSet, Deps};
 use audience::Audience;
 pub(crate) use audience::{Heard, Listener};
+use changes::{Changes, EVERYBODY, marks_of};
+pub(crate) use changes::{checked, is_at};
 use records::{Record, Records};
 #[cfg(feature = "redis")]
 pub use replica::OnFork;
@@ -60,14 +63,11 @@ impl Verdict {
 pub(crate) struct Index {
     /// Tells the indexes of a process apart.
     number: u64,
-    /// One more for each change: a value checked at the present version needs no other check.
-    version: AtomicU64,
+    /// A value checked at the version of the last one needs no other check.
+    changes: Changes,
     max_matchers: usize,
     state: RwLock<State>,
 }
-
-/// Not 0, which is that of an entry that was never found valid.
-const FIRST_VERSION: u64 = 1;
 
 #[derive(Debug)]
 struct State {
@@ -80,6 +80,10 @@ struct State {
     /// What no log has yet, by ordinal in place of a position: it is later than every value that began before it.
     pending: Records,
     audience: Audience,
+    /// Whom the change may concern that is being made, by their marks.
+    concerned: u64,
+    /// How many matchers were said since a change concerned everybody.
+    since: usize,
 }
 
 impl Index {
@@ -88,7 +92,7 @@ impl Index {
         static NEXT: StaticU64 = StaticU64::new(1);
         Self {
             number: NEXT.fetch_add(1, Ordering::Relaxed),
-            version: AtomicU64::new(FIRST_VERSION),
+            changes: Changes::new(),
             max_matchers: max_matchers.max(1),
             state: RwLock::new(State {
                 floor: start,
@@ -97,6 +101,8 @@ impl Index {
                 logged: Records::default(),
                 pending: Records::default(),
                 audience: Audience::default(),
+                concerned: 0,
+                since: 0,
             }),
         }
     }
@@ -106,11 +112,15 @@ impl Index {
         self.number
     }
 
-    /// The number of changes so far. A value whose last check was at this version is valid.
+    /// Another one after each change. A value whose last check was at this version is valid.
     #[inline(always)]
     pub(crate) fn version(&self) -> u64 {
-        // Acquire, with the release in `append`: whoever sees the version sees the record.
-        self.version.load(Ordering::Acquire)
+        self.changes.version()
+    }
+
+    /// What a value is to remember instead that was [`checked`], if that is enough to tell that it is valid.
+    pub(crate) fn pass(&self, checked: u64) -> Option<u64> {
+        self.changes.pass(checked)
     }
 
     /// How many records have been applied.
@@ -149,7 +159,7 @@ impl Index {
             matchers: matchers.into_boxed_slice(),
         });
         state.fit(self.max_matchers);
-        self.changed();
+        self.changed(&mut state);
         let woken = state.audience.hear();
         drop(state);
         woken.wake();
@@ -162,8 +172,16 @@ impl Index {
     }
 
     /// One more change. Under the lock and after the maps: a check that sees the new version sees what changed.
-    fn changed(&self) {
-        self.version.fetch_add(1, Ordering::Release);
+    fn changed(&self, state: &mut State) {
+        let mut marks = std::mem::take(&mut state.concerned);
+        // Only a check raises a stamp: who is never concerned has to keep up with the floor all the same.
+        if state.since > self.max_matchers / 4 {
+            marks = EVERYBODY;
+        }
+        if marks == EVERYBODY {
+            state.since = 0;
+        }
+        self.changes.add(marks);
     }
 
     /// Whether a value may be served that began at `stamp`, as the computation of this `ordinal`, and depends on `deps`.
@@ -181,7 +199,7 @@ impl Index {
         Verdict {
             valid: sound || !holds(Rule::Check),
             forgotten,
-            version: self.version.load(Ordering::Relaxed),
+            version: self.version(),
             applied: state.applied,
         }
     }
@@ -200,7 +218,14 @@ impl State {
         self.applied = record.position;
         self.records += 1;
         self.audience.say(record.position, &record.matchers);
+        self.concern(&record.matchers);
         self.logged.say(record);
+    }
+
+    /// The change that is being made concerns whom these match.
+    fn concern(&mut self, matchers: &[Matcher]) {
+        self.concerned |= marks_of(matchers);
+        self.since = self.since.saturating_add(matchers.len());
     }
 
     /// Forgets the oldest records beyond so many matchers. What a later record says again needs no floor.

@@ -20,16 +20,18 @@ impl Parts {
     ) -> Option<Payload> {
         self.memory.view(lookup, |seen| {
             // After what was invalidated before this call began, or at the same time.
-            if seen.face.is_checked(self.index.version())
-                && seen.due > now
-                && self.trusted_until.load(Ordering::Relaxed) >= now
-            {
-                seen.face.instance.stats.hit();
-                Some(seen.face.payload())
+            if seen.face.is_checked(self.index.version()) && self.is_hit(seen.due, now) {
+                Some(seen.face.hit())
             } else {
                 more(seen.face, seen.entry, seen.due)
             }
         })?
+    }
+
+    /// Whether what is valid may be served without a closer look.
+    #[inline(always)]
+    fn is_hit(&self, due: u64, now: u64) -> bool {
+        due > now && self.trusted_until.load(Ordering::Relaxed) >= now
     }
 }
 
@@ -65,6 +67,9 @@ impl Cache {
         due: u64,
         now: u64,
     ) -> Result<Payload, MissReason> {
+        if self.0.is_hit(due, now) && face.passes() {
+            return Ok(face.hit());
+        }
         self.judge(entry, due, now)?;
         face.remember(entry);
         self.watch_use(entry);

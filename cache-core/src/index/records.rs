@@ -166,7 +166,7 @@ impl Records {
                 return Some(false);
             }
             for dep in deps {
-                if dep.is((*hash)?)? {
+                if dep.hashes()?.contains(&(*hash)?) {
                     return Some(true);
                 }
             }
@@ -230,7 +230,7 @@ impl Records {
 }
 
 /// Of a key, an address or a tag.
-fn exact_hash(matcher: &Matcher) -> Option<u64> {
+pub(super) fn exact_hash(matcher: &Matcher) -> Option<u64> {
     match matcher {
         Matcher::Key(key, _) => Some(key_hash(key)),
         Matcher::Address(address) => Some(hash(ADDRESS, address.as_bytes())),

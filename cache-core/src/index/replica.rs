@@ -4,7 +4,7 @@
 //! The protocol is checked by an explicit-state model; the names of its traces (X5, X18, …) stand at the tests.
 
 use super::records::Record;
-use super::{Index, Matcher, Records, State, of_ordinal, raise};
+use super::{EVERYBODY, Index, Matcher, Records, State, of_ordinal, raise};
 use crate::position::Position;
 use crate::rule::{Rule, holds};
 use crate::sync::{read, write};
@@ -80,7 +80,7 @@ impl Index {
         }
         state.fit(self.max_matchers);
         if (state.applied, state.floor) != before {
-            self.changed();
+            self.changed(&mut state);
         }
         let more = state.applied < page.tip;
         let woken = state.audience.hear();
@@ -96,7 +96,7 @@ impl Index {
         // Drawn under the lock: they are kept in order.
         let ordinal = ordinals();
         state.pend(ordinal, None, matchers.into_boxed_slice());
-        self.changed();
+        self.changed(&mut state);
         let woken = state.audience.hear();
         drop(state);
         woken.wake();
@@ -169,7 +169,13 @@ impl State {
             raise(&mut self.floor, before_first);
         }
         self.applied = before_first;
+        self.unknown();
+    }
+
+    /// Everything may have changed.
+    fn unknown(&mut self) {
         self.audience.say_unknown();
+        self.concerned = EVERYBODY;
     }
 
     fn follow(&mut self, record: Logged, on_fork: OnFork, ordinals: &mut impl FnMut() -> u64) {
@@ -193,7 +199,7 @@ impl State {
                     raise(&mut self.floor, position);
                 }
                 self.applied = position;
-                self.audience.say_unknown();
+                self.unknown();
             }
         }
     }
@@ -229,6 +235,7 @@ impl State {
     fn pend(&mut self, ordinal: u64, origin: Option<Position>, matchers: Box<[Matcher]>) {
         let position = of_ordinal(ordinal);
         self.audience.say(position, &matchers);
+        self.concern(&matchers);
         self.pending.say(Record {
             position,
             origin,
@@ -236,6 +243,7 @@ impl State {
         });
         if self.pending.matchers() > MAX_PENDING {
             // One record in place of all, and later than each of them.
+            self.concerned = EVERYBODY;
             self.pending = Records::default();
             self.pending.say(Record {
                 position,

@@ -7,6 +7,8 @@ use crate::position::Position;
 #[cfg(not(loom))]
 mod audience;
 #[cfg(not(loom))]
+mod changes;
+#[cfg(not(loom))]
 mod forgetting;
 #[cfg(not(loom))]
 mod globs;
@@ -75,6 +77,14 @@ fn prefix(prefix: &str) -> Matcher {
 
 fn glob(pattern: &str) -> Matcher {
     Matcher::Glob(Pattern::parse(pattern).unwrap().into())
+}
+
+/// The `n`th tag whose invalidation is known not to concern who depends on `of`, without a check.
+fn stranger(of: &str, n: usize) -> String {
+    let concerns = super::checked(0, &[Dep::tag(of)]);
+    let strange = |name: &String| super::marks_of(&[tag(name)]) & concerns == 0;
+    let mut names = (0..).map(|n| format!("stranger{n}")).filter(strange);
+    names.nth(n).unwrap()
 }
 
 /// What `invalidate_pattern` appends.

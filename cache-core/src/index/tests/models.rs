@@ -5,7 +5,7 @@ use loom::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use loom::thread;
 
 use super::*;
-use crate::entry::{Class, Head, Kept};
+use crate::entry::{Class, Face, Head, Kept};
 use crate::sync::Arc;
 use crate::tier::memory::Resident;
 
@@ -35,6 +35,16 @@ fn entry_of(index: &Arc<Index>, stamp: Position, checked: u64, value: u64, tag: 
 /// The check of a hit.
 fn serves(index: &Index, entry: &Kept) -> bool {
     entry.is_checked(index.version()) || entry.is_valid()
+}
+
+/// The same as the memory tier does it, with what it keeps beside the entry.
+fn hits(index: &Index, entry: &Kept, face: &Face) -> bool {
+    let passes = face.is_checked(index.version()) || face.passes();
+    passes
+        || entry.is_valid() && {
+            face.remember(entry);
+            true
+        }
 }
 
 fn value(entry: &Kept) -> u64 {
@@ -195,5 +205,43 @@ fn loom_a_pattern_that_becomes_a_prefix_kills_all_the_time() {
         }
         other.join().unwrap();
         assert!(!serves(&index, &entry));
+    });
+}
+
+/// Records that do not concern an entry are passed without a check, as long as none that does is among them, and as they push one
+/// another out of what is remembered.
+#[test]
+fn loom_who_is_not_concerned_passes_and_who_is_does_not() {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = builder.preemption_bound.or(Some(3));
+    builder.check(|| {
+        let index = Arc::new(index(1_000));
+        let entry = entry_of(&index, index.applied(), index.version(), 1, "t");
+        let face = Arc::new(entry.face());
+        let told = Arc::new(AtomicBool::new(false));
+        let readers: Vec<_> = (0..2)
+            .map(|_| {
+                let (index, entry, face, told) = (
+                    Arc::clone(&index),
+                    Arc::clone(&entry),
+                    Arc::clone(&face),
+                    Arc::clone(&told),
+                );
+                thread::spawn(move || {
+                    let before = told.load(Ordering::Acquire);
+                    let served = hits(&index, &entry, &face);
+                    assert!(!(served && before), "served after the append had returned");
+                })
+            })
+            .collect();
+        index.append(vec![tag(&stranger("t", 0))]);
+        assert!(face.passes(), "nobody was concerned");
+        index.append(vec![tag("t")]);
+        told.store(true, Ordering::Release);
+        index.append(vec![tag(&stranger("t", 1))]);
+        assert!(!hits(&index, &entry, &face));
+        for reader in readers {
+            reader.join().unwrap();
+        }
     });
 }

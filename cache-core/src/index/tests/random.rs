@@ -84,6 +84,8 @@ struct Value {
     /// What it depends on, before anything was coarsened.
     fine: Vec<Dep>,
     deps: Box<[Dep]>,
+    /// What is remembered of when it was last found valid.
+    checked: u64,
 }
 
 /// How much is remembered.
@@ -100,13 +102,14 @@ const AMPLE: Bounds = Bounds {
     deps: 10_000,
 };
 
-fn play(seed: u64, bounds: Bounds) -> [usize; 2] {
+fn play(seed: u64, bounds: Bounds) -> [usize; 3] {
     let mut dice = Dice(seed);
     let index = index_of_few(bounds.records, bounds.globs);
     let mut records: Vec<(Position, Vec<Matcher>)> = Vec::new();
     let mut values: Vec<Value> = Vec::new();
-    // How often what was valid was found to be; and how often it was not, for what had been forgotten or coarsened.
-    let mut found = [0, 0];
+    // How often what was valid was found to be; how often it was not, for what had been forgotten or coarsened; and how often it
+    // was without a check.
+    let mut found = [0, 0, 0];
     for step in 0..400 {
         match dice.roll(4) {
             0 => {
@@ -117,6 +120,7 @@ fn play(seed: u64, bounds: Bounds) -> [usize; 2] {
                 let fine: Vec<_> = (0..=dice.roll(6)).map(|_| dice.dep()).collect();
                 values.push(Value {
                     stamp: index.applied(),
+                    checked: 0,
                     deps: collected(&fine, bounds.deps),
                     fine,
                 });
@@ -131,6 +135,15 @@ fn play(seed: u64, bounds: Bounds) -> [usize; 2] {
                             .iter()
                             .any(|m| value.fine.iter().any(|dep| meets(m, dep)))
                 });
+                if let Some(checked) = index.pass(value.checked) {
+                    assert!(
+                        !dead,
+                        "seed {seed}, step {step}: passed, though invalidated: {:?}",
+                        value.fine
+                    );
+                    found[2] += usize::from(checked != value.checked);
+                    value.checked = checked;
+                }
                 let verdict = index.check(value.stamp, 0, &value.deps);
                 assert_eq!(verdict.applied, index.applied());
                 assert!(
@@ -142,8 +155,11 @@ fn play(seed: u64, bounds: Bounds) -> [usize; 2] {
                     found[usize::from(!verdict.valid)] += 1;
                 }
                 // As an entry does that was found valid.
-                if verdict.valid && dice.roll(2) == 0 {
-                    value.stamp = verdict.applied;
+                if verdict.valid {
+                    value.checked = super::super::checked(verdict.version, &value.deps);
+                    if dice.roll(2) == 0 {
+                        value.stamp = verdict.applied;
+                    }
                 }
             }
         }
@@ -151,21 +167,21 @@ fn play(seed: u64, bounds: Bounds) -> [usize; 2] {
     found
 }
 
-fn play_all(bounds: Bounds) -> [usize; 2] {
+fn play_all(bounds: Bounds) -> [usize; 3] {
     (0..300)
         .map(|seed| play(seed, bounds))
-        .fold([0, 0], |sum, one| [sum[0] + one[0], sum[1] + one[1]])
+        .fold([0, 0, 0], |sum, one| [0, 1, 2].map(|at| sum[at] + one[at]))
 }
 
 #[test]
 fn nothing_forgotten_and_nothing_coarsened_is_exact() {
-    let [valid, lost] = play_all(AMPLE);
-    assert!(valid > 1_000, "{valid}");
+    let [valid, lost, passed] = play_all(AMPLE);
+    assert!(valid > 1_000 && passed > 100, "{valid} {passed}");
     assert_eq!(lost, 0);
 }
 
 fn only_loses(bounds: Bounds) {
-    let [valid, lost] = play_all(bounds);
+    let [valid, lost, _] = play_all(bounds);
     assert!(valid > 100 && lost > 100, "{bounds:?}: {valid} {lost}");
 }
 
