@@ -9,8 +9,8 @@ use super::records::exact_hash;
 use super::{Dep, Matcher};
 use crate::sync::atomic::{AtomicU64, Ordering};
 
-/// So many are remembered: one line of the processor's cache.
-const REMEMBERED: usize = 8;
+/// So many are remembered. After as many, few would pass that have but two marks: one in eight.
+const REMEMBERED: usize = 16;
 
 /// A version and marks share a number: these are its bits for the marks, below.
 const MARKS: u64 = u16::MAX as u64;

@@ -63,7 +63,7 @@ fn what_was_never_found_valid_does_not_pass() {
 fn more_changes_than_are_remembered_are_not_passed() {
     let index = index(1_000);
     let before = found(&index, "t");
-    for n in 0..8 {
+    for n in 0..16 {
         index.append(vec![tag(&stranger("t", 0))]);
         assert!(index.pass(before).is_some(), "after {n}");
     }
