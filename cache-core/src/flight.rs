@@ -30,7 +30,13 @@ const SHORT_TURNS: u32 = 3;
 /// How much more time later leaders have: behind so many that are overdue, the body is slow, and not its callers stuck.
 const LONG_TURN: u32 = 8;
 
-type Shard<K, V> = HashMap<K, Arc<Flight<V>>, foldhash::fast::RandomState>;
+/// Some of the flights, counted by their leaders: who begins and ends does not meet those who do so in other shards.
+#[derive(Debug)]
+struct Shard<K, V> {
+    flights: Mutex<HashMap<K, Arc<Flight<V>>, foldhash::fast::RandomState>>,
+    /// The newest computation that was asked for in place of what there was.
+    replaced: AtomicU64,
+}
 
 /// A number that no other computation of this process has, in whatever cache: one may be part of another cache's.
 pub(crate) fn next_id() -> u64 {
@@ -41,9 +47,7 @@ pub(crate) fn next_id() -> u64 {
 /// The flights of one cache: `K` tells them apart, `V` is what waiters are given.
 #[derive(Debug)]
 pub(crate) struct Flights<K, V> {
-    shards: [Mutex<Shard<K, V>>; SHARDS],
-    /// Of each shard, the newest computation that was asked for in place of what there was.
-    replaced: [AtomicU64; SHARDS],
+    shards: [Arc<Shard<K, V>>; SHARDS],
     waits: Mutex<Waits>,
 }
 
@@ -125,17 +129,21 @@ pub(crate) enum Role<K: Hash + Eq + Clone, V: Clone> {
     Wait(Waiter<V>),
 }
 
-fn shard(hash: u64) -> usize {
-    (hash >> 32) as usize % SHARDS
-}
-
 impl<K: Hash + Eq + Clone, V: Clone> Flights<K, V> {
     pub(crate) fn new() -> Self {
         Self {
-            shards: std::array::from_fn(|_| Mutex::new(HashMap::default())),
-            replaced: std::array::from_fn(|_| AtomicU64::new(0)),
+            shards: std::array::from_fn(|_| {
+                Arc::new(Shard {
+                    flights: Mutex::default(),
+                    replaced: AtomicU64::new(0),
+                })
+            }),
             waits: Mutex::new(Waits::default()),
         }
+    }
+
+    fn shard(&self, hash: u64) -> &Arc<Shard<K, V>> {
+        &self.shards[(hash >> 32) as usize % SHARDS]
     }
 
     /// Joins the flight of `key`, if it is `joinable`, or else leads a new one in its place. A flight that is overdue has
@@ -143,21 +151,20 @@ impl<K: Hash + Eq + Clone, V: Clone> Flights<K, V> {
     ///
     /// `stamp` is called before the new flight can be seen: what happens after that is newer than the computation.
     pub(crate) fn join_or_lead(
-        self: &Arc<Self>,
+        &self,
         key: &K,
         hash: u64,
         patience: Duration,
         joinable: impl Fn(&Flight<V>) -> bool,
         stamp: impl FnOnce() -> Position,
     ) -> Role<K, V> {
-        let shard = shard(hash);
-        let mut flights = lock(&self.shards[shard]);
+        let shard = self.shard(hash);
+        let mut flights = lock(&shard.flights);
         let lead = |flight: &Arc<Flight<V>>, turn| {
             Role::Lead(Leader {
-                flights: Arc::clone(self),
+                shard: Arc::clone(shard),
                 flight: Arc::clone(flight),
                 key: key.clone(),
-                shard,
                 turn,
                 computing: false,
                 over: false,
@@ -200,13 +207,14 @@ impl<K: Hash + Eq + Clone, V: Clone> Flights<K, V> {
 
     /// Says that this computation was asked for in place of what there was, stored or not.
     pub(crate) fn replace(&self, hash: u64, ordinal: u64) {
-        self.replaced[shard(hash)].fetch_max(ordinal, Ordering::AcqRel);
+        let shard = self.shard(hash);
+        shard.replaced.fetch_max(ordinal, Ordering::AcqRel);
     }
 
     /// Whether that was said of a later one than this, which is in no flight that could know. Other keys of the shard
     /// are taken for this one.
     pub(crate) fn has_replaced(&self, hash: u64, ordinal: u64) -> bool {
-        self.replaced[shard(hash)].load(Ordering::Acquire) > ordinal
+        self.shard(hash).replaced.load(Ordering::Acquire) > ordinal
     }
 
     /// Records that the computations `chain` wait for `target`, unless one of them would then wait for itself.
@@ -233,10 +241,9 @@ impl<V: Send> alarm::Sleeper for Flight<V> {
 /// The caller who computes. Dropping it tells the waiters that there will be no result.
 #[derive(Debug)]
 pub(crate) struct Leader<K: Hash + Eq + Clone, V: Clone> {
-    flights: Arc<Flights<K, V>>,
+    shard: Arc<Shard<K, V>>,
     flight: Arc<Flight<V>>,
     key: K,
-    shard: usize,
     /// How many leaders were overdue before this one began.
     turn: u32,
     /// Set while the body runs: a drop in that state is a panic of the body.
@@ -278,7 +285,7 @@ impl<K: Hash + Eq + Clone, V: Clone> Leader<K, V> {
         if std::mem::replace(&mut self.over, true) {
             return;
         }
-        let mut flights = lock(&self.flights.shards[self.shard]);
+        let mut flights = lock(&self.shard.flights);
         let mut state = lock(&self.flight.state);
         state.leaders = state.leaders.saturating_sub(1);
         if !matches!(state.status, Status::Running) {

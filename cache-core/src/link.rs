@@ -11,6 +11,7 @@ mod error;
 mod health;
 mod notice;
 mod options;
+mod process;
 mod queue;
 mod reply;
 mod request;
@@ -26,8 +27,8 @@ mod wiring;
 
 use std::fmt;
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
-use std::{process, thread};
 
 use tokio::runtime;
 use tokio::sync::{Notify, watch};
@@ -131,7 +132,7 @@ impl Link {
             ended: watch::Sender::new(false),
             state: watch::Sender::new(State::Connecting),
             wire: Mutex::default(),
-            process: process::id(),
+            process: process::id_at(Instant::now()),
             breaker: Breaker::new(options.failures),
             options,
             queue: Queue::default(),
@@ -198,15 +199,23 @@ impl Link {
 
     /// Why nothing is tried at the moment, if so.
     pub(crate) fn refusal(&self) -> Option<LinkError> {
+        self.refusal_at(Instant::now())
+    }
+
+    fn refusal_at(&self, now: Instant) -> Option<LinkError> {
         if self.shared.breaker.is_open() {
             return Some(LinkError::BreakerOpen);
         }
-        self.is_forked().then(LinkError::forked)
+        self.is_forked_at(now).then(LinkError::forked)
     }
 
     /// Whether this process was forked from the one that the thread runs in. What that thread had locked, then, is so for ever.
     pub(crate) fn is_forked(&self) -> bool {
-        self.shared.process != process::id()
+        self.is_forked_at(Instant::now())
+    }
+
+    fn is_forked_at(&self, now: Instant) -> bool {
+        self.shared.process != process::id_at(now)
     }
 
     /// Sends a request, unless the breaker is open.
@@ -235,10 +244,11 @@ impl Link {
     /// # Errors
     /// It would not be asked.
     pub(crate) fn deadline(&self) -> Result<Instant, LinkError> {
-        if let Some(refusal) = self.refusal() {
-            return Err(refusal);
+        let now = Instant::now();
+        match self.refusal_at(now) {
+            Some(refusal) => Err(refusal),
+            None => Ok(now + self.shared.options.op_timeout),
         }
-        Ok(Instant::now() + self.shared.options.op_timeout)
     }
 
     /// Sends commands, packed, for those who wait for their answer: from this thread, where that can be.

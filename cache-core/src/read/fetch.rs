@@ -192,12 +192,14 @@ impl Driver {
             return Err(FetchMiss::Type);
         }
         if !left.is_zero() && leader.is_some() && envelope.class == Class::Value {
-            let age = time::unix_millis().saturating_sub(envelope.computed_at);
-            let until = time::deadline(sent, left);
-            // By the clocks of two machines; no more than its lifetime ago, whatever they say.
-            let earliest = until.saturating_sub(envelope.fresh_for.into());
-            let at = sent.saturating_sub(age).max(earliest);
-            self.notice(at, until, &envelope, stamp, &deps, work);
+            self.notice(
+                sent,
+                time::deadline(sent, left),
+                &envelope,
+                stamp,
+                &deps,
+                work,
+            );
         }
         let is_late = left.is_zero();
         self.trace(|trace| {
@@ -263,18 +265,24 @@ impl Driver {
     /// Learns from what another process has computed how often it changes.
     fn notice(
         &self,
-        at: u64,
+        sent: u64,
         until: u64,
         envelope: &Envelope<'_>,
         stamp: Position,
         deps: &[Dep],
         work: &mut dyn Work,
     ) {
-        let hash = self.ticket.key.hash();
-        let lifetimes = self.ticket.seat.lifetimes.as_ref();
-        let Some(lifetimes) = lifetimes.filter(|lifetimes| !lifetimes.knows(hash, at)) else {
+        let Some(lifetimes) = &self.ticket.seat.lifetimes else {
             return;
         };
+        let age = time::unix_millis().saturating_sub(envelope.computed_at);
+        // By the clocks of two machines; no more than its lifetime ago, whatever they say.
+        let earliest = until.saturating_sub(envelope.fresh_for.into());
+        let at = sent.saturating_sub(age).max(earliest);
+        let hash = self.ticket.key.hash();
+        if lifetimes.knows(hash, at) {
+            return;
+        }
         let mut keep = Keep {
             content_alone: true,
             ..Keep::default()

@@ -7,7 +7,6 @@ use std::time::Duration;
 use crate::cipher::Cipher;
 use crate::deps::{Dep, DepSet};
 use crate::envelope::{Envelope, Unreadable};
-use crate::flight;
 use crate::index::Index;
 use crate::key::Digest;
 use crate::link::scripts;
@@ -47,8 +46,6 @@ pub(crate) struct Sound<'a> {
     pub(crate) deps: Cow<'a, [Dep]>,
     /// The version of the index at which it was found valid.
     pub(crate) version: u64,
-    /// Less than that of whatever is said from now on.
-    pub(crate) ordinal: u64,
     /// For how long it is fresh; if it is not, zero.
     pub(crate) left: Duration,
     /// How long ago it ceased to be.
@@ -120,8 +117,6 @@ impl Found {
         if self.left.is_zero() && self.late >= grace {
             return Err(FetchMiss::Expired);
         }
-        // Drawn before it is judged: what is said from now on is later.
-        let ordinal = flight::next_id();
         // Most depend on nothing else.
         let deps: Cow<'_, [Dep]> = if envelope.deps.is_empty() {
             own.into()
@@ -148,7 +143,6 @@ impl Found {
             envelope,
             deps,
             version: verdict.version,
-            ordinal,
         })
     }
 }

@@ -198,7 +198,7 @@ impl Waiting {
             &mut self.forming
         };
         if line.trips.back().is_none_or(full) {
-            line.push(self.last, many);
+            line.push(queue, self.last, many);
         }
         let Some(forming) = line.trips.back_mut() else {
             return Read::failed(LinkError::closed());
@@ -206,7 +206,7 @@ impl Waiting {
         let at = forming.keys.len();
         forming.keys.push(Some(key));
         forming.deadlines.push(deadline);
-        Read::waiting(Arc::clone(&forming.batch), at, Arc::clone(queue))
+        Read::waiting(Arc::clone(&forming.batch), at)
     }
 
     /// The next trip, if it may begin, or must.
@@ -353,7 +353,7 @@ impl Drop for End {
         for forming in forming.trips.into_iter().chain(many.trips) {
             let count = forming.keys.len();
             let closed = Err(LinkError::closed());
-            forming.batch.tell(closed, count, &self.0.told);
+            forming.batch.tell(closed, count);
         }
     }
 }

@@ -6,19 +6,25 @@ use std::time::Duration;
 
 use super::{FunctionStats, Histogram, MissCounts, MissReason, RefusalCounts, RefusalReason};
 
-/// A counter that many threads write and few read.
+/// Counters that many threads write and few read.
 ///
 /// A thread that owns a shard adds with a plain load and store, a fifth of what an atomic addition costs on a hit. Threads
 /// beyond the number of shards share one.
 #[derive(Debug, Default)]
 struct Sharded {
-    owned: [Padded; OWNED],
-    shared: Padded,
+    owned: [Shard; OWNED],
+    shared: Shard,
 }
 
 #[derive(Debug, Default)]
 #[repr(align(64))]
-struct Padded(AtomicU64);
+struct Shard([AtomicU64; COUNTERS]);
+
+/// What each call adds to one of, by its place in a shard: hits, those answered from Redis, and misses by reason.
+const HITS: usize = 0;
+const FETCHED: usize = 1;
+const MISSES: usize = 2;
+const COUNTERS: usize = MISSES + MissReason::COUNT;
 
 /// How many threads can own a shard at a time.
 const OWNED: usize = 16;
@@ -66,46 +72,45 @@ fn own() -> usize {
 
 impl Sharded {
     #[inline(always)]
-    fn add(&self) {
+    fn add(&self, at: usize) {
         // One comparison for all who own no shard.
         match self.owned.get(SHARD.get()) {
-            Some(Padded(counter)) => {
+            Some(Shard(counters)) => {
+                let counter = &counters[at];
                 counter.store(counter.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
             }
-            None => self.add_without_shard(),
+            None => self.add_without_shard(at),
         }
     }
 
     #[cold]
-    fn add_without_shard(&self) {
+    fn add_without_shard(&self, at: usize) {
         let shard = match SHARD.get() {
             UNKNOWN => own(),
             shared => shared,
         };
         match self.owned.get(shard) {
-            Some(_) => self.add(),
-            None => {
-                self.shared.0.fetch_add(1, Ordering::Relaxed);
-            }
+            Some(_) => self.add(at),
+            None => bump(&self.shared.0[at]),
         }
     }
 
-    fn get(&self) -> u64 {
+    fn get(&self, at: usize) -> u64 {
         let shards = self.owned.iter().chain([&self.shared]);
-        shards.map(|shard| shard.0.load(Ordering::Relaxed)).sum()
+        shards
+            .map(|shard| shard.0[at].load(Ordering::Relaxed))
+            .sum()
     }
 }
 
 /// The counters of one function in one cache.
 #[derive(Debug, Default)]
 pub(crate) struct SiteCounters {
-    hits: Sharded,
-    misses: [AtomicU64; MissReason::COUNT],
+    often: Sharded,
     refusals: [AtomicU64; RefusalReason::COUNT],
     stale: AtomicU64,
     refreshes: AtomicU64,
     refresh_failures: AtomicU64,
-    fetched: AtomicU64,
     coalesced: AtomicU64,
     computed: AtomicU64,
     failed: AtomicU64,
@@ -125,10 +130,10 @@ fn bump(counter: &AtomicU64) {
 impl SiteCounters {
     #[inline(always)]
     pub(crate) fn hit(&self) {
-        self.hits.add();
+        self.often.add(HITS);
     }
     pub(crate) fn miss(&self, reason: MissReason) {
-        bump(&self.misses[reason as usize]);
+        self.often.add(MISSES + reason as usize);
     }
     pub(crate) fn refusal(&self, reason: RefusalReason) {
         bump(&self.refusals[reason as usize]);
@@ -144,7 +149,7 @@ impl SiteCounters {
     }
     #[cfg(feature = "redis")]
     pub(crate) fn fetched(&self) {
-        bump(&self.fetched);
+        self.often.add(FETCHED);
     }
     pub(crate) fn foreign(&self, count: u64) {
         self.foreign.fetch_add(count, Ordering::Relaxed);
@@ -186,34 +191,35 @@ impl SiteCounters {
             .unwrap_or(0)
     }
 
+    fn misses(&self) -> [u64; MissReason::COUNT] {
+        std::array::from_fn(|reason| self.often.get(MISSES + reason))
+    }
+
     pub(crate) fn hits(&self) -> u64 {
-        self.hits.get()
+        self.often.get(HITS)
     }
 
     /// Hits, and misses of calls that looked.
     pub(crate) fn looks(&self) -> u64 {
-        let misses = self
-            .misses
-            .iter()
-            .map(|count| count.load(Ordering::Relaxed));
-        let bypass = self.misses[MissReason::Bypass as usize].load(Ordering::Relaxed);
-        self.hits.get() + misses.sum::<u64>().saturating_sub(bypass)
+        let misses = self.misses();
+        let bypass = misses[MissReason::Bypass as usize];
+        self.often.get(HITS) + misses.iter().sum::<u64>().saturating_sub(bypass)
     }
 
     pub(crate) fn read(&self, name: String) -> FunctionStats {
         let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let gauge = |counter: &AtomicI64| counter.load(Ordering::Relaxed).max(0).cast_unsigned();
-        let hits = self.hits.get();
+        let hits = self.often.get(HITS);
         let mean = Duration::from_nanos(self.mean_cost_ns());
         let coalesced = load(&self.coalesced);
         FunctionStats {
             name,
             hits,
-            misses: MissCounts(self.misses.each_ref().map(load)),
+            misses: MissCounts(self.misses()),
             stale: load(&self.stale),
             refreshes: load(&self.refreshes),
             refresh_failures: load(&self.refresh_failures),
-            fetched: load(&self.fetched),
+            fetched: self.often.get(FETCHED),
             coalesced,
             computed: load(&self.computed),
             failed: load(&self.failed),
@@ -233,7 +239,7 @@ impl SiteCounters {
 
 #[cfg(test)]
 mod tests {
-    use super::{OWNED, Sharded};
+    use super::{HITS, OWNED, Sharded};
 
     #[test]
     fn no_count_is_lost_by_threads_that_come_and_go() {
@@ -242,10 +248,10 @@ mod tests {
             std::thread::scope(|scope| {
                 // More than there are shards, so that some share one.
                 for _ in 0..OWNED + 4 {
-                    scope.spawn(|| (0..500).for_each(|_| counter.add()));
+                    scope.spawn(|| (0..500).for_each(|_| counter.add(HITS)));
                 }
             });
         }
-        assert_eq!(counter.get(), 20 * (OWNED as u64 + 4) * 500);
+        assert_eq!(counter.get(HITS), 20 * (OWNED as u64 + 4) * 500);
     }
 }

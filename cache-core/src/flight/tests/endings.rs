@@ -34,7 +34,7 @@ fn alone(flights: &TestFlights) -> bool {
     flights
         .shards
         .iter()
-        .all(|shard| crate::sync::lock(shard).is_empty())
+        .all(|shard| crate::sync::lock(&shard.flights).is_empty())
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::{Found, Queue};
 use crate::link::{LinkError, Reply};
 use crate::remote::found::Text;
-use crate::sync::atomic::{AtomicIsize, AtomicUsize, Ordering};
+use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::{Arc, Mutex, lock, wake_all};
 
 /// A value, or that there is none.
@@ -28,6 +28,7 @@ pub(super) struct Values {
 
 /// See the module.
 pub(super) struct Batch {
+    queue: Arc<Queue>,
     /// Which trip of its line it is.
     pub(super) number: usize,
     /// Whether they were asked for together: whoever waits for many is no crowd that is about to ask again.
@@ -36,11 +37,11 @@ pub(super) struct Batch {
     /// So many of them, from the first, have waited for long enough.
     late: AtomicUsize,
     wakers: Mutex<Vec<Option<Waker>>>,
-    /// How many of them have looked, or do not want to know; and [`TOLD`].
+    /// How many of them did not want to know before there was an outcome; and [`TOLD`].
     gone: AtomicUsize,
 }
 
-/// There is an outcome.
+/// There is an outcome, and those who have not gone are counted.
 const TOLD: usize = 1 << 31;
 
 /// A value that is asked for: a future for any runtime, or none. Dropped, it is not asked for any more, if it is not on its way.
@@ -49,17 +50,14 @@ pub(crate) struct Read(State);
 
 enum State {
     Failed(LinkError),
-    Waiting {
-        batch: Arc<Batch>,
-        at: usize,
-        queue: Arc<Queue>,
-    },
+    Waiting { batch: Arc<Batch>, at: usize },
     Told,
 }
 
 impl Batch {
-    pub(super) fn new(number: usize, many: bool) -> Self {
+    pub(super) fn new(queue: Arc<Queue>, number: usize, many: bool) -> Self {
         Self {
+            queue,
             number,
             many,
             outcome: OnceLock::new(),
@@ -70,13 +68,8 @@ impl Batch {
     }
 
     /// Tells all, once. Those of so many who have not gone before are counted, until they have looked.
-    pub(super) fn tell(
-        &self,
-        outcome: Result<Values, LinkError>,
-        count: usize,
-        told: &AtomicIsize,
-    ) {
-        let counted = isize::from(!self.many);
+    pub(super) fn tell(&self, outcome: Result<Values, LinkError>, count: usize) {
+        let (counted, told) = (isize::from(!self.many), &self.queue.told);
         if self.outcome.set(outcome).is_ok() {
             told.fetch_add(counted * count as isize, Ordering::Relaxed);
             let gone = self.gone.fetch_or(TOLD, Ordering::Relaxed);
@@ -99,21 +92,33 @@ impl Batch {
         late.filter_map(Option::take).collect()
     }
 
-    fn told(self: &Arc<Self>, at: usize) -> Option<Told> {
-        match self.outcome.get() {
-            Some(Ok(values)) => {
-                let place = values.places.get(at).cloned().flatten();
-                let place = place.filter(|_| values.known);
-                let text = || Arc::clone(self) as Arc<dyn Text>;
-                Some(Ok(
-                    place.and_then(|place| Found::of(text(), place, values.now))
-                ))
+    /// Whether there is something to be told to this one.
+    fn has_news(&self, at: usize) -> bool {
+        self.is_told() || at < self.late.load(Ordering::Acquire)
+    }
+
+    /// What is told to this one, when there is something.
+    fn told(self: Arc<Self>, at: usize) -> Told {
+        let Values {
+            places, now, known, ..
+        } = match self.outcome.get() {
+            Some(Ok(values)) => values,
+            Some(Err(error)) => return Err(error.clone()),
+            None => return Err(LinkError::TimedOut),
+        };
+        let place = places.get(at).cloned().flatten().filter(|_| *known);
+        let now = *now;
+        Ok(place.and_then(|place| Found::of(self, place, now)))
+    }
+
+    /// This one waits no more.
+    fn leave(self: &Arc<Self>, at: usize) {
+        if self.is_told() || self.gone.fetch_add(1, Ordering::Relaxed) & TOLD != 0 {
+            if !self.many {
+                self.queue.looked();
             }
-            Some(Err(error)) => Some(Err(error.clone())),
-            None => {
-                let late = at < self.late.load(Ordering::Acquire);
-                late.then_some(Err(LinkError::TimedOut))
-            }
+        } else {
+            self.queue.forget(self, at);
         }
     }
 
@@ -143,20 +148,8 @@ impl Read {
         Self(State::Failed(error))
     }
 
-    /// Waits no more.
-    fn leave(&mut self) {
-        if let State::Waiting { batch, at, queue } = std::mem::replace(&mut self.0, State::Told) {
-            let told = batch.gone.fetch_add(1, Ordering::Relaxed) & TOLD != 0;
-            match told {
-                true if batch.many => {}
-                true => queue.looked(),
-                false => queue.forget(&batch, at),
-            }
-        }
-    }
-
-    pub(super) fn waiting(batch: Arc<Batch>, at: usize, queue: Arc<Queue>) -> Self {
-        Self(State::Waiting { batch, at, queue })
+    pub(super) fn waiting(batch: Arc<Batch>, at: usize) -> Self {
+        Self(State::Waiting { batch, at })
     }
 }
 
@@ -164,27 +157,31 @@ impl Future for Read {
     type Output = Told;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Told> {
-        let told = match &self.0 {
-            State::Failed(error) => Some(Err(error.clone())),
-            State::Waiting { batch, at, .. } => batch.told(*at).or_else(|| {
+        match &self.0 {
+            State::Failed(error) => return Poll::Ready(Err(error.clone())),
+            State::Waiting { batch, at } if !batch.has_news(*at) => {
                 batch.wake(*at, cx.waker());
                 // It may have come in between.
-                batch.told(*at)
-            }),
-            State::Told => None,
-        };
-        match told {
-            Some(told) => {
-                self.leave();
-                Poll::Ready(told)
+                if !batch.has_news(*at) {
+                    return Poll::Pending;
+                }
             }
-            None => Poll::Pending,
+            State::Waiting { .. } | State::Told => {}
+        }
+        match std::mem::replace(&mut self.0, State::Told) {
+            State::Waiting { batch, at } => {
+                batch.leave(at);
+                Poll::Ready(batch.told(at))
+            }
+            _ => Poll::Pending,
         }
     }
 }
 
 impl Drop for Read {
     fn drop(&mut self) {
-        self.leave();
+        if let State::Waiting { batch, at } = &self.0 {
+            batch.leave(*at);
+        }
     }
 }

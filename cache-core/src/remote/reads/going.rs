@@ -23,7 +23,7 @@ pub(super) struct Going {
 
 impl Going {
     pub(super) fn tell(&self, outcome: Result<Values, LinkError>) {
-        self.batch.tell(outcome, self.keys.len(), &self.queue.told);
+        self.batch.tell(outcome, self.keys.len());
     }
 
     /// It is over, and the next ones may begin.

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use super::{Batch, Rider};
+use super::{Batch, Queue, Rider};
 use crate::key::KeyDigest;
 use crate::sync::Arc;
 
@@ -27,9 +27,10 @@ pub(super) struct Forming {
 
 impl Line {
     /// Begins another trip at its end, for so many values at first.
-    pub(super) fn push(&mut self, values: usize, many: bool) {
+    pub(super) fn push(&mut self, queue: &Arc<Queue>, values: usize, many: bool) {
+        let number = self.gone + self.trips.len();
         self.trips.push_back(Forming {
-            batch: Arc::new(Batch::new(self.gone + self.trips.len(), many)),
+            batch: Arc::new(Batch::new(Arc::clone(queue), number, many)),
             keys: Vec::with_capacity(values),
             deadlines: Vec::with_capacity(values),
             riders: Vec::new(),

@@ -356,9 +356,10 @@ fn a_trip_asks_for_the_same_in_both_forms() {
         waiting.under_way += 1;
         waiting.flying += keys.len();
         drop(waiting);
+        let queue = &instance.reads.queue;
         let going = Going {
-            queue: Arc::clone(&instance.reads.queue),
-            batch: Arc::new(Batch::new(0, false)),
+            queue: Arc::clone(queue),
+            batch: Arc::new(Batch::new(Arc::clone(queue), 0, false)),
             deadlines: vec![Instant::now(); keys.len()],
             keys,
             riders: vec![(key(4), 0)],

@@ -10,6 +10,7 @@ use crate::cache::{Cache, Seat};
 use crate::codec::{Codec, Rmp};
 use crate::entry::Head;
 use crate::events::EventKind;
+use crate::flight;
 use crate::link::LinkError;
 use crate::position::Position;
 use crate::remote::{Found, Remote, Sound};
@@ -121,12 +122,13 @@ impl Cache {
             [self.value_dep(VALUE, address)],
         );
         let found = found.ok_or(FetchMiss::Absent)?;
+        // Drawn before it is judged: what is said from now on is later.
+        let ordinal = flight::next_id();
         let Sound {
             envelope,
             stamp,
             deps,
             version,
-            ordinal,
             left,
             ..
         } = found.judge(
