@@ -13,7 +13,7 @@ use crate::position::Position;
 #[cfg(any(test, cache_fault))]
 mod broken;
 mod leases;
-pub(crate) use leases::{Lease, Leased, lease, leased, release, renew, take};
+pub(crate) use leases::{Lease, Leased, lease, leased, pass, release, renew, take};
 
 static APPEND: Script = Script::new(include_str!("scripts/append.lua"));
 static STORE: Script = Script::new(include_str!("scripts/store.lua"));

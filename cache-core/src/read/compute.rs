@@ -141,6 +141,19 @@ pub(super) struct Computation {
     pub(super) sharers: u32,
 }
 
+impl Computation {
+    /// Whether a drop is not the caller's doing.
+    fn computing(&mut self, so: bool) {
+        if let Some(leader) = &mut self.leader {
+            leader.computing = so;
+        }
+        #[cfg(feature = "redis")]
+        if let Some(claim) = &mut self.claim {
+            claim.computing = so;
+        }
+    }
+}
+
 impl Driver {
     pub(super) fn new<S: Split>(miss: Miss<S>) -> Box<Self> {
         // Before the digest is made, which covers the schema.
@@ -243,18 +256,14 @@ impl Driver {
                     return Poll::Pending;
                 }
                 Stage::Computing(computation) => {
-                    if let Some(leader) = &mut computation.leader {
-                        leader.computing = true;
-                    }
+                    computation.computing(true);
                     let scope = Arc::clone(&computation.scope);
                     let polled = scope::enter(Some(scope), || work.poll(cx));
                     if polled.is_ready() {
                         self.finish(work);
                         return Poll::Ready(());
                     }
-                    if let Some(leader) = &mut computation.leader {
-                        leader.computing = false;
-                    }
+                    computation.computing(false);
                     return Poll::Pending;
                 }
             }

@@ -66,11 +66,11 @@ impl Driver {
         match (claimed, self.remote()) {
             (Some(Claimed::Granted), _) => {
                 bid.claim.renew(self.ticket.cache.0.config.lease);
-                let mut stage = self.compute(Some(leader), true);
-                if let Stage::Computing(computation) = &mut stage {
-                    computation.claim = Some(bid.claim);
-                }
-                stage
+                self.compute_with(leader, bid.claim)
+            }
+            // As long as there is nothing for others all compute for themselves, and say so.
+            (Some(Claimed::Refused(Some(lease))), _) if lease.is_nobodys() => {
+                self.compute_with(leader, bid.claim)
             }
             (Some(Claimed::Refused(lease)), Some(remote)) if Instant::now() < bid.until => {
                 let dead = lease.filter(|lease| self.is_dead(*lease));
@@ -82,6 +82,15 @@ impl Driver {
             }
             _ => self.compute(Some(leader), true),
         }
+    }
+
+    fn compute_with(&self, leader: Leader<MemoryKey, Arc<Kept>>, mut claim: Claim) -> Stage {
+        let mut stage = self.compute(Some(leader), true);
+        if let Stage::Computing(computation) = &mut stage {
+            claim.begin();
+            computation.claim = Some(claim);
+        }
+        stage
     }
 
     /// Whether what the holder computes has been invalidated. It may have seen more of the log than this process, and is not dead for that.

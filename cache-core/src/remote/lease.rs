@@ -1,7 +1,7 @@
 //! Leases: of all processes that miss a value, one computes it.
 
 use std::hash::{BuildHasher, RandomState};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use redis::Value;
 use tokio::task::AbortHandle;
@@ -12,6 +12,10 @@ use crate::link::scripts::{self, Lease, Leased};
 use crate::link::{Answer, Link, LinkError, Request};
 use crate::position::Position;
 
+/// How long nobody waits after a computation that had nothing for others, beside as long as that took: whoever has waited for it sees that in
+/// time, and so does, where it has failed, whoever comes while those compute.
+const NOBODYS: Duration = Duration::from_millis(200);
+
 /// A lease that somebody here has, or has asked for. Dropped, it is given back, in the background.
 pub(crate) struct Claim {
     link: Link,
@@ -20,6 +24,13 @@ pub(crate) struct Claim {
     token: Option<[u8; 16]>,
     /// What renews it.
     renewing: Option<AbortHandle>,
+    /// When it was made, or the body begins that it is for.
+    since: Instant,
+    /// How long a lease lasts.
+    longest: Duration,
+    /// Set while the body runs, and when it has ended: to drop it in that state is to have nothing for others, as the body has failed, or
+    /// panicked. They would all have waited for the next one, and the next: let them all compute, at once.
+    pub(crate) computing: bool,
 }
 
 impl Claim {
@@ -40,6 +51,11 @@ impl Claim {
         self.renewing = Some(renewing);
     }
 
+    /// The body begins that it is for.
+    pub(crate) fn begin(&mut self) {
+        self.since = Instant::now();
+    }
+
     /// Leaves it until its time is over.
     pub(crate) fn keep(mut self) {
         self.token = None;
@@ -57,8 +73,13 @@ impl Drop for Claim {
             renewing.abort();
         }
         if let Some(token) = self.token {
-            let release = scripts::release(self.name.as_bytes(), token);
-            self.link.send(Request::of(release));
+            let name = self.name.as_bytes();
+            self.link.send(Request::of(if self.computing {
+                let took = self.since.elapsed().min(self.longest);
+                scripts::pass(name, token, millis(took + NOBODYS))
+            } else {
+                scripts::release(name, token)
+            }));
         }
     }
 }
@@ -121,6 +142,9 @@ impl Remote {
             name,
             token: Some((half(0) << 64 | half(1)).to_be_bytes()),
             renewing: None,
+            since: Instant::now(),
+            longest: self.lease,
+            computing: false,
         }
     }
 

@@ -112,14 +112,15 @@ impl Warming {
         };
         let keys = self.shelf.expect(list.keys().take(self.most));
         self.fill(&keys, Why::Hot, ends).await;
-        self.shelf.give_up(&keys);
     }
 
-    /// Fetches these, in their order, as long as there is room and time.
+    /// Fetches these, in their order, as long as there is room and time. Each is settled once: it comes, or fails, or is not asked for.
+    /// From then on others may expect it.
     async fn fill(&self, keys: &[KeyDigest], why: Why, ends: Instant) {
         for keys in keys.chunks(TOGETHER) {
             if Instant::now() >= ends || self.shelf.is_full() {
-                return;
+                self.shelf.give_up(keys);
+                continue;
             }
             let keys = self.shelf.still_expected(keys);
             let sent = self.clock.now();
@@ -131,7 +132,10 @@ impl Warming {
                         let found = found.map(|found| found.alone());
                         self.shelf.put(*key, found, sent, why);
                     }
-                    Err(_) => failed = true,
+                    Err(_) => {
+                        self.shelf.give_up(&[*key]);
+                        failed = true;
+                    }
                 }
             }
             if failed {
@@ -198,7 +202,6 @@ impl Warming {
         let keys = self.shelf.predict(absent, Why::Timely);
         self.fill(&keys, Why::Timely, Instant::now() + LONGEST)
             .await;
-        self.shelf.give_up(&keys);
         Some(())
     }
 

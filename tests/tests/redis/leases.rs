@@ -10,7 +10,7 @@
 use std::sync::atomic::AtomicBool;
 
 use cache_core::{cache, cache_query, cache_resource};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinHandle;
 
 use super::*;
@@ -172,6 +172,64 @@ async fn a_leader_that_has_nothing_to_give_delays_nobody() {
         }
         let _ = leader.await;
         assert_eq!(soon(other).await, Ok(1), "{how}");
+        until("all is given back", || leases(&server).is_empty());
+    }
+}
+
+/// Else each would wait for all those before him.
+#[tokio::test(flavor = "multi_thread")]
+async fn those_who_wait_for_a_source_that_is_down_ask_it_together() {
+    static BEGUN: Row = Row::new();
+    static GATE: Semaphore = Semaphore::const_new(0);
+    #[cache_query(ttl = 60, when = |value| *value > 0)]
+    async fn down(how: &'static str) -> Result<u64, String> {
+        BEGUN.read();
+        GATE.acquire().await.unwrap().forget();
+        match how {
+            "panics" => panic!("as it should"),
+            "fails" => Err("as it should".to_owned()),
+            "is refused" => Ok(0),
+            _ => Ok(1),
+        }
+    }
+    const OTHERS: usize = 4;
+    let server = start!();
+    let leading = patient(&server).await;
+    let mut caches = Vec::new();
+    for _ in 0..OTHERS {
+        caches.push(patient(&server).await);
+    }
+    let mut begun = 0;
+    for how in ["fails", "panics", "is refused", "is dropped", "is well"] {
+        let together = ["fails", "panics", "is refused"].contains(&how);
+        let leader = spawn(&leading, down(how));
+        until("it computes", || BEGUN.reads() == begun + 1);
+        let others: Vec<_> = caches
+            .iter()
+            .map(|cache| wait_behind(&server, cache, down(how)))
+            .collect();
+        assert_eq!(BEGUN.reads(), begun + 1, "{how}");
+        if how == "is dropped" {
+            leader.abort();
+        } else {
+            GATE.add_permits(1);
+        }
+        let _ = leader.await;
+        begun += 1;
+        if together {
+            // Nobody has been let through yet.
+            begun += OTHERS as u64;
+            until("all compute", || BEGUN.reads() == begun);
+        } else if how == "is dropped" {
+            begun += 1;
+            until("one computes", || BEGUN.reads() == begun);
+        }
+        GATE.add_permits(if together { OTHERS } else { 1 });
+        for other in others {
+            let ended = tokio::time::timeout(SOON, other).await;
+            let _ = ended.expect("it waits still");
+        }
+        assert_eq!(BEGUN.reads(), begun, "{how}");
         until("all is given back", || leases(&server).is_empty());
     }
 }

@@ -10,6 +10,7 @@ use crate::position::Position;
 static TAKE: Script = Script::new(include_str!("take.lua"));
 static RELEASE: Script = Script::new(include_str!("release.lua"));
 static RENEW: Script = Script::new(include_str!("renew.lua"));
+static PASS: Script = Script::new(include_str!("pass.lua"));
 
 /// Asks for the lease of a value, for some milliseconds; [`leased`] tells.
 pub(crate) fn lease(lease: &[u8], token: [u8; 16], began: Position, lifetime: u64) -> Command {
@@ -38,6 +39,18 @@ pub(crate) struct Lease {
 }
 
 impl Lease {
+    /// What stands in the place of a lease for a while after a computation that had nothing for others. Releases that do not know it take
+    /// it for the lease of a computation that is dead, as no value with this stamp is valid, and take it over.
+    const NOBODYS: Self = Self {
+        token: [0; 16],
+        began: Position::ZERO,
+    };
+
+    /// Whether nobody computes for others, and nobody is to wait.
+    pub(crate) fn is_nobodys(self) -> bool {
+        self.token == Self::NOBODYS.token
+    }
+
     fn bytes(self) -> Vec<u8> {
         [self.token, stamp(self.began)].concat()
     }
@@ -82,4 +95,13 @@ pub(crate) fn renew(lease: &[u8], token: [u8; 16], lifetime: u64) -> Command {
 /// Gives a lease back, if it is still one's own; a [`flag`](super::flag) tells.
 pub(crate) fn release(lease: &[u8], token: [u8; 16]) -> Command {
     RELEASE.call(&[lease], &[&token])
+}
+
+/// Gives a lease back, if it is not somebody else's, and lets nobody wait for one for some milliseconds; a [`flag`](super::flag) tells.
+pub(crate) fn pass(lease: &[u8], token: [u8; 16], lifetime: u64) -> Command {
+    let lifetime = lifetime.max(1).to_string();
+    PASS.call(
+        &[lease],
+        &[&token, &Lease::NOBODYS.bytes(), lifetime.as_bytes()],
+    )
 }

@@ -22,6 +22,14 @@ use crate::time;
 /// What was made of a value that was no longer fresh is fresh for so long at most: the source may be well again.
 const LATE: Duration = Duration::from_secs(1);
 
+/// Whether what was computed is not what there is by now.
+fn is_outdated(reason: RefusalReason) -> bool {
+    matches!(
+        reason,
+        RefusalReason::Invalidated | RefusalReason::Forgotten | RefusalReason::Superseded
+    )
+}
+
 impl Driver {
     /// The body has given its value.
     pub(in crate::read) fn finish(&mut self, work: &mut dyn Work) {
@@ -163,7 +171,7 @@ impl Driver {
             Ok(entry) => (expires, entry),
             Err(panicked) => (expires.and(Err(panicked)), None),
         };
-        match (expires, &entry) {
+        let stored = match (expires, &entry) {
             (Ok(_), Some(entry)) => {
                 if class != Class::Failed {
                     let lifetime = entry.fresh_until().saturating_sub(started.at);
@@ -176,18 +184,11 @@ impl Driver {
                 if stored != Err(RefusalReason::Superseded) {
                     self.share(entry, work, claim.take());
                 }
-                #[cfg(not(feature = "redis"))]
-                let _ = stored;
+                stored
             }
             (Err(reason), _) => {
                 self.refuse(reason);
-                let answered = !matches!(
-                    reason,
-                    RefusalReason::Invalidated
-                        | RefusalReason::Forgotten
-                        | RefusalReason::Superseded
-                        | RefusalReason::Untracked
-                );
+                let answered = !is_outdated(reason) && reason != RefusalReason::Untracked;
                 if refreshes || gave && answered && self.late.is_some() {
                     // Whoever asked for it, or would have been given the old value, has seen that it is none any more.
                     let lookup = self.ticket.key.as_lookup();
@@ -195,13 +196,21 @@ impl Driver {
                     #[cfg(feature = "redis")]
                     self.unshare();
                 }
+                Err(reason)
             }
             // An `Err` with an `err_ttl` whose error cannot be kept does not compile.
-            (Ok(_), None) => self.refuse(RefusalReason::Failed),
-        }
-        // Before a successor asks for it.
+            (Ok(_), None) => {
+                self.refuse(RefusalReason::Failed);
+                Err(RefusalReason::Failed)
+            }
+        };
+        // Before a successor asks for it, who may have something for others where this has come too late.
         #[cfg(feature = "redis")]
-        drop(claim);
+        if let Some(mut claim) = claim {
+            claim.computing = !stored.is_err_and(is_outdated);
+        }
+        #[cfg(not(feature = "redis"))]
+        let _ = stored;
         if let Some(leader) = leader {
             leader.finish(match entry {
                 Some(entry) => Status::Done(entry),

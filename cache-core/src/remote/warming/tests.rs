@@ -1,10 +1,12 @@
 //! What was hot at an hour of the day.
 
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::task::Poll;
 use std::time::Instant;
 
 use super::*;
 use crate::link::tests::server::{Reply, Server};
+use crate::remote::Found;
 use crate::sync::block_on;
 use crate::{Cache, cache};
 
@@ -110,4 +112,55 @@ fn what_was_hot_at_an_hour_is_there_when_it_begins() {
             .unwrap()
             .is_empty()
     );
+}
+
+/// What has come may be expected again, by whom it is not given up for, before all the others have come.
+#[test]
+fn what_has_come_is_not_given_up_with_the_rest() {
+    let Some(server) = Server::start(&[]).unwrap() else {
+        return;
+    };
+    let cache = process(&server);
+    let warming = warming(&cache);
+    // None of them is there, which is told of each, in two trips; of more it would have to pay.
+    const COUNT: usize = 2 * TOGETHER;
+    let key = |n: u128| KeyDigest::from_bytes(n.to_be_bytes());
+    let (first, last) = (key(0), key(COUNT as u128 - 1));
+    let hot: Vec<_> = (0..COUNT as u128).map(|n| (key(n), 0)).collect();
+    block_on(warming.save_hour(7, &hot, true)).unwrap();
+    let memory: Arc<dyn Memory> = Arc::new(Arc::downgrade(&cache.0));
+    let runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = { runtime }.enable_all().build().unwrap();
+    runtime.block_on(async {
+        let mut fetching = Box::pin(warming.fetch_hour(7, &memory));
+        let mut begun = false;
+        let again = std::future::poll_fn(|cx| {
+            let over = fetching.as_mut().poll(cx).is_ready();
+            begun |= !warming.shelf.still_expected(&[last]).is_empty();
+            let again = if begun {
+                warming.shelf.expect([first])
+            } else {
+                Vec::new()
+            };
+            assert!(!over, "the others are still on their way");
+            if again.is_empty() {
+                Poll::Pending
+            } else {
+                Poll::Ready(again)
+            }
+        });
+        assert_eq!(again.await, [first]);
+        assert!(warming.shelf.take(last, 0).is_none());
+        fetching.await.unwrap();
+    });
+    let found = Found {
+        text: Arc::new(vec![7; 10]),
+        envelope: 0..10,
+        left: Duration::from_secs(60),
+        late: Duration::ZERO,
+    };
+    warming.shelf.put(first, Some(found), 0, Why::Follows);
+    assert!(warming.shelf.take(first, 0).is_some(), "it came");
+    let settled = warming.shelf.expect(hot.iter().map(|(key, _)| *key));
+    assert_eq!(settled.len(), COUNT, "each is settled");
 }

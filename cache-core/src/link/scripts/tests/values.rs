@@ -150,3 +150,32 @@ fn a_lease_has_one_holder() {
     assert!(give_back(3) && !exists());
     assert!(!give_back(3));
 }
+
+#[test]
+fn who_has_nothing_for_others_lets_nobody_wait() {
+    let server = start!();
+    let link = patient(&server.url());
+    let token = |byte| [byte; 16];
+    let ask_for = |byte| leased(ask(&link, lease(LEASE, token(byte), at(G, 1), 100_000))).unwrap();
+    let pass_on = |byte| flag(ask(&link, pass(LEASE, token(byte), 50_000))).unwrap();
+    assert_eq!(ask_for(1), Leased::Mine);
+    assert!(!pass_on(2), "it is another's");
+    assert!(pass_on(1));
+    let Leased::Theirs(nobodys) = ask_for(2) else {
+        panic!("it is nobody's");
+    };
+    assert!(nobodys.is_nobodys());
+    // For releases that do not know it: no value with this stamp is valid.
+    assert_eq!(nobodys.began, Position::ZERO);
+    let Value::Int(left) = ask(&link, Command::from(Cmd::pttl(LEASE))) else {
+        panic!("no time");
+    };
+    assert!((1..=50_000).contains(&left), "{left}");
+    assert!(pass_on(3), "whoever computes then says so, too");
+    let taken = take(LEASE, nobodys, token(4), at(G, 1), 100_000);
+    assert!(flag(ask(&link, taken)).unwrap());
+    assert!(!pass_on(3), "somebody computes for others");
+    let give_back = release(LEASE, token(4));
+    assert!(flag(ask(&link, give_back)).unwrap());
+    assert!(pass_on(3), "nobody does");
+}
