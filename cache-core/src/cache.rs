@@ -120,7 +120,10 @@ impl Cache {
                 ..seat.counters.read(seat.name.to_string())
             })
             .collect();
-        let stats = Stats::new(functions, self.0.index.records(), self.0.memory.max_bytes());
+        let memory = &self.0.config.memory;
+        let max_bytes = self.0.memory.max_bytes();
+        let records = self.0.index.records();
+        let stats = Stats::new(functions, records, max_bytes, memory.eviction.name());
         Stats {
             redis: self.redis_stats(),
             memory_curve: self.memory_curve(),

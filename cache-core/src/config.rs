@@ -27,6 +27,7 @@ mod limits;
 mod memory;
 mod settings;
 mod units;
+pub use crate::tier::memory::{Eviction, UnknownEviction};
 pub use builder::Builder;
 pub use memory::Memory;
 pub(crate) use memory::{Adaptive, Sizing};

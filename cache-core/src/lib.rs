@@ -109,7 +109,7 @@ pub use audit::{Audit, Finding, SiteInfo};
 pub use cache::{Cache, Token, at_least};
 #[cfg(feature = "redis")]
 pub use config::Freshness;
-pub use config::{Builder, Memory};
+pub use config::{Builder, Eviction, Memory, UnknownEviction};
 pub use error::{Error, ErrorKind};
 pub use events::{Event, EventKind};
 pub use global::{current, install_from_env};

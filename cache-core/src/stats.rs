@@ -140,6 +140,8 @@ pub struct Stats {
     pub invalidations: u64,
     /// The bound of the memory tier, in bytes.
     pub max_bytes: u64,
+    /// The name of its [`Eviction`](crate::Eviction).
+    pub eviction: &'static str,
     /// What the hit rate would be with another bound, if [it is estimated](crate::Memory::curve) and there were calls enough.
     pub memory_curve: Option<MemoryCurve>,
     /// What was done with Redis, if it is configured.
@@ -151,6 +153,7 @@ impl Stats {
         mut functions: Vec<FunctionStats>,
         invalidations: u64,
         max_bytes: u64,
+        eviction: &'static str,
     ) -> Self {
         functions.sort_by(|a, b| b.calls().cmp(&a.calls()).then_with(|| a.name.cmp(&b.name)));
         let mut total = FunctionStats {
@@ -165,6 +168,7 @@ impl Stats {
             total,
             invalidations,
             max_bytes,
+            eviction,
             memory_curve: None,
             redis: None,
         }
@@ -240,8 +244,9 @@ impl fmt::Display for Stats {
         }
         write!(
             f,
-            "{} invalidations, {} of {} in use",
+            "{} invalidations, {}, {} of {} in use",
             self.invalidations,
+            self.eviction,
             bytes(self.total.bytes),
             bytes(self.max_bytes)
         )?;

@@ -130,6 +130,7 @@ mod tests {
             ("CACHE_NAMESPACE", "shop"),
             ("CACHE_TTL_DEFAULT", "2m"),
             ("CACHE_MEMORY_MAX_BYTES", "256MiB"),
+            ("CACHE_MEMORY_EVICTION", "lru"),
             ("CACHE_WAIT_MAX", ""),
             ("PATH", "/bin"),
         ]);
@@ -137,6 +138,7 @@ mod tests {
         assert_eq!(&*config.namespace, "shop");
         assert_eq!(config.ttl_default, Some(Duration::from_secs(120)));
         assert_eq!(config.memory.max_bytes, 256 << 20);
+        assert_eq!(config.memory.eviction, crate::Eviction::Lru);
         assert_eq!(config.wait_max, Duration::from_secs(2), "empty is not set");
     }
 
@@ -195,6 +197,7 @@ mod tests {
         let (_, problems) = reads(&[
             ("CACHE_WAIT_MAX", "soon"),
             ("CACHE_MAX_DEPS", "-1"),
+            ("CACHE_MEMORY_EVICTION", "lfu"),
             ("CACHE_NAMESPCE", "shop"),
             ("CACHE_TEST_SKIP_SERVICES", "1"),
             ("CACHE_DIR", "/tmp"),
@@ -203,6 +206,7 @@ mod tests {
             problems,
             [
                 "`CACHE_MAX_DEPS` is `-1`, which is not a whole number: write digits (`1000`)",
+                "`CACHE_MEMORY_EVICTION` is `lfu`, which is none of the ways to make room: write `s3-fifo`, `w-tinylfu`, `lru`, `fifo` or `sieve`",
                 "`CACHE_NAMESPCE` is unknown; did you mean `CACHE_NAMESPACE`?",
                 "`CACHE_WAIT_MAX` is `soon`, which is not a duration: write seconds (`300`), or `\"5m\"`",
             ]

@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use crate::tier::memory::MemoryOptions;
+use crate::tier::memory::{Eviction, MemoryOptions};
 
 /// The bounds of the memory tier.
 ///
@@ -52,6 +52,22 @@ impl Memory {
     /// [`max_bytes`](Self::max_bytes).
     pub fn max_entry_bytes(mut self, bytes: u64) -> Self {
         self.options.max_entry_bytes = Some(bytes);
+        self
+    }
+
+    /// Who leaves when there is no more room. [`Eviction::S3Fifo`] by default.
+    ///
+    /// ```
+    /// # cache_core::__private::block_on(async {
+    /// use cache_core::{Cache, Eviction, Memory};
+    ///
+    /// let memory = Memory::new().eviction(Eviction::Lru);
+    /// let cache = Cache::builder().memory(memory).build().await?;
+    /// assert_eq!(cache.stats().eviction, "lru");
+    /// # Ok::<(), cache_core::Error>(()) }).unwrap();
+    /// ```
+    pub fn eviction(mut self, eviction: Eviction) -> Self {
+        self.options.eviction = eviction;
         self
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::pattern::Pattern;
 
-use super::{Config, units};
+use super::{Config, Eviction, units};
 #[cfg(feature = "redis")]
 use super::{Url, keys};
 
@@ -26,6 +26,8 @@ enum Form {
     Count(fn(&mut Config, usize)),
     /// Yes or no.
     Flag(fn(&mut Config, bool)),
+    /// The name of one.
+    Leaving(fn(&mut Config, Eviction)),
     /// Keys. No message repeats anything of them.
     #[cfg(feature = "redis")]
     Keys(fn(&mut Config, &str) -> Result<(), &'static str>),
@@ -33,7 +35,7 @@ enum Form {
 
 #[cfg(feature = "redis")]
 use Form::Keys;
-use Form::{Count, Flag, Length, Lifetime, Size, Text};
+use Form::{Count, Flag, Leaving, Length, Lifetime, Size, Text};
 
 const fn setting(key: &'static str, form: Form) -> Setting {
     Setting { key, form }
@@ -49,6 +51,7 @@ pub(super) const TABLE: &[Setting] = &[
     setting("ttl.default", Lifetime(|c, ttl| c.ttl_default = Some(ttl))),
     setting("memory.max_bytes", Size(|c, bytes| c.memory.max_bytes = bytes)),
     setting("memory.max_entry_bytes", Size(|c, bytes| c.memory.max_entry_bytes = Some(bytes))),
+    setting("memory.eviction", Leaving(|c, eviction| c.memory.eviction = eviction)),
     setting("warmup.on_startup", Flag(|c, yes| c.warmup_on_startup = yes)),
     #[cfg(feature = "redis")]
     setting("redis.url", Text(|c, url| c.redis = Some(Url(url.into())))),
@@ -104,6 +107,10 @@ impl Setting {
             Size(set) => units::size(text).map(|size| set(config, size)),
             Flag(set) => flag(text).map(|yes| set(config, yes)),
             Count(set) => count(text).map(|count| set(config, count)),
+            Leaving(set) => {
+                let eviction = text.trim().parse().map(|eviction| set(config, eviction));
+                return eviction.map_err(|unknown| complaint(text, &unknown.to_string()));
+            }
             #[cfg(feature = "redis")]
             Keys(set) => return set(config, text).map_err(str::to_owned),
         };

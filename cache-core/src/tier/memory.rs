@@ -5,24 +5,29 @@
 
 mod capacity;
 mod engine;
-mod fifo;
 mod key;
 mod life;
+mod options;
+mod order;
 mod reclaim;
+mod shard;
+mod shards;
 
+pub use self::options::{Eviction, UnknownEviction};
 pub(crate) use self::{
     capacity::CapacityRing,
     engine::{Seen, Standing},
     key::{Front, KeyBytes, Lookup, MemoryKey},
+    options::MemoryOptions,
 };
 use crate::key::Encoded;
 use std::any::TypeId;
 
 use self::{
     engine::{Engine, Token},
-    fifo::Fifo,
     key::{Probe, Seeds},
     reclaim::ReclaimRing,
+    shards::Shards,
 };
 use crate::{
     sync::{
@@ -82,27 +87,6 @@ pub(crate) trait Resident: Send + Sync {
     }
 }
 
-/// The bounds of a memory tier.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct MemoryOptions {
-    /// Bytes for everything: entries, keys, and what it takes to find and to judge them. 128 MiB by default.
-    pub(crate) max_bytes: u64,
-    /// The largest entry with its key; by default a 32nd of `max_bytes` (4 MiB of 128), or 64 KiB if that is more.
-    ///
-    /// It decides on the number of shards, which are at least twice as large: a 32nd leaves 16 of them to share the load, and one value
-    /// can push out at most half of what is in its shard. Whatever is asked for, an entry has to fit into nine tenths of a shard.
-    pub(crate) max_entry_bytes: Option<u64>,
-}
-
-impl Default for MemoryOptions {
-    fn default() -> Self {
-        Self {
-            max_bytes: 128 << 20,
-            max_entry_bytes: None,
-        }
-    }
-}
-
 /// Why an entry left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Departure {
@@ -133,7 +117,7 @@ pub(crate) enum Refused {
 pub(crate) type OnLeave<R> = Box<dyn Fn(&Arc<R>, Departure) + Send + Sync>;
 
 /// See the module.
-pub(crate) struct MemoryTier<R: Resident, E: Engine<R> = Fifo<R>> {
+pub(crate) struct MemoryTier<R: Resident, E: Engine<R> = Shards<R>> {
     engine: E,
     /// Those of all keys of this process, where a hit has them at hand.
     seeds: Seeds,
@@ -156,7 +140,7 @@ impl<R: Resident, E: Engine<R>> MemoryTier<R, E> {
         let largest = (options.max_bytes / 32).max(64 * 1024);
         let largest = options.max_entry_bytes.unwrap_or(largest);
         let tier = Self {
-            engine: E::new(options.max_bytes, largest),
+            engine: E::new(options.max_bytes, largest, options.eviction),
             seeds: Seeds::of_process().clone(),
             reclaim: ReclaimRing::new(),
             clock,

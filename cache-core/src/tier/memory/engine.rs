@@ -3,6 +3,7 @@
 use super::{
     Resident,
     key::{Lookup, Probe},
+    options::Eviction,
 };
 use crate::sync::{
     Arc,
@@ -14,6 +15,8 @@ use crate::sync::{
 pub(crate) struct Standing {
     ticket: AtomicU32,
     charge: AtomicU32,
+    /// When it was last used, where the engine's order asks.
+    used: AtomicU32,
 }
 
 impl Standing {
@@ -31,6 +34,19 @@ impl Standing {
     /// Bytes charged against the bound, never 0.
     pub(super) fn charge(&self) -> u32 {
         self.charge.load(Ordering::Relaxed)
+    }
+
+    /// When it was last used, in the time of its shard's order.
+    pub(super) fn used(&self) -> u32 {
+        self.used.load(Ordering::Relaxed)
+    }
+
+    /// It was used just now.
+    pub(super) fn use_at(&self, now: u32) {
+        // Compared first, as in a hit.
+        if self.used() != now {
+            self.used.store(now, Ordering::Relaxed);
+        }
     }
 }
 
@@ -91,7 +107,7 @@ pub(crate) trait Engine<R: Resident>: Send + Sync {
     const OVERHEAD: u64;
 
     /// An engine for at most `bytes` in total that admits entries of up to `largest` bytes, as far as the total allows.
-    fn new(bytes: u64, largest: u64) -> Self;
+    fn new(bytes: u64, largest: u64, eviction: Eviction) -> Self;
 
     /// Shows the entry of a key, and counts the use. The visit is under a lock: it must not touch the engine nor run a user's code.
     fn view<T>(&self, lookup: &Lookup<'_>, visit: impl FnOnce(Seen<'_, R>) -> T) -> Option<T>;

@@ -2,6 +2,7 @@
 
 mod bounds;
 mod concurrent;
+mod evictions;
 mod model;
 mod rings;
 
@@ -89,11 +90,16 @@ impl Rig {
     fn new(max_bytes: u64) -> Self {
         Self::with(MemoryOptions {
             max_bytes,
-            max_entry_bytes: None,
+            ..MemoryOptions::default()
         })
     }
 
+    /// With the eviction that [is tested](evictions::with), if one is.
     fn with(options: MemoryOptions) -> Self {
+        let options = MemoryOptions {
+            eviction: evictions::tested(),
+            ..options
+        };
         let hand = ManualClock::new();
         let left = Arc::new(Mutex::new(HashMap::new()));
         let counts = Arc::clone(&left);

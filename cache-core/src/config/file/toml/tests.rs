@@ -40,6 +40,7 @@ fn everything_can_be_set() {
         [memory]
         max_bytes = "256MiB"
         max_entry_bytes = 0x10_0000
+        eviction = "sieve"
 
         [warmup]
         on_startup = true
@@ -54,6 +55,7 @@ fn everything_can_be_set() {
     assert_eq!(config.ttl_default, Some(Duration::from_secs(120)));
     assert_eq!(config.memory.max_bytes, 256 << 20);
     assert_eq!(config.memory.max_entry_bytes, Some(1 << 20));
+    assert_eq!(config.memory.eviction, crate::Eviction::Sieve);
     let seconds: Vec<u64> = config
         .ttl_patterns
         .iter()

@@ -9,7 +9,7 @@ fn room_for_one(weight: u64) -> u64 {
 }
 
 #[test]
-fn a_bound_for_one_entry_holds_one_entry() {
+pub(super) fn a_bound_for_one_entry_holds_one_entry() {
     for weight in [0, 1, 100, 10_000] {
         let rig = Rig::new(room_for_one(OVERHEAD + weight));
         for key in (0..30).step_by(3) {
@@ -25,7 +25,7 @@ fn a_bound_for_one_entry_holds_one_entry() {
 }
 
 #[test]
-fn a_bound_for_less_than_one_entry_refuses() {
+pub(super) fn a_bound_for_less_than_one_entry_refuses() {
     for bound in [0, 1, OVERHEAD - 1] {
         let rig = Rig::new(bound);
         let refused = rig.insert(0, rig.item(0));
@@ -44,7 +44,7 @@ fn a_bound_for_less_than_one_entry_refuses() {
 
 /// Whichever of two computations is through first, the value of the one that began later stays.
 #[test]
-fn what_began_earlier_replaces_nothing() {
+pub(super) fn what_began_earlier_replaces_nothing() {
     for capacity in [0, 2] {
         let rig = Rig::new(100_000);
         let ring = NonZeroUsize::new(capacity).map(|most| Arc::new(CapacityRing::new(most)));
@@ -71,7 +71,7 @@ fn what_began_earlier_replaces_nothing() {
 }
 
 #[test]
-fn small_bounds_are_used_and_kept() {
+pub(super) fn small_bounds_are_used_and_kept() {
     for bound in [1_000, 3_000, 10_000, 100_000, 300_000, 1_000_000] {
         let rig = Rig::new(bound);
         let full = bound / OVERHEAD;
@@ -91,7 +91,7 @@ fn small_bounds_are_used_and_kept() {
 }
 
 #[test]
-fn a_use_outlives_a_scan_and_a_peek_does_not() {
+pub(super) fn a_use_outlives_a_scan_and_a_peek_does_not() {
     let rig = Rig::new(100_000);
     let full = 100_000 / OVERHEAD;
     let mut scan = (0..).map(|n| 3 * n);
@@ -117,7 +117,7 @@ fn a_use_outlives_a_scan_and_a_peek_does_not() {
 }
 
 #[test]
-fn a_heavy_entry_is_refused_and_takes_its_predecessor_along() {
+pub(super) fn a_heavy_entry_is_refused_and_takes_its_predecessor_along() {
     let rig = Rig::new(1 << 20);
     let limit = rig.tier.max_entry_bytes();
     assert_eq!(limit, 64 * 1024);
@@ -137,13 +137,14 @@ fn a_heavy_entry_is_refused_and_takes_its_predecessor_along() {
 }
 
 #[test]
-fn the_largest_entry_fits_whatever_bounds_are_asked_for() {
+pub(super) fn the_largest_entry_fits_whatever_bounds_are_asked_for() {
     for max_bytes in [10_000, 1 << 20, 128 << 20] {
         for share in [1, 2, 7, 16, 100, 1_000] {
             let wanted = max_bytes / share;
             let rig = Rig::with(MemoryOptions {
                 max_bytes,
                 max_entry_bytes: Some(wanted),
+                ..MemoryOptions::default()
             });
             let limit = rig.tier.max_entry_bytes();
             assert!(
@@ -166,7 +167,7 @@ fn the_largest_entry_fits_whatever_bounds_are_asked_for() {
 }
 
 #[test]
-fn an_enormous_bound_does_no_harm() {
+pub(super) fn an_enormous_bound_does_no_harm() {
     let rig = Rig::new(u64::MAX);
     for key in 0..100 {
         let mut item = rig.item(key);
@@ -179,7 +180,7 @@ fn an_enormous_bound_does_no_harm() {
 }
 
 #[test]
-fn resizing_evicts_reports_and_lets_grow_again() {
+pub(super) fn resizing_evicts_reports_and_lets_grow_again() {
     let rig = Rig::new(10 << 20);
     for key in 0..10_000 {
         rig.insert(key, rig.item(key)).unwrap();
@@ -204,13 +205,13 @@ fn resizing_evicts_reports_and_lets_grow_again() {
 
 /// The charge must not be less than what the tables occupy when they have not just grown.
 #[test]
-fn the_overhead_covers_the_tables() {
+pub(super) fn the_overhead_covers_the_tables() {
     let rig = Rig::new(64 << 20);
     for key in 0..1 << 16 {
         rig.insert(key, rig.item(key)).unwrap();
     }
     let used = rig.tier.engine.memory_used() as u64 / rig.tier.len() as u64;
-    let charged = <Fifo<Item> as Engine<Item>>::OVERHEAD;
+    let charged = <Shards<Item> as Engine<Item>>::OVERHEAD;
     assert!(used <= charged, "{used} used, {charged} charged");
     assert!(used * 2 > charged, "{used} used, {charged} charged");
 }

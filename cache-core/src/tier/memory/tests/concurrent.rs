@@ -18,7 +18,7 @@ fn at_once(body: impl Fn(u64) + Sync) {
 }
 
 #[test]
-fn nothing_is_lost_or_kept_or_reported_twice() {
+pub(super) fn nothing_is_lost_or_kept_or_reported_twice() {
     let rig = Rig::new(20_000);
     let ring = Arc::new(CapacityRing::new(NonZeroUsize::new(30).unwrap()));
     at_once(|id| {
@@ -76,7 +76,7 @@ fn nothing_is_lost_or_kept_or_reported_twice() {
 }
 
 #[test]
-fn a_capacity_holds_at_every_moment() {
+pub(super) fn a_capacity_holds_at_every_moment() {
     for capacity in [1, 7] {
         a_capacity_holds(capacity);
     }
@@ -106,7 +106,7 @@ fn a_capacity_holds(capacity: usize) {
 }
 
 #[test]
-fn resizing_while_others_insert_keeps_the_books() {
+pub(super) fn resizing_while_others_insert_keeps_the_books() {
     let rig = Rig::new(1 << 20);
     at_once(|id| {
         let dice = &mut Dice(id);
@@ -127,7 +127,7 @@ fn resizing_while_others_insert_keeps_the_books() {
 }
 
 #[test]
-fn remove_if_spares_the_successor() {
+pub(super) fn remove_if_spares_the_successor() {
     let rig = Rig::new(1 << 20);
     let removed = AtomicU64::new(0);
     at_once(|id| {

@@ -11,7 +11,7 @@ struct Expected {
 }
 
 #[test]
-fn random_operations_match_a_map() {
+pub(super) fn random_operations_match_a_map() {
     for seed in 0..8 {
         let max_bytes = [2_000, 6_000, 40_000, 400_000][seed % 4];
         run(seed as u64, max_bytes);
@@ -111,7 +111,7 @@ fn run(seed: u64, max_bytes: u64) {
 }
 
 #[test]
-fn a_newer_entry_takes_the_key() {
+pub(super) fn a_newer_entry_takes_the_key() {
     let rig = Rig::new(1 << 20);
     for value in 0..10 {
         rig.insert(1, rig.item(value)).unwrap();
@@ -122,7 +122,7 @@ fn a_newer_entry_takes_the_key() {
 }
 
 #[test]
-fn functions_do_not_see_each_other() {
+pub(super) fn functions_do_not_see_each_other() {
     struct Other;
     let rig = Rig::new(1 << 20);
     rig.insert(1, rig.item(7)).unwrap();
@@ -135,7 +135,7 @@ fn functions_do_not_see_each_other() {
 }
 
 #[test]
-fn an_entry_inserted_twice_is_counted_twice() {
+pub(super) fn an_entry_inserted_twice_is_counted_twice() {
     let rig = Rig::new(1 << 20);
     let mut item = rig.item(7);
     item.ring = Some(Arc::new(CapacityRing::new(NonZeroUsize::MIN)));
@@ -149,7 +149,7 @@ fn an_entry_inserted_twice_is_counted_twice() {
 }
 
 #[test]
-fn clear_removes_everything_and_says_so() {
+pub(super) fn clear_removes_everything_and_says_so() {
     let rig = Rig::new(1 << 20);
     for key in 0..500 {
         rig.insert(key, rig.item(key)).unwrap();
@@ -161,7 +161,7 @@ fn clear_removes_everything_and_says_so() {
 }
 
 #[test]
-fn the_listener_may_use_the_tier() {
+pub(super) fn the_listener_may_use_the_tier() {
     let own: Arc<OnceLock<std::sync::Weak<MemoryTier<Item>>>> = Arc::default();
     let seen = Arc::clone(&own);
     let on_leave: OnLeave<Item> = Box::new(move |entry, departure| {
@@ -174,7 +174,7 @@ fn the_listener_may_use_the_tier() {
     let rig = Rig::new(0);
     let options = MemoryOptions {
         max_bytes: 10 * OVERHEAD,
-        max_entry_bytes: None,
+        ..MemoryOptions::default()
     };
     let clock = Clock::Manual(rig.hand.clone());
     let tier = Arc::new(MemoryTier::new(options, clock, on_leave));

@@ -20,7 +20,7 @@ impl Rig {
 }
 
 #[test]
-fn expired_and_dead_entries_go_as_others_come() {
+pub(super) fn expired_and_dead_entries_go_as_others_come() {
     let rig = Rig::new(64 << 20);
     let mut dead = Vec::new();
     for key in 0..3_000 {
@@ -53,7 +53,7 @@ fn expired_and_dead_entries_go_as_others_come() {
 }
 
 #[test]
-fn a_replaced_entry_is_not_reclaimed_in_place_of_the_new_one() {
+pub(super) fn a_replaced_entry_is_not_reclaimed_in_place_of_the_new_one() {
     let rig = Rig::new(1 << 20);
     let mut item = rig.item(1);
     item.expires = 10;
@@ -75,7 +75,7 @@ fn assert_bounded(rig: &Rig, live: usize) {
 }
 
 #[test]
-fn overwriting_leaves_no_tokens_behind() {
+pub(super) fn overwriting_leaves_no_tokens_behind() {
     const OVERWRITES: u64 = 1_000_000;
     let rig = Rig::new(8 << 20);
     for n in 0..OVERWRITES {
@@ -89,7 +89,7 @@ fn overwriting_leaves_no_tokens_behind() {
 }
 
 #[test]
-fn evicting_leaves_no_tokens_behind() {
+pub(super) fn evicting_leaves_no_tokens_behind() {
     // Keys come back: a tenth more of them than fit, so that a token's key is usually there, though its slot is not.
     let rig = Rig::new(100_000);
     let fit = 100_000 / OVERHEAD;
@@ -105,7 +105,7 @@ fn evicting_leaves_no_tokens_behind() {
 }
 
 #[test]
-fn removing_leaves_no_tokens_behind() {
+pub(super) fn removing_leaves_no_tokens_behind() {
     let rig = Rig::new(8 << 20);
     for n in 0..100_000 {
         rig.insert(n, rig.item(n)).unwrap();
@@ -116,7 +116,7 @@ fn removing_leaves_no_tokens_behind() {
 }
 
 #[test]
-fn a_capacity_is_never_exceeded() {
+pub(super) fn a_capacity_is_never_exceeded() {
     for capacity in [1, 2, 3, 100] {
         let rig = Rig::new(8 << 20);
         let ring = ring(capacity);
@@ -133,7 +133,7 @@ fn a_capacity_is_never_exceeded() {
 }
 
 #[test]
-fn a_capacity_bounds_its_own_function_only() {
+pub(super) fn a_capacity_bounds_its_own_function_only() {
     let rig = Rig::new(8 << 20);
     let (few, many) = (ring(2), ring(50));
     for key in 0..300 {
@@ -147,7 +147,7 @@ fn a_capacity_bounds_its_own_function_only() {
 }
 
 #[test]
-fn the_used_are_spared() {
+pub(super) fn the_used_are_spared() {
     let rig = Rig::new(8 << 20);
     let ring = ring(10);
     for key in 0..10 {
@@ -164,7 +164,7 @@ fn the_used_are_spared() {
 }
 
 #[test]
-fn a_peek_is_not_a_use() {
+pub(super) fn a_peek_is_not_a_use() {
     let rig = Rig::new(8 << 20);
     let ring = ring(2);
     rig.insert_into(&ring, 0);
@@ -175,7 +175,7 @@ fn a_peek_is_not_a_use() {
 }
 
 #[test]
-fn one_leaves_even_if_all_were_used() {
+pub(super) fn one_leaves_even_if_all_were_used() {
     let rig = Rig::new(8 << 20);
     let ring = ring(1_000);
     for key in 0..1_000 {
@@ -247,7 +247,7 @@ impl Drop for Fleeting {
 }
 
 #[test]
-fn nothing_is_dropped_under_the_lock_of_a_ring() {
+pub(super) fn nothing_is_dropped_under_the_lock_of_a_ring() {
     let options = MemoryOptions::default();
     let tier = Arc::new(MemoryTier::<Fleeting>::new(
         options,
@@ -271,7 +271,7 @@ fn nothing_is_dropped_under_the_lock_of_a_ring() {
 }
 
 #[test]
-fn replacing_at_capacity_pushes_out_nobody() {
+pub(super) fn replacing_at_capacity_pushes_out_nobody() {
     let rig = Rig::new(8 << 20);
     let ring = ring(10);
     for n in 0..100_000 {
@@ -283,7 +283,7 @@ fn replacing_at_capacity_pushes_out_nobody() {
 }
 
 #[test]
-fn what_leaves_otherwise_makes_room() {
+pub(super) fn what_leaves_otherwise_makes_room() {
     let rig = Rig::new(8 << 20);
     let ring = ring(10);
     for key in 0..10 {

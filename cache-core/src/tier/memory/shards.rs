@@ -1,0 +1,143 @@
+//! The engine: shards under read-write locks, each a table with an [order](super::order) of its own that chooses what leaves.
+
+use super::{
+    Resident,
+    engine::{Engine, Evicted, Inserted, Seen, Token},
+    key::{Lookup, Probe},
+    options::Eviction,
+    shard::{Place, Shard},
+};
+use crate::sync::{Arc, RwLock, read, write};
+use std::thread;
+
+/// The smallest shard: below this, sharding would cost more in unevenly filled shards than it gains.
+const SMALLEST_SHARD: u64 = 64 * 1024;
+
+/// See the module.
+pub(crate) struct Shards<R: Resident> {
+    shards: Box<[RwLock<Shard<R>>]>,
+}
+
+impl<R: Resident> Shards<R> {
+    /// As many shards as threads can use, if each can hold two of the largest entries.
+    fn count(bytes: u64, largest: u64) -> usize {
+        let threads = thread::available_parallelism().map_or(1, |n| n.get() as u64);
+        let room = bytes / largest.saturating_mul(2).max(SMALLEST_SHARD);
+        let room = room.checked_ilog2().map_or(1, |log| 1 << log);
+        (4 * threads).next_power_of_two().min(room) as usize
+    }
+
+    /// What the tables and queues occupy.
+    #[cfg(test)]
+    pub(super) fn memory_used(&self) -> usize {
+        let shards = self.shards.iter();
+        shards.map(|shard| read(shard).memory_used()).sum()
+    }
+
+    /// The shard is chosen by bits that the table uses neither for the bucket nor for the tag.
+    #[inline]
+    fn shard(&self, hash: u64) -> &RwLock<Shard<R>> {
+        &self.shards[(hash >> 40) as usize & (self.shards.len() - 1)]
+    }
+
+    /// Visits what is made of each place, if anything is. Locks are held for a copy of a shard's tokens, and for one place at a time.
+    fn for_each_place<T>(&self, make: impl Fn(&Place<R>) -> Option<T>, mut visit: impl FnMut(&T)) {
+        for shard in &self.shards {
+            let tokens = read(shard).tokens();
+            for token in tokens {
+                let made = read(shard).find(&token).and_then(&make);
+                made.iter().for_each(&mut visit);
+            }
+        }
+    }
+}
+
+impl<R: Resident> Engine<R> for Shards<R> {
+    /// A place and its control byte in a table that is between seven sixteenths and seven eighths full, and a token in a queue that
+    /// doubles and may hold as many of those who have left.
+    const OVERHEAD: u64 = 2 * (size_of::<Place<R>>() + 1 + size_of::<Token>()) as u64;
+
+    fn new(bytes: u64, largest: u64, eviction: Eviction) -> Self {
+        let shards = Self::count(bytes, largest);
+        let share = bytes / shards as u64;
+        Self {
+            shards: (0..shards)
+                .map(|_| RwLock::new(Shard::new(share, eviction)))
+                .collect(),
+        }
+    }
+
+    #[inline(always)]
+    fn view<T>(&self, lookup: &Lookup<'_>, visit: impl FnOnce(Seen<'_, R>) -> T) -> Option<T> {
+        let shard = read(self.shard(lookup.hashed()));
+        Some(visit(shard.see(lookup)?))
+    }
+
+    fn peek<P: Probe>(&self, probe: &P) -> Option<Arc<R>> {
+        let shard = read(self.shard(probe.hashed()));
+        shard.find(probe).map(|place| Arc::clone(&place.entry))
+    }
+
+    fn holds<P: Probe>(&self, probe: &P) -> bool {
+        read(self.shard(probe.hashed())).find(probe).is_some()
+    }
+
+    fn spare(&self, token: &Token) -> Option<bool> {
+        let shard = read(self.shard(token.hash));
+        shard.find(token).map(Place::spare)
+    }
+
+    fn insert(&self, entry: Arc<R>) -> Result<Inserted<R>, Arc<R>> {
+        write(self.shard(entry.key().hash())).insert(entry)
+    }
+
+    fn remove_if<P: Probe>(
+        &self,
+        probe: &P,
+        condition: impl FnOnce(&Arc<R>) -> bool,
+    ) -> Option<Arc<R>> {
+        let removed = write(self.shard(probe.hashed())).remove_if(probe, condition);
+        removed.map(|place| place.entry)
+    }
+
+    fn for_each(&self, visit: impl FnMut(&Arc<R>)) {
+        self.for_each_place(|place| Some(Arc::clone(&place.entry)), visit);
+    }
+
+    #[cfg(feature = "redis")]
+    fn for_each_used(&self, mut visit: impl FnMut(&Arc<R>, u8)) {
+        self.for_each_place(
+            |place| Some((place.was_used()?, Arc::clone(&place.entry))),
+            |(uses, entry)| visit(entry, *uses),
+        );
+    }
+
+    fn resize(&self, bytes: u64) -> Evicted<R> {
+        let share = bytes / self.shards.len() as u64;
+        let mut aims = Vec::with_capacity(self.shards.len());
+        aims.extend(self.shards.iter().map(|shard| write(shard).aim(share)));
+        let mut evicted = Evicted::new();
+        // One entry of each shard in turn: whoever waits for a shard finds it free while the others are gone through.
+        let mut done = false;
+        while !done {
+            done = true;
+            for (shard, aim) in self.shards.iter().zip(&aims) {
+                done &= write(shard).approach(*aim, &mut evicted);
+            }
+        }
+        evicted
+    }
+
+    fn largest(&self) -> u64 {
+        let limit = self.shards.first().map_or(0, |shard| read(shard).limit());
+        limit.min(u64::from(u32::MAX))
+    }
+
+    fn len(&self) -> usize {
+        self.shards.iter().map(|shard| read(shard).len()).sum()
+    }
+
+    fn weight(&self) -> u64 {
+        self.shards.iter().map(|shard| read(shard).weight()).sum()
+    }
+}
