@@ -31,6 +31,7 @@ const TARGETS: &[(&str, Target)] = &[
     ("sealed", inputs::sealed),
     ("payload", inputs::payload),
     ("hot", inputs::hot),
+    ("calls", inputs::calls),
     ("record", inputs::record),
     ("dependencies", inputs::dependencies),
     ("answer", replies::answer),

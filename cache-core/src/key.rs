@@ -23,21 +23,27 @@
 //! were stored in the widths in which they are read back.
 
 mod compound;
+#[cfg(any(test, feature = "redis"))]
+mod decoder;
+#[cfg(feature = "redis")]
+mod deserializer;
 mod digest;
 mod encoder;
 mod error;
 mod names;
+#[cfg(feature = "redis")]
+mod reading;
 mod serializer;
 mod set;
 mod tail;
 
 #[cfg(test)]
-mod decoder;
-#[cfg(test)]
 mod tests;
 
 pub(crate) use digest::{Digest, Identity, KeyDigest, Stem};
 pub(crate) use encoder::{Encoded, Encoder};
+#[cfg(feature = "redis")]
+pub(crate) use reading::Reading;
 
 /// The tags of the data model. Written to remote tiers as part of every digest: never renumber.
 mod tag {

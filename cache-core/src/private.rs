@@ -10,7 +10,7 @@ pub use std::pin::pin;
 pub use std::result::Result::{self, Err, Ok};
 pub use std::string::String;
 pub use std::time::Duration;
-pub use std::{boxed::Box, file, line};
+pub use std::{borrow::ToOwned, boxed::Box, file, line, vec::Vec};
 
 pub use inventory;
 
@@ -28,8 +28,12 @@ pub use crate::shape::{
     Returns, Shape, Split, holds_of, must_be_option, must_be_owned, must_be_portable,
     must_be_result, must_give, must_keep_errors, probe, returns, with,
 };
+#[cfg(feature = "redis")]
+pub use crate::site::{Again, Argument, Arguments, HotCalls, HotRef, path_of};
 pub use crate::site::{Site, SiteRef, Spec, TargetKind, TargetRef};
 pub use crate::sync::block_on;
+#[cfg(feature = "redis")]
+pub use crate::warmup::hot;
 pub use crate::warmup::{Calls, JobFuture, Outcome, Step, WarmupJob, calls, outcome};
 pub use crate::write::{Writing, lifetime};
 

@@ -15,6 +15,7 @@ use crate::key::KeyDigest;
 use crate::link::{Link, LinkError, LinkOptions, Request, scripts};
 use crate::log::{Appending, Confirming, Contact, Log, LogOptions};
 use crate::matcher::Matcher;
+use crate::site::HotCalls;
 use crate::stats::{FetchCounters, Latencies};
 use crate::sync::atomic::AtomicU64;
 use crate::sync::{Arc, Mutex, lock};
@@ -32,9 +33,10 @@ mod successors;
 mod warming;
 pub(crate) use found::{Found, Sound};
 use greeting::Greeting;
-#[cfg(test)]
-pub(crate) use hot::Hot;
 pub(crate) use hot::MOST as MOST_HOT;
+pub(crate) use hot::{Called, LONGEST_CALL, Used};
+#[cfg(test)]
+pub(crate) use hot::{Hot, List};
 pub(crate) use lease::{Claim, Claimed, claimed};
 use puts::Puts;
 pub(crate) use puts::{Shown, TOGETHER};
@@ -128,6 +130,11 @@ impl Remote {
             list: format!("fc:{{{}}}:hot", options.namespace),
             most: options.hot_keys,
             successors: options.predict.then(Successors::new),
+            calls: options
+                .calls
+                .iter()
+                .map(|(calls, list)| (*calls, format!("fc:{{{}}}/h/{list}", options.namespace)))
+                .collect(),
         };
         let warming = Arc::new(warming);
         if warming.most > 0 {
@@ -135,6 +142,24 @@ impl Remote {
             self.link.spawn(fetching.fetch(self.log.contact()));
         }
         self.ahead = Some(warming);
+    }
+
+    /// The hottest calls of a function, the hottest first; none where none are kept.
+    ///
+    /// # Errors
+    /// Why nobody knows.
+    pub(crate) async fn hottest(&self, calls: &'static HotCalls) -> Result<Vec<Called>, String> {
+        match self.ahead() {
+            Some(ahead) => ahead.hottest(calls).await,
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// Whether what was used is written down.
+    pub(crate) fn notes_used(&self) -> bool {
+        self.ahead
+            .as_ref()
+            .is_some_and(|ahead| ahead.most > 0 || !ahead.calls.is_empty())
     }
 
     /// Writes down, now and then, what was used, and fetches what was at this time of the day.
@@ -151,7 +176,8 @@ impl Remote {
 
     /// Where values are that nobody has asked for yet.
     pub(crate) fn shelf(&self) -> Option<&Shelf> {
-        self.ahead().map(|warming| &*warming.shelf)
+        let ahead = self.ahead().filter(|ahead| ahead.fetches());
+        ahead.map(|ahead| &*ahead.shelf)
     }
 
     /// What is fetched before it is asked for; not in a fork, where nothing is.
@@ -297,7 +323,7 @@ impl Remote {
 
     /// Brings to an end what was begun, at most for a while, writes down what was used, and closes the connection. How much was not
     /// sent.
-    pub(crate) async fn close(&self, within: Duration, used: Vec<(KeyDigest, u8)>) -> u64 {
+    pub(crate) async fn close(&self, within: Duration, used: Used) -> u64 {
         let (settled, warming) = (self.log.settled(), self.ahead.clone());
         let done = async move {
             let save = async {

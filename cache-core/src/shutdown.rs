@@ -46,7 +46,7 @@ impl Cache {
     pub async fn shutdown(&self, within: Duration) -> Shutdown {
         #[cfg(feature = "redis")]
         if let Some(remote) = &self.0.remote {
-            let used = self.0.config.hot_keys.map(|_| self.0.used());
+            let used = remote.notes_used().then(|| self.0.used());
             let unsent = remote.close(within, used.unwrap_or_default()).await;
             return Shutdown {
                 pending: remote.pending(),

@@ -1,11 +1,26 @@
-//! The static description of one annotated function, and the link-time list of all of them.
+//! The static description of one annotated function, and the link-time lists of all of them.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use crate::policy::{Policy, Preset, Ttl};
 
+#[cfg(feature = "redis")]
+mod arguments;
+#[cfg(feature = "redis")]
+mod hot;
+mod registry;
 mod windows;
+#[cfg(feature = "redis")]
+pub use arguments::{Argument, Arguments};
+#[cfg(feature = "redis")]
+pub use hot::{Again, HotCalls, path_of};
+#[cfg(feature = "redis")]
+pub use registry::HotRef;
+#[cfg(feature = "redis")]
+pub(crate) use registry::hot_calls;
+pub use registry::{SiteRef, TargetKind, TargetRef};
+pub(crate) use registry::{all, targets};
 use windows::fits;
 
 /// The static description of one cached function: a `static` inside it, built by its attribute.
@@ -299,46 +314,6 @@ fn plain_path(instance: &str) -> String {
         }
     }
     plain
-}
-
-/// A cached function, known to the linker.
-#[derive(Debug)]
-pub struct SiteRef(pub &'static Site);
-inventory::collect!(SiteRef);
-
-/// A target of an `#[invalidate_cache]`, known to the linker.
-#[derive(Debug)]
-pub struct TargetRef {
-    /// The function that carries the attribute.
-    pub function: &'static str,
-    /// Its module.
-    pub module: &'static str,
-    /// How the target is written.
-    pub kind: TargetKind,
-    /// The template as written, or the name of the function that is called.
-    pub text: &'static str,
-}
-
-/// How a target of an `#[invalidate_cache]` is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TargetKind {
-    /// A template: `"resource:users:{id}"`.
-    Pattern,
-    /// A tag: `tag = "tenant:{tenant}"`.
-    Tag,
-    /// A call: `user(id)`.
-    Call,
-}
-inventory::collect!(TargetRef);
-
-/// Every annotated function of this program, called or not.
-pub(crate) fn all() -> impl Iterator<Item = &'static Site> {
-    inventory::iter::<SiteRef>.into_iter().map(|site| site.0)
-}
-
-/// Every target of every `#[invalidate_cache]` of this program.
-pub(crate) fn targets() -> impl Iterator<Item = &'static TargetRef> {
-    inventory::iter::<TargetRef>.into_iter()
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use crate::cache::Cache;
 
+#[cfg(feature = "redis")]
+mod hot;
 mod job;
 pub mod outcome;
 mod repeat;
@@ -12,6 +14,8 @@ mod report;
 mod round;
 mod startup;
 
+#[cfg(feature = "redis")]
+pub use hot::hot;
 pub use job::{Calls, JobFuture, Outcome, Step, WarmupJob, calls};
 pub use report::WarmupReport;
 use round::Round;
@@ -69,8 +73,8 @@ impl<'a> Warmup<'a> {
         self
     }
 
-    /// Is told after each call how many are through, and of how many, as far as is known: those of a `from` are known when
-    /// it has been asked.
+    /// Is told after each call how many are through, and of how many, as far as is known: those of a `from`, or a `hot`, are known when
+    /// it has been asked. Where there turn out to be none, that is told, too.
     pub fn progress(mut self, progress: impl Fn(usize, usize) + Send + Sync + 'a) -> Self {
         self.progress = Some(Box::new(progress));
         self

@@ -2,6 +2,7 @@
 
 mod cached;
 mod each;
+mod hot;
 mod invalidation;
 mod key;
 mod names;

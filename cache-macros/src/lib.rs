@@ -111,6 +111,7 @@ pub fn invalidate_cache(args: TokenStream, item: TokenStream) -> TokenStream {
 /// * `every = "10m"`: made again and again by `Warmup::repeat`
 /// * `priority = 1`: the higher, the sooner; 0 by default
 /// * `from = ids()`: a call for each item: what is not given by name, a tuple if that is more than one
+/// * `hot = 100`: a call for each of so many that were the hottest before, by what is kept in Redis
 /// * `crate = ::my_crate::cache_core`: where the runtime is, for re-exporters
 #[proc_macro_attribute]
 pub fn warmup_cache(args: TokenStream, item: TokenStream) -> TokenStream {

@@ -114,8 +114,18 @@ pub(crate) struct Warmup {
     pub(crate) args: Vec<Option<Expr>>,
     /// What gives the others, again and again.
     pub(crate) from: Option<Expr>,
+    pub(crate) hot: Option<Hot>,
     pub(crate) every: Option<Length>,
     pub(crate) priority: u32,
+}
+
+/// The hottest calls of a cached function.
+pub(crate) struct Hot {
+    /// How many.
+    pub(crate) most: usize,
+    /// What else than its arguments makes the function's identity.
+    pub(crate) name: Option<String>,
+    pub(crate) version: Option<u32>,
 }
 
 /// A path to `name` in the runtime's private module is resolved through this crate unless the user says otherwise.

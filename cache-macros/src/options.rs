@@ -32,7 +32,9 @@ enum Form {
     Never(&'static str, &'static str),
 }
 
+mod repeating;
 mod target;
+use repeating::{every, hot};
 pub(crate) use target::Target;
 use target::{always, tag, target};
 
@@ -88,6 +90,7 @@ pub(crate) const TABLE: &[Row] = &[
     row("every", &[Warmup], "every = \"10m\"", "made again and again by `Warmup::repeat`", Value(|e, o, d| o.every = every(e, d))),
     row("priority", &[Warmup], "priority = 1", "the higher, the sooner; 0 by default", Value(|e, o, d| o.priority = value::integer(e, d))),
     row("from", &[Warmup], "from = ids()", "a call for each item: what is not given by name, a tuple if that is more than one", Value(|e, o, _| o.from = Some(e))),
+    row("hot", &[Warmup], "hot = 100", "a call for each of so many that were the hottest before, by what is kept in Redis", Value(|e, o, d| o.hot = hot(e, d))),
     row("crate", &Macro::ALL, "crate = ::my_crate::cache_core", "where the runtime is, for re-exporters", Value(|e, o, d| o.krate = value::path(e, d))),
 ];
 
@@ -124,6 +127,7 @@ pub(crate) struct Options {
     pub(crate) every: Option<Length>,
     pub(crate) priority: Option<u32>,
     pub(crate) from: Option<Expr>,
+    pub(crate) hot: Option<usize>,
     pub(crate) krate: Option<Path>,
 }
 
@@ -372,17 +376,6 @@ fn tiers(list: Vec<Expr>, options: &mut Options, diag: &mut Diag) {
         }
     }
     options.tiers = Some(tiers);
-}
-
-fn every(expr: Expr, diag: &mut Diag) -> Option<Length> {
-    let at = value::bare(expr.clone());
-    let length = value::length(expr, diag)?;
-    if length.is_zero() {
-        diag.error(&at, "an `every` of zero would never end")
-            .help("write how often: `every = \"10m\"`");
-        return None;
-    }
-    Some(length)
 }
 
 #[cfg(test)]

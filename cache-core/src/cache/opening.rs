@@ -142,8 +142,9 @@ impl Cache {
             // A bound of its own, beside that of what was asked for.
             most_bytes: usize::try_from(parts.config.memory.max_bytes / SHELF)
                 .unwrap_or(usize::MAX),
+            calls: Self::kept_calls(&parts.config),
         };
-        if ahead.hot_keys > 0 || ahead.predict {
+        if ahead.hot_keys > 0 || ahead.predict || !ahead.calls.is_empty() {
             remote.look_ahead(&ahead, clock, &parts.config.cipher);
         }
         parts.remote = Some(remote);

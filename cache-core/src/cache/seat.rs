@@ -21,6 +21,9 @@ pub(crate) struct Seat {
     pub(crate) site: &'static Site,
     /// The function with its module and, of a method, its type.
     pub(crate) name: Arc<str>,
+    /// What the type of a closure inside of it is called.
+    #[cfg(feature = "redis")]
+    pub(super) closure: &'static str,
     pub(crate) counters: Arc<SiteCounters>,
     pub(crate) ring: Option<Arc<CapacityRing>>,
     /// What is seen of its values, where their lifetimes come from that.
@@ -111,6 +114,14 @@ impl Seat {
         shared.map(|learnt| learnt.instance.identity).collect()
     }
 
+    /// All of them.
+    #[cfg(feature = "redis")]
+    pub(super) fn all_instances(&self) -> Vec<TypeId> {
+        let instances = read(&self.instances);
+        let identities = instances.iter().map(|learnt| learnt.instance.identity);
+        identities.collect()
+    }
+
     /// How long its values are fresh at present, where that is learnt.
     pub(super) fn adaptive_ttl(&self) -> Option<AdaptiveTtl> {
         let Ttl::Adaptive { least, most } = self.site.spec.policy.ttl else {
@@ -157,8 +168,8 @@ impl Content {
 }
 
 impl Cache {
-    /// What this cache knows about a function; `instance` is the type of a closure inside it, for its name.
-    pub(crate) fn seat(&self, site: &'static Site, instance: &str) -> Arc<Seat> {
+    /// What this cache knows about a function; `closure` is the type of one inside it, for its name.
+    pub(crate) fn seat(&self, site: &'static Site, closure: &'static str) -> Arc<Seat> {
         let number = site.number();
         if let Some(Some(seat)) = read(&self.0.sites).get(number) {
             return Arc::clone(seat);
@@ -171,7 +182,9 @@ impl Cache {
             let spec = &site.spec;
             Arc::new(Seat {
                 site,
-                name: spec.path(instance).into(),
+                name: spec.path(closure).into(),
+                #[cfg(feature = "redis")]
+                closure,
                 counters: Arc::default(),
                 ring: spec
                     .policy

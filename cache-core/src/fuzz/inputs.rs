@@ -10,11 +10,11 @@ use crate::class::Class;
 use crate::codec::{Codec, Rmp};
 use crate::deps::{self, Dep};
 use crate::envelope::Envelope;
-use crate::key::{Digest, KeyDigest};
+use crate::key::{Digest, Encoder, KeyDigest, Reading};
 use crate::matcher::{self, Matcher};
 use crate::pattern::Pattern;
 use crate::position::Position;
-use crate::remote::Hot;
+use crate::remote::{Called, Hot, LONGEST_CALL, List};
 
 fn dep(random: &mut Random) -> Dep {
     match random.below(3) {
@@ -139,6 +139,57 @@ pub(super) fn hot(random: &mut Random) -> bool {
     // Whoever is named twice is one.
     let merged = parsed.cooled().and_used(&used, 255, 10);
     assert!(merged.bytes(&cipher).unwrap().len() <= 8 + 10 * 17);
+    true
+}
+
+/// The list of a function's calls: whatever is read of it is written as it was read, and a call is made with the arguments of its key or not
+/// at all.
+pub(super) fn calls(random: &mut Random) -> bool {
+    let cipher = Cipher::default();
+    let key = |random: &mut Random| -> Called {
+        let mut encoder = Encoder::new();
+        encoder.push(&sample(random, 0)).unwrap();
+        encoder.push(&random.number()).unwrap();
+        let mut key = encoder.finish().to_vec();
+        if random.once_in(4) {
+            random.mutate(&mut key);
+        }
+        key.into()
+    };
+    let mut used: Vec<_> = (0..random.below(8))
+        .map(|_| (key(random), random.below(4) as u8))
+        .collect();
+    used.retain(|(key, _)| key.len() <= LONGEST_CALL);
+    let good = List::<Called>::default()
+        .and_used(&used, 16, 1_000)
+        .bytes(&cipher)
+        .unwrap();
+    let (bad, fits) = tampered(random, &good);
+    let Some(parsed) = List::<Called>::parse(&bad, &cipher) else {
+        assert_ne!(bad, good, "what was written is read");
+        return false;
+    };
+    assert!(fits || bad == good, "what was changed is taken for a list");
+    assert_eq!(parsed.bytes(&cipher).unwrap(), bad);
+    for call in parsed.into_all() {
+        let Ok(mut reading) = Reading::of(&call) else {
+            continue;
+        };
+        let read = (reading.next::<Sample>(), reading.next::<u64>());
+        if let ((Ok(sample), Ok(number)), Ok(())) = (read, reading.end()) {
+            let mut encoder = Encoder::new();
+            encoder.push(&sample).unwrap();
+            encoder.push(&number).unwrap();
+            assert_eq!(encoder.finish(), &call[..]);
+        }
+        // As something else: whatever comes of it, it comes.
+        let as_other = |read: &mut dyn FnMut(&mut Reading<'_>)| {
+            Reading::of(&call).iter_mut().for_each(read);
+        };
+        as_other(&mut |reading| drop(reading.next::<Vec<String>>()));
+        as_other(&mut |reading| drop(reading.next::<BTreeMap<u64, Option<f64>>>()));
+        as_other(&mut |reading| drop(reading.next::<(u8, char, [u8; 3])>()));
+    }
     true
 }
 

@@ -3,6 +3,9 @@
 use super::tag;
 use super::tail;
 
+/// How deep a value may be. What reads it calls itself for each level: bytes of a recursive type would exhaust the stack.
+const MAX_DEPTH: usize = 128;
+
 /// The events of one value. Names are hashes, of structs with those of their fields; floats their bits, maps in the order of their keys' bytes.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Events {
@@ -29,12 +32,18 @@ pub(super) enum Events {
 /// Index, names.
 pub(super) type Variant = (u32, u64);
 
-/// The events of every argument in `bytes`, or `None` where no encoder wrote them.
+/// The events of every argument in `bytes`, or `None` where no encoder wrote them, and where they are too deep. Takes no more memory than
+/// some hundred times the bytes' own.
 pub(super) fn decode(bytes: &[u8]) -> Option<Vec<Events>> {
+    decode_within(bytes, MAX_DEPTH)
+}
+
+fn decode_within(bytes: &[u8], deeper: usize) -> Option<Vec<Events>> {
     let parts = tail::split(bytes);
     let mut reader = Reader {
         values: parts.values,
         tags: parts.each_tag().collect::<Vec<_>>().into_iter(),
+        deeper,
     };
     let mut arguments = Vec::new();
     while let Some(tag) = reader.tags.next() {
@@ -46,10 +55,19 @@ pub(super) fn decode(bytes: &[u8]) -> Option<Vec<Events>> {
 struct Reader<'a> {
     values: &'a [u8],
     tags: std::vec::IntoIter<u8>,
+    /// So many levels are left.
+    deeper: usize,
 }
 
 impl Reader<'_> {
     fn value(&mut self, tag: u8) -> Option<Events> {
+        self.deeper = self.deeper.checked_sub(1)?;
+        let events = self.events(tag);
+        self.deeper += 1;
+        events
+    }
+
+    fn events(&mut self, tag: u8) -> Option<Events> {
         Some(match tag {
             tag::FALSE | tag::TRUE | tag::NONE | tag::UNIT => Events::Plain(tag),
             tag::I8 | tag::U8 => Events::Scalar(tag, self.bits(1)?),
@@ -97,7 +115,8 @@ impl Reader<'_> {
     }
 
     fn nested(&mut self) -> Option<Events> {
-        let mut values = decode(self.framed()?)?;
+        let deeper = self.deeper;
+        let mut values = decode_within(self.framed()?, deeper)?;
         values.pop().filter(|_| values.is_empty())
     }
 

@@ -4,6 +4,8 @@ mod events;
 mod forms;
 mod golden;
 mod identity;
+#[cfg(feature = "redis")]
+mod reading;
 
 use serde::Serialize;
 

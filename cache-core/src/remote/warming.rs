@@ -3,7 +3,7 @@
 //! Tasks on the link's thread. The one fetches what is on the [list](super::hot), some hundred values at a time, one trip after the other,
 //! as soon as the log has been heard of; the other writes the list, now and then. What was used the memory knows, and is asked for it:
 //! a hit does nothing for it. Where values are predicted there is a list for each hour of the day, too, which is fetched shortly before
-//! that hour begins.
+//! that hour begins. Where functions want their hottest calls made again, their lists are written, too; who makes those calls asks for them.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
-use super::hot::{self, HEAT, Hot, WARMTH};
+use super::hot::{Called, HEAT, Hot, List, Listed, Used, WARMTH};
 use super::reads::Reads;
 use super::shelf::{Shelf, Why};
 use super::successors::Successors;
@@ -20,6 +20,7 @@ use crate::cipher::Cipher;
 use crate::key::KeyDigest;
 use crate::link::{Link, LinkError, Request};
 use crate::log::Contact;
+use crate::site::HotCalls;
 use crate::sync::Arc;
 use crate::time::{self, Clock};
 
@@ -55,8 +56,8 @@ const HOUR: u64 = 3_600_000;
 
 /// What is asked of the memory. Nothing is said if there is nobody to ask any more.
 pub(crate) trait Memory: Send + Sync {
-    /// What was used since this was last asked, with how often, up to three times.
-    fn used(&self) -> Option<Vec<(KeyDigest, u8)>>;
+    /// What was used since this was last asked.
+    fn used(&self) -> Option<Used>;
 
     /// Those of these that it does not have.
     fn absent(&self, keys: Vec<KeyDigest>) -> Option<Vec<KeyDigest>>;
@@ -71,6 +72,8 @@ pub(crate) struct Ahead {
     pub(crate) predict: bool,
     /// How many bytes wait to be asked for.
     pub(crate) most_bytes: usize,
+    /// The functions whose hottest calls are kept, each with the name of its list.
+    pub(crate) calls: Vec<(&'static HotCalls, KeyDigest)>,
 }
 
 /// See the module.
@@ -86,9 +89,16 @@ pub(super) struct Warming {
     pub(super) most: usize,
     /// What usually comes after what, if that is learnt.
     pub(super) successors: Option<Successors>,
+    /// The functions whose hottest calls are kept, each with where its list stands.
+    pub(super) calls: Vec<(&'static HotCalls, String)>,
 }
 
 impl Warming {
+    /// Whether any value is fetched before it is asked for.
+    pub(super) fn fetches(&self) -> bool {
+        self.most > 0 || self.successors.is_some()
+    }
+
     /// Those that are to come along with another one, and when they are asked for.
     pub(super) fn riders(&self, followers: Vec<KeyDigest>) -> Vec<(KeyDigest, u64)> {
         let sent = self.clock.now();
@@ -110,7 +120,7 @@ impl Warming {
                 Err(_) => sleep(PAUSE).await,
             }
         };
-        let keys = self.shelf.expect(list.keys().take(self.most));
+        let keys = self.shelf.expect(list.into_all().take(self.most));
         self.fill(&keys, Why::Hot, ends).await;
     }
 
@@ -161,9 +171,9 @@ impl Warming {
                 return;
             };
             let most = self.most.max(TIMELY);
-            window = if used.len() > 2 * most {
+            window = if used.names.len() > 2 * most {
                 (window / 2).max(GLANCE)
-            } else if used.len() < most {
+            } else if used.names.len() < most {
                 (window * 2).min(EVERY)
             } else {
                 window
@@ -172,7 +182,9 @@ impl Warming {
             let _ = self.save(&used).await;
             if self.successors.is_some() {
                 let hour = hour(time::unix_millis());
-                let _ = self.save_hour(hour, &used, written != Some(hour)).await;
+                let _ = self
+                    .save_hour(hour, &used.names, written != Some(hour))
+                    .await;
                 written = Some(hour);
             }
             self.shelf.clear_away(self.clock.now());
@@ -196,8 +208,8 @@ impl Warming {
 
     /// Fetches what was hot at an hour and is not in memory. Nothing if there is nobody to ask any more what is.
     pub(super) async fn fetch_hour(&self, hour: u64, memory: &Arc<dyn Memory>) -> Option<()> {
-        let list = self.load(&self.of_hour(hour)).await.unwrap_or_default();
-        let keys: Vec<_> = list.keys().take(TIMELY).collect();
+        let list: Hot = self.load(&self.of_hour(hour)).await.unwrap_or_default();
+        let keys: Vec<_> = list.into_all().take(TIMELY).collect();
         let absent = look(memory, |memory| memory.absent(keys)).await?;
         let keys = self.shelf.predict(absent, Why::Timely);
         self.fill(&keys, Why::Timely, Instant::now() + LONGEST)
@@ -205,14 +217,48 @@ impl Warming {
         Some(())
     }
 
-    /// Writes the list with what was used.
-    pub(super) async fn save(&self, used: &[(KeyDigest, u8)]) -> Result<(), LinkError> {
-        if self.most == 0 {
-            return Ok(());
+    /// Writes the lists with what was used.
+    pub(super) async fn save(&self, used: &Used) -> Result<(), LinkError> {
+        if self.most > 0 {
+            let list = self.load(&self.list).await?.cooled();
+            let list = list.and_used(&used.names, HEAT, self.most);
+            self.store(&self.list, list).await?;
         }
-        let list = self.load(&self.list).await?.cooled();
-        let list = list.and_used(used, HEAT, self.most);
-        self.store(&self.list, list).await
+        for (calls, used) in &used.calls {
+            if let Some(name) = self.list_of(calls) {
+                let list = self.load(name).await?.cooled();
+                let list = list.and_used(used, HEAT, calls.most);
+                self.store(name, list).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The hottest calls of a function, the hottest first.
+    ///
+    /// # Errors
+    /// Why nobody knows.
+    pub(super) async fn hottest(&self, calls: &'static HotCalls) -> Result<Vec<Called>, String> {
+        let Some(name) = self.list_of(calls) else {
+            return Ok(Vec::new());
+        };
+        let found = self.read::<Called>(name).await;
+        let bytes = found.map_err(|error| error.to_string())?;
+        if bytes.is_empty() {
+            return Ok(Vec::new());
+        }
+        match List::<Called>::parse(&bytes, &self.cipher) {
+            Some(list) => Ok(list.into_all().take(calls.most).collect()),
+            None => Err(format!(
+                "what stands in Redis under `{name}` is no list of calls, or one with other keys; it is written anew"
+            )),
+        }
+    }
+
+    fn list_of(&self, calls: &'static HotCalls) -> Option<&str> {
+        let mut all = self.calls.iter();
+        let found = all.find(|(known, _)| std::ptr::eq(*known, calls))?;
+        Some(&found.1)
     }
 
     /// Writes the list of an hour with what was used in it. What is there of another day cools once.
@@ -232,7 +278,7 @@ impl Warming {
         format!("{}:{hour:02}", self.list)
     }
 
-    async fn store(&self, name: &str, list: Hot) -> Result<(), LinkError> {
+    async fn store<K: Listed>(&self, name: &str, list: List<K>) -> Result<(), LinkError> {
         // Without randomness to encrypt it with there is none.
         let Some(bytes) = list.bytes(&self.cipher) else {
             return Ok(());
@@ -244,19 +290,23 @@ impl Warming {
     }
 
     /// A list as it stands there. What is no list is as good as none.
-    async fn load(&self, name: &str) -> Result<Hot, LinkError> {
+    async fn load<K: Listed>(&self, name: &str) -> Result<List<K>, LinkError> {
+        let bytes = match self.read::<K>(name).await {
+            Err(LinkError::Refused(_)) => Vec::new(),
+            read => read?,
+        };
+        Ok(List::parse(&bytes, &self.cipher).unwrap_or_default())
+    }
+
+    /// The bytes of a list, none if there is nothing.
+    async fn read<K: Listed>(&self, name: &str) -> Result<Vec<u8>, LinkError> {
         // One byte more than a list can have tells that it is none, however much there is.
         let mut get = redis::cmd("GETRANGE");
-        get.arg(name).arg(0).arg(hot::LONGEST);
-        let found = match self.link.ask(Request::of(get)).await {
-            Ok(mut replies) => replies.pop(),
-            Err(LinkError::Refused(_)) => None,
-            Err(error) => return Err(error),
-        };
-        Ok(match found {
-            Some(Value::BulkString(bytes)) => Hot::parse(&bytes, &self.cipher).unwrap_or_default(),
-            _ => Hot::default(),
-        })
+        get.arg(name).arg(0).arg(List::<K>::LONGEST);
+        match self.link.ask(Request::of(get)).await?.pop() {
+            Some(Value::BulkString(bytes)) => Ok(bytes),
+            _ => Ok(Vec::new()),
+        }
     }
 }
 

@@ -96,7 +96,7 @@ impl<'a> Round<'a> {
         }));
         loop {
             while under_way.len() < self.warmup.concurrency
-                && let Some(call) = self.next()
+                && let Some(call) = self.next(under_way.len())
             {
                 names.push(call.name.clone());
                 under_way.push(self.call(call));
@@ -128,8 +128,8 @@ impl<'a> Round<'a> {
         self.report
     }
 
-    /// The next call, if there is one.
-    fn next(&mut self) -> Option<Call> {
+    /// The next call, if there is one, while so many are under way.
+    fn next(&mut self, under_way: usize) -> Option<Call> {
         let scope = Arc::new(self.scope());
         while let Some(opened) = self.opened.last_mut() {
             // It is the user's, as is its end, and may call what is cached.
@@ -152,7 +152,12 @@ impl<'a> Round<'a> {
                 }
             }
             let ended = self.opened.pop();
+            let is_empty = ended.as_ref().is_some_and(|ended| ended.made == 0);
             let _ = catch_unwind(AssertUnwindSafe(|| drop(ended)));
+            if is_empty {
+                // There are fewer than it seemed.
+                self.tell(under_way);
+            }
         }
         let job = self.jobs.pop()?;
         Some(Call {
@@ -187,6 +192,11 @@ impl<'a> Round<'a> {
             Came::Failed(why) => report.failed.push((name, why)),
         }
         self.through += 1;
+        self.tell(under_way);
+    }
+
+    /// Tells how many are through, while so many are under way.
+    fn tell(&self, under_way: usize) {
         if let Some(progress) = &self.warmup.progress {
             let waiting = self.opened.iter().map(Opened::unmade);
             let waiting = waiting.fold(self.jobs.len(), usize::saturating_add);

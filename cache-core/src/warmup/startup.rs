@@ -31,7 +31,7 @@ impl Cache {
 
     /// What others have computed need not be computed once more.
     #[cfg(feature = "redis")]
-    async fn wait_for_contact(&self) {
+    pub(super) async fn wait_for_contact(&self) {
         if let Some(remote) = &self.0.remote {
             // Without it they are made in memory.
             let _ = remote.meet(self.0.config.link.connect_timeout).await;

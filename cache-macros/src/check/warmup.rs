@@ -4,7 +4,7 @@ use proc_macro2::{Ident, Span};
 use syn::ext::IdentExt as _;
 use syn::{Expr, FnArg, GenericParam, Pat};
 
-use super::{common, names};
+use super::{common, hot, names};
 use crate::args::{Arg, Given};
 use crate::diag::Diag;
 use crate::input::Function;
@@ -40,11 +40,6 @@ pub(crate) fn warmup(args: Vec<Arg>, function: Function, diag: &mut Diag) -> War
             }
             // Part of an argument that is taken apart, which is reported.
             Arg::Named(name, _) if function.binding(&name.unraw().to_string()).is_some() => {}
-            Arg::Named(name, _) if name == "hot" => {
-                diag.error(&name, "`hot` is not in this version yet").help(
-                    "write `from = …`; values that are in Redis need no call: see `Builder::hot_keys`",
-                );
-            }
             Arg::Named(name, _) => names::unknown_argument(&name, &function, diag),
             Arg::Positional(expr) => {
                 diag.error(&expr, "arguments are given by name")
@@ -62,7 +57,7 @@ pub(crate) fn warmup(args: Vec<Arg>, function: Function, diag: &mut Diag) -> War
             .find(|(name, _)| name.unraw() == parameter.unraw())
         {
             Some((_, expr)) => args.push(Some(expr.clone())),
-            None if options.from.is_some() => args.push(None),
+            None if options.named("from").or(options.named("hot")).is_some() => args.push(None),
             None if diag.is_empty() => {
                 diag.error_at(
                     Span::call_site(),
@@ -75,15 +70,23 @@ pub(crate) fn warmup(args: Vec<Arg>, function: Function, diag: &mut Diag) -> War
             None => {}
         }
     }
-    if let (Some(name), true) = (options.named("from"), args.iter().all(Option::is_some)) {
-        diag.error(name, "every argument is given: nothing is left for `from`")
-            .help("remove it, or the arguments that it gives");
+    let list = options.named("from").or(options.named("hot"));
+    // What has no name is reported, and is no argument here.
+    let all = parameters.len() == function.sig.inputs.len() && args.iter().all(Option::is_some);
+    if let (Some(name), true) = (list, all) {
+        diag.error(
+            name,
+            format!("every argument is given: nothing is left for `{name}`"),
+        )
+        .help("remove it, or the arguments that it gives");
     }
+    let hot = hot::hot(&options, &function, &given, diag);
     Warmup {
         krate: model::runtime(options.krate),
         function,
         args,
         from: options.from,
+        hot,
         every: options.every,
         priority: options.priority.unwrap_or(0),
     }

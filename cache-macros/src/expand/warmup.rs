@@ -1,12 +1,12 @@
 //! A call at start-up.
 
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{ToTokens as _, format_ident, quote, quote_spanned};
 use syn::{FnArg, Type};
 
-use super::{Runtime, body, spec, start};
-use crate::input;
-use crate::model::Warmup;
+use super::{Runtime, anchor, body, spec, start};
+use crate::input::{self, Binding};
+use crate::model::{Hot, Warmup};
 use crate::text;
 
 // Input:
@@ -23,6 +23,16 @@ use crate::text;
 //
 // With `from = ids()`:
 //             run: || Box::pin(async { calls(ids(), |__0| Box::pin(async move { Step::Made(… profile(__0).await …) })) }),
+//
+// With `hot = 100`:
+//         static __CACHE_HOT: HotCalls = HotCalls::new(|| path_of(&profile), &["user_id"], 100, |__kept| {
+//             let __0 = __kept.take::<u64>();
+//             __kept.end()?;
+//             let __0 = __0?;
+//             Ok(Box::pin(async move { … profile(__0).await … }))
+//         });
+//         inventory::submit! { HotRef(&__CACHE_HOT) }
+//             run: || Box::pin(async { hot(&__CACHE_HOT).await }),
 /// The function as it is, and a registered call of it.
 pub(crate) fn warmup(model: &Warmup) -> TokenStream {
     let span = Span::mixed_site();
@@ -32,7 +42,9 @@ pub(crate) fn warmup(model: &Warmup) -> TokenStream {
     let cfgs = input::cfgs(&function.attrs);
     let call = call(model);
     let made = quote_spanned!(span=> #private::Step::Made(#private::outcome_of!(#call)));
+    let kept = model.hot.as_ref().map(|hot| kept(model, hot, &runtime));
     let step = match &model.from {
+        None if kept.is_some() => quote_spanned!(span=> #private::hot(&__CACHE_HOT).await),
         None => made,
         Some(from) => {
             // At the list: it is what may not fit.
@@ -63,6 +75,7 @@ pub(crate) fn warmup(model: &Warmup) -> TokenStream {
         #item
         #(#cfgs)*
         const _: () = {
+            #kept
             #private::inventory::submit! {
                 #private::WarmupJob {
                     call: #text,
@@ -76,13 +89,76 @@ pub(crate) fn warmup(model: &Warmup) -> TokenStream {
     }
 }
 
-/// What an argument is called that `from` gives.
+/// How a function's calls are made again from what is kept of them.
+fn kept(model: &Warmup, hot: &Hot, runtime: &Runtime<'_>) -> TokenStream {
+    let span = Span::mixed_site();
+    let private = runtime.at(span);
+    let (mut names, mut taken, mut good) =
+        (TokenStream::new(), TokenStream::new(), TokenStream::new());
+    for (at, input) in model.function.sig.inputs.iter().enumerate() {
+        let (FnArg::Typed(typed), Some(None)) = (input, model.args.get(at)) else {
+            continue;
+        };
+        let (cfgs, place) = (input::cfgs(&typed.attrs), place(at, model));
+        let name = model.function.bindings.get(at).map(Binding::name);
+        names.extend(quote!(#(#cfgs)* #name,));
+        // At the type: it is what may not come back.
+        let (span, ty) = owned(&typed.ty, runtime);
+        let take = quote_spanned!(span=> let #place = __kept.take::<#ty>(););
+        taken.extend(quote!(#(#cfgs)* #take));
+        good.extend(quote_spanned!(span=> #(#cfgs)* let #place = #place?;));
+    }
+    let (function, most, call) = (&model.function.sig.ident, hot.most, call(model));
+    let name = hot.name.iter().map(|name| quote!(.name(#name)));
+    let version = hot.version.iter().map(|version| quote!(.version(#version)));
+    quote_spanned! {span=>
+        static __CACHE_HOT: #private::HotCalls = #private::HotCalls::new(
+            || #private::path_of(&#function),
+            &[#names],
+            #most,
+            |__kept| {
+                #taken
+                __kept.end()?;
+                #good
+                #private::Ok(#private::Box::pin(async move { #private::outcome_of!(#call) }))
+            },
+        )#(#name)* #(#version)*;
+        #private::inventory::submit! { #private::HotRef(&__CACHE_HOT) }
+    }
+}
+
+/// The type of which an argument is read back, which then is lent where the argument is a reference.
+fn owned(ty: &Type, runtime: &Runtime<'_>) -> (Span, TokenStream) {
+    let Type::Reference(reference) = ty else {
+        return (anchor(ty), ty.to_token_stream());
+    };
+    let elem = &*reference.elem;
+    let last = match elem {
+        Type::Path(path) => path.path.segments.last().map(|last| &last.ident),
+        _ => None,
+    };
+    let (span, whole) = (anchor(elem), elem.to_token_stream());
+    let private = runtime.at(span);
+    match elem {
+        Type::Slice(slice) => {
+            let (span, item) = (anchor(&slice.elem), &slice.elem);
+            (span, quote_spanned!(span=> #private::Vec<#item>))
+        }
+        _ if last.is_some_and(|last| last == "str" || last == "Path") => (
+            span,
+            quote_spanned!(span=> <#whole as #private::ToOwned>::Owned),
+        ),
+        _ => (span, whole),
+    }
+}
+
+/// What an argument is called that `from` gives, or that is read back.
 fn place(at: usize, model: &Warmup) -> Ident {
     let span = model.from.as_ref().map_or_else(Span::mixed_site, start);
     format_ident!("__{at}", span = span)
 }
 
-/// The arguments that `from` gives.
+/// The arguments that `from` gives, as a pattern.
 fn taken(model: &Warmup) -> Vec<Ident> {
     let args = model.args.iter().enumerate();
     args.filter(|(_, arg)| arg.is_none())
@@ -101,7 +177,7 @@ fn call(model: &Warmup) -> TokenStream {
         let cfgs = input::cfgs(&typed.attrs);
         let arg = match (arg, &*typed.ty) {
             (Some(arg), _) => arg.to_token_stream(),
-            // Whether the items are references or not.
+            // Whether the items are references or not; what is read back is none.
             (None, Type::Reference(_)) => {
                 let place = place(at, model);
                 quote_spanned!(place.span()=> &#place)
@@ -120,6 +196,10 @@ fn text(model: &Warmup) -> String {
     let name = &model.function.sig.ident;
     let given = model.args.iter().flatten().map(|arg| quote!(#arg));
     let from = model.from.iter().map(|from| quote!(from #from));
-    let shown = given.chain(from);
+    let hot = model.hot.iter().map(|hot| {
+        let most = Literal::usize_unsuffixed(hot.most);
+        quote!(hot #most)
+    });
+    let shown = given.chain(from).chain(hot);
     text::compact(quote!(#name(#(#shown),*)))
 }

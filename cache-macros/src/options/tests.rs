@@ -107,6 +107,22 @@ fn a_tier_is_one_that_the_runtime_has() {
 }
 
 #[test]
+fn hot_calls_are_kept_where_there_is_redis() {
+    const CALL: &str = "#[instrument] #[cache_query(skip(pool), ttl = 5)] #[must_use] fn f(pool: Pool, id: &Id) -> u8 { 1 }";
+    let expected = if cfg!(feature = "redis") {
+        refused(Warmup, "pool = p(), hot = 10, priority = 1", CALL, &[]);
+        "so many calls are not kept\nhelp: write at most 10000 @ 10001"
+    } else {
+        "`hot` needs the feature `redis` of `cache-core`\nhelp: enable it in `Cargo.toml`, or write `from = …` @ 10001"
+    };
+    refused(Warmup, "pool = p(), hot = 10001", CALL, &[expected]);
+    // What is wrong below, that attribute says.
+    let below = "#[cache(skip(pol))] fn f(id: u8) -> u8 { 1 }";
+    let said = errors(Warmup, "hot = 10", below);
+    assert!(said.is_empty() || !cfg!(feature = "redis"), "{said:?}");
+}
+
+#[test]
 fn options_as_they_are_written() {
     #[rustfmt::skip]
     let cases: &[(Macro, &str, &str)] = &[
@@ -242,6 +258,7 @@ fn options_against_each_other_and_the_function() {
         (Warmup, "priority = high", "fn f() -> u8 { 1 }", "not a whole number\nhelp: write digits: `100` @ high"),
         (Warmup, "id = 1, from = ids()", "fn f(id: u8) -> u8 { 1 }", "every argument is given: nothing is left for `from`\nhelp: remove it, or the arguments that it gives @ from"),
         (Warmup, "from = ids()", "fn f() -> u8 { 1 }", "every argument is given: nothing is left for `from`\nhelp: remove it, or the arguments that it gives @ from"),
+        (Warmup, "from = ids()", "fn f((a, b): (u8, u8)) -> u8 { 1 }", "this argument has no name to give a value to\nhelp: name it, and take it apart in the body @ (a, b)"),
         (Warmup, "", "fn f((a, b): (u8, u8)) -> u8 { 1 }", "this argument has no name to give a value to\nhelp: name it, and take it apart in the body @ (a, b)"),
     ];
     for (by, args, item, expected) in cases {

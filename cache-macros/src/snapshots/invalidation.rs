@@ -174,6 +174,55 @@ fn a_warmup() {
 }
 
 #[test]
+#[cfg(feature = "redis")]
+fn a_warmup_of_what_was_hot() {
+    check(
+        Macro::Warmup,
+        "hot = 100, pool = pool()",
+        "#[cache(skip(pool), name = \"day\", version = 2)] async fn weather(pool: Pool, city: &str, day: u8) -> Weather { load(day) }",
+        expect![[r##"
+            #[cache(skip(pool), name = "day", version = 2)]
+            async fn weather(pool: Pool, city: &str, day: u8) -> Weather {
+                load(day)
+            }
+            const _: () = {
+                static __CACHE_HOT: §HotCalls = §HotCalls::new(
+                        || §path_of(&weather),
+                        &["city", "day"],
+                        100usize,
+                        |__kept| {
+                            let __1 = __kept
+                                .take::<<str as §ToOwned>::Owned>();
+                            let __2 = __kept.take::<u8>();
+                            __kept.end()?;
+                            let __1 = __1?;
+                            let __2 = __2?;
+                            §Ok(
+                                §Box::pin(async move {
+                                    §outcome_of!(
+                                        weather(pool(), & __1, __2). await
+                                    )
+                                }),
+                            )
+                        },
+                    )
+                    .name("day")
+                    .version(2u32);
+                §inventory::submit! {
+                    §HotRef(& __CACHE_HOT)
+                }
+                §inventory::submit! {
+                    §WarmupJob { call : "weather(pool(),hot 100)", module :
+                    §module_path!(), priority : 0u32, every :
+                    §None, run : || §Box::pin(async {
+                    §hot(& __CACHE_HOT). await }), }
+                }
+            };
+        "##]],
+    );
+}
+
+#[test]
 fn a_warmup_from_a_list() {
     check(
         Macro::Warmup,

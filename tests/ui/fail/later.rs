@@ -1,4 +1,4 @@
-use cache_core::{cache, warmup_cache};
+use cache_core::cache;
 
 // case: another remote tier
 #[cache(tiers(memory, postgres))]
@@ -9,13 +9,6 @@ fn remote(id: u64) -> u64 {
 // case: another remote tier, alone
 #[cache(tiers(postgres))]
 fn far(id: u64) -> u64 {
-    id
-}
-
-// case: the arguments that were hot before
-#[warmup_cache(hot = 1_000)]
-#[cache]
-fn favourite(id: u64) -> u64 {
     id
 }
 

@@ -30,6 +30,7 @@ fn keyed(pool: &Pool, a: u64, pair: &(u64, u64)) -> u64 {
     a + pair.0 + pair.1
 }
 
+#[warmup_cache(hot = 10_000, pool = &Pool, priority = 1, every = "1h")]
 #[cache_query(ttl = MINUTE, skip(pool), tables(users, orders), capacity = 1000, jitter = "2.5%")]
 async fn query(pool: &Pool, id: u64) -> Result<Vec<u64>, String> {
     let _ = pool;

@@ -68,8 +68,8 @@ fn what_was_hot_at_an_hour_is_there_when_it_begins() {
         || matches!(server.command(["KEYS", "fc:{day}/v/*"]), Ok(Reply::Array(all)) if all.len() == 20),
     );
     let used = before.0.used();
-    assert_eq!(used.len(), 20);
-    block_on(warming(&before).save_hour(7, &used, true)).unwrap();
+    assert_eq!(used.names.len(), 20);
+    block_on(warming(&before).save_hour(7, &used.names, true)).unwrap();
     assert!(before.shutdown_blocking(Duration::from_secs(5)).is_clean());
     // Without `hot_keys` there is no other list.
     assert_eq!(
@@ -108,7 +108,7 @@ fn what_was_hot_at_an_hour_is_there_when_it_begins() {
         block_on(warming.save_hour(7, &[], true)).unwrap();
     }
     assert!(
-        block_on(warming.load(&warming.of_hour(7)))
+        block_on(warming.load::<KeyDigest>(&warming.of_hour(7)))
             .unwrap()
             .is_empty()
     );

@@ -178,6 +178,12 @@ impl<'a> Lookup<'a> {
         self.hash
     }
 
+    /// The encoded arguments.
+    #[cfg(feature = "redis")]
+    pub(crate) fn encoded(&self) -> Encoded<'a> {
+        self.encoded
+    }
+
     /// What of it stands in a table.
     pub(crate) fn front(&self) -> Front {
         self.front
