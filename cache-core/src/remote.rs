@@ -15,7 +15,7 @@ use crate::key::KeyDigest;
 use crate::link::{Link, LinkError, LinkOptions, Request, scripts};
 use crate::log::{Appending, Confirming, Contact, Log, LogOptions};
 use crate::matcher::Matcher;
-use crate::stats::{FetchCounters, Latencies};
+use crate::stats::{FetchCounters, Latencies, ShelfStats};
 use crate::sync::atomic::AtomicU64;
 use crate::sync::{Arc, Mutex, lock};
 use crate::time::{self, Clock};
@@ -152,6 +152,16 @@ impl Remote {
     /// Where values are that nobody has asked for yet.
     pub(crate) fn shelf(&self) -> Option<&Shelf> {
         self.ahead().map(|warming| &*warming.shelf)
+    }
+
+    /// What became of what was fetched before it was asked for.
+    pub(crate) fn shelf_stats(&self) -> Option<ShelfStats> {
+        let ahead = self.ahead()?;
+        let learnt = ahead.successors.as_ref().map_or(0, Successors::bytes);
+        Some(ShelfStats {
+            learnt_bytes: learnt as u64,
+            ..ahead.shelf.stats()
+        })
     }
 
     /// What is fetched before it is asked for; not in a fork, where nothing is.
