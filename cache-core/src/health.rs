@@ -135,7 +135,7 @@ impl Cache {
             generations: remote.generations(),
             pending: remote.pending(),
             contact_age: self.contact_age(),
-            shelf: remote.shelf().map(|shelf| shelf.stats()),
+            shelf: remote.shelf_stats(),
         })
     }
 

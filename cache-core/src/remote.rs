@@ -16,7 +16,7 @@ use crate::link::{Link, LinkError, LinkOptions, Request, scripts};
 use crate::log::{Appending, Confirming, Contact, Log, LogOptions};
 use crate::matcher::Matcher;
 use crate::site::HotCalls;
-use crate::stats::{FetchCounters, Latencies};
+use crate::stats::{FetchCounters, Latencies, ShelfStats};
 use crate::sync::atomic::AtomicU64;
 use crate::sync::{Arc, Mutex, lock};
 use crate::time::{self, Clock};
@@ -178,6 +178,16 @@ impl Remote {
     pub(crate) fn shelf(&self) -> Option<&Shelf> {
         let ahead = self.ahead().filter(|ahead| ahead.fetches());
         ahead.map(|ahead| &*ahead.shelf)
+    }
+
+    /// What became of what was fetched before it was asked for.
+    pub(crate) fn shelf_stats(&self) -> Option<ShelfStats> {
+        let ahead = self.ahead().filter(|ahead| ahead.fetches())?;
+        let learnt = ahead.successors.as_ref().map_or(0, Successors::bytes);
+        Some(ShelfStats {
+            learnt_bytes: learnt as u64,
+            ..ahead.shelf.stats()
+        })
     }
 
     /// What is fetched before it is asked for; not in a fork, where nothing is.

@@ -76,17 +76,8 @@ pub struct AdaptiveTtl {
     pub mean: Duration,
     /// How many keys are remembered.
     pub keys: u64,
-}
-
-impl AdaptiveTtl {
-    pub(crate) fn new(least: Duration, most: Duration, mean: Duration, keys: u64) -> Self {
-        Self {
-            least,
-            most,
-            mean,
-            keys,
-        }
-    }
+    /// The memory that this takes, in bytes, beside that of the values: at most 1.4 MiB.
+    pub bytes: u64,
 }
 
 impl FunctionStats {
@@ -237,8 +228,13 @@ impl fmt::Display for Stats {
             if let Some(ttl) = &row.adaptive_ttl {
                 writeln!(
                     f,
-                    "{}: a ttl of {:?} on average, between {:?} and {:?}; keys: {}",
-                    row.name, ttl.mean, ttl.least, ttl.most, ttl.keys
+                    "{}: a ttl of {:?} on average, between {:?} and {:?}; {} keys are remembered, in {}",
+                    row.name,
+                    ttl.mean,
+                    ttl.least,
+                    ttl.most,
+                    ttl.keys,
+                    bytes(ttl.bytes)
                 )?;
             }
         }

@@ -128,8 +128,13 @@ impl Seat {
             return None;
         };
         let summary = self.lifetimes.as_ref()?.summary();
-        let mean = Duration::from_millis(summary.mean);
-        Some(AdaptiveTtl::new(least, most, mean, summary.keys))
+        Some(AdaptiveTtl {
+            least,
+            most,
+            mean: Duration::from_millis(summary.mean),
+            keys: summary.keys,
+            bytes: summary.bytes,
+        })
     }
 
     pub(crate) fn is_derived(&self) -> bool {

@@ -1,7 +1,8 @@
 //! What is remembered of a function's values: a bounded table, as a value has often left the memory when it is computed again.
 
-use std::collections::HashMap;
 use std::time::Duration;
+
+use hashbrown::HashMap;
 
 use super::{Bounds, Habits, Rule};
 use crate::position::Position;
@@ -71,6 +72,8 @@ pub(crate) struct Summary {
     pub(crate) keys: u64,
     /// Of the present lifetimes, in milliseconds.
     pub(crate) mean: u64,
+    /// The memory that all of it takes.
+    pub(crate) bytes: u64,
 }
 
 impl Lifetimes {
@@ -146,6 +149,7 @@ impl Lifetimes {
         Summary {
             keys,
             mean: sum.checked_div(keys).unwrap_or(0),
+            bytes: (state.young.allocation_size() + state.old.allocation_size()) as u64,
         }
     }
 }

@@ -247,6 +247,7 @@ impl Shelf {
             pays: self.following.pays(),
             entries: state.values.len() as u64,
             bytes: state.bytes as u64,
+            learnt_bytes: 0,
         }
     }
 

@@ -4,7 +4,8 @@
 //! counted that the same task, or thread, asks for next; one that comes after it every other time is expected to come again.
 //!
 //! Everything has a bound: whoever does not find himself in his place of a table takes one from the count of him who is there, and has
-//! the place when that is none; so who comes more often stays (as with Misra and Gries, "Finding repeated elements", 1982).
+//! the place when that is none; so who comes more often stays (as with Misra and Gries, "Finding repeated elements", 1982). What no value
+//! has a place in yet takes no memory.
 
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
@@ -12,11 +13,14 @@ use std::hash::{Hash, Hasher};
 use crate::key::KeyDigest;
 use crate::sync::{Mutex, lock};
 
-/// How many values are remembered, with those that come after them: 1 MiB of them.
+/// How many values are remembered, with those that come after them: at most 1 MiB of them.
 const ROWS: usize = 8_192;
 
 /// How many tasks are.
 const STREAMS: usize = 4_096;
+
+/// What has no place yet.
+const NONE: u16 = u16::MAX;
 
 /// So many of those that are asked for next come soon after.
 const SOON: usize = 3;
@@ -31,8 +35,46 @@ const OFTEN: u8 = 2;
 pub(super) struct Successors(Mutex<Tables>);
 
 struct Tables {
-    rows: Box<[Option<Row>]>,
-    streams: Box<[Stream]>,
+    rows: Table<Row, ROWS>,
+    streams: Table<Stream, STREAMS>,
+}
+
+/// One that has `SIZE` places, and room for as many of them as something has ever been in.
+struct Table<T, const SIZE: usize> {
+    places: Box<[u16]>,
+    all: Vec<T>,
+}
+
+impl<T, const SIZE: usize> Default for Table<T, SIZE> {
+    fn default() -> Self {
+        const { assert!(SIZE <= NONE as usize) }
+        Self {
+            places: vec![NONE; SIZE].into(),
+            all: Vec::new(),
+        }
+    }
+}
+
+impl<T, const SIZE: usize> Table<T, SIZE> {
+    /// What has this place.
+    fn get(&mut self, hash: u64) -> Option<&mut T> {
+        let at = *self.places.get(hash as usize % SIZE)?;
+        self.all.get_mut(usize::from(at))
+    }
+
+    /// The same; where nothing has it, this.
+    fn get_or_insert(&mut self, hash: u64, new: T) -> Option<&mut T> {
+        let at = self.places.get_mut(hash as usize % SIZE)?;
+        if *at == NONE {
+            *at = u16::try_from(self.all.len()).ok()?;
+            self.all.push(new);
+        }
+        self.all.get_mut(usize::from(*at))
+    }
+
+    fn bytes(&self) -> usize {
+        self.places.len() * size_of::<u16>() + self.all.capacity() * size_of::<T>()
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -59,23 +101,30 @@ struct Stream {
 impl Successors {
     pub(super) fn new() -> Self {
         Self(Mutex::new(Tables {
-            rows: vec![None; ROWS].into(),
-            streams: vec![Stream::default(); STREAMS].into(),
+            rows: Table::default(),
+            streams: Table::default(),
         }))
+    }
+
+    /// The memory that this takes.
+    pub(super) fn bytes(&self) -> usize {
+        let tables = lock(&self.0);
+        tables.rows.bytes() + tables.streams.bytes()
     }
 
     /// A value is asked for, by this task. Those that are expected after it.
     pub(super) fn note(&self, key: KeyDigest, task: u64) -> Vec<KeyDigest> {
         let mut tables = lock(&self.0);
         let Tables { rows, streams } = &mut *tables;
-        let Some(stream) = streams.get_mut(task as usize % STREAMS) else {
+        let new = Stream {
+            task,
+            ..Stream::default()
+        };
+        let Some(stream) = streams.get_or_insert(task, new) else {
             return Vec::new();
         };
         if stream.task != task {
-            *stream = Stream {
-                task,
-                ..Stream::default()
-            };
+            *stream = new;
         }
         for before in stream
             .last
@@ -83,7 +132,7 @@ impl Successors {
             .flatten()
             .filter(|before| **before != key)
         {
-            if let Some(row) = place(rows, *before)
+            if let Some(row) = rows.get(before.head())
                 && row.key == *before
             {
                 row.count(key);
@@ -102,19 +151,14 @@ impl Successors {
     }
 }
 
-fn place(rows: &mut [Option<Row>], key: KeyDigest) -> Option<&mut Row> {
-    rows.get_mut(key.head() as usize % ROWS)?.as_mut()
-}
-
 /// The row of a value; nothing, where another one still has its place.
-fn place_of(rows: &mut [Option<Row>], key: KeyDigest) -> Option<&mut Row> {
-    let row = rows.get_mut(key.head() as usize % ROWS)?;
+fn place_of(rows: &mut Table<Row, ROWS>, key: KeyDigest) -> Option<&mut Row> {
     let mine = Row {
         key,
         asked: 0,
         next: [None; COUNTED],
     };
-    let row = row.get_or_insert(mine);
+    let row = rows.get_or_insert(key.head(), mine)?;
     if row.key != key {
         row.asked = row.asked.saturating_sub(1);
         if row.asked > 0 {
@@ -270,5 +314,17 @@ mod tests {
             }
         }
         assert_eq!(successors.note(often, 7), [key(2)]);
+    }
+
+    #[test]
+    fn it_takes_memory_for_what_it_knows() {
+        let successors = Successors::new();
+        let note = |n: u64| successors.note(key(n), n % 10);
+        (0..1_000).for_each(|n| drop(note(n % 100)));
+        assert!(successors.bytes() < 64 << 10, "{}", successors.bytes());
+        (0..100_000).for_each(|n| drop(note(n)));
+        (0..100_000).for_each(|n| drop(successors.note(key(n), n)));
+        let most = ROWS * (size_of::<Row>() + 2) + STREAMS * (size_of::<Stream>() + 2);
+        assert_eq!(successors.bytes(), most);
     }
 }

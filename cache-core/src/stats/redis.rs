@@ -145,6 +145,8 @@ pub struct ShelfStats {
     pub entries: u64,
     /// The bytes that they occupy.
     pub bytes: u64,
+    /// The bytes of what is known of which value follows which; zero unless that is [learnt](crate::guide::configuration).
+    pub learnt_bytes: u64,
 }
 
 impl fmt::Display for RedisStats {
@@ -175,7 +177,7 @@ impl fmt::Display for RedisStats {
         match self.shelf {
             Some(shelf) => write!(
                 f,
-                "\n  fetched ahead: {}, of these {} used and {} refused; {} wait, {} bytes; predicted: {}, of these {} used{}",
+                "\n  fetched ahead: {}, of these {} used and {} refused; {} wait, {} bytes; predicted: {}, of these {} used{}, from {} bytes",
                 shelf.fetched,
                 shelf.used,
                 shelf.refused,
@@ -187,7 +189,8 @@ impl fmt::Display for RedisStats {
                     ""
                 } else {
                     ", which does not pay"
-                }
+                },
+                shelf.learnt_bytes
             ),
             None => Ok(()),
         }

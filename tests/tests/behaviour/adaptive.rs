@@ -267,4 +267,6 @@ fn the_bounds_are_told() {
     assert_eq!(site.policy.ttl, bounds);
     let row = cache.stats().functions[0].adaptive_ttl.unwrap();
     assert!((LEAST..=MOST).contains(&row.mean), "{row:?}");
+    // Of one key: what is known takes memory as it comes.
+    assert!((1..4 << 10).contains(&row.bytes), "{row:?}");
 }

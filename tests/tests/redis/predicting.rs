@@ -68,6 +68,8 @@ async fn what_usually_follows_makes_no_trip() {
     let seen = shelf(&cache);
     assert!(seen.pays && seen.predicted_used > 100, "{seen:?}");
     assert!(seen.fetched <= seen.predicted, "{seen:?}");
+    // Of 32 values and one task.
+    assert!((1..48 << 10).contains(&seen.learnt_bytes), "{seen:?}");
     assert_eq!(cache.stats().total.computed, 32);
 
     // What came along is judged when it is asked for.
