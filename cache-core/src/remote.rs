@@ -34,7 +34,7 @@ mod warming;
 pub(crate) use found::{Found, Sound};
 use greeting::Greeting;
 pub(crate) use hot::MOST as MOST_HOT;
-pub(crate) use hot::{Called, LONGEST_CALL, Used};
+pub(crate) use hot::{Called, LONGEST_CALL, Listed, Used};
 #[cfg(test)]
 pub(crate) use hot::{Hot, List};
 pub(crate) use lease::{Claim, Claimed, claimed};

@@ -7,7 +7,7 @@ use super::{Cache, Parts};
 use crate::config::Config;
 use crate::index::Dep;
 use crate::key::KeyDigest;
-use crate::remote::{Called, LONGEST_CALL, Memory, Used};
+use crate::remote::{Called, LONGEST_CALL, Listed, Memory, Used};
 use crate::site::{self, HotCalls};
 use crate::sync::read;
 use crate::tier::memory::Resident;
@@ -55,8 +55,8 @@ impl Parts {
 struct Noted {
     calls: &'static HotCalls,
     used: Vec<(Called, u8)>,
-    /// How many there are of each number of uses.
-    counts: [usize; 4],
+    /// How many there are of each number of uses, and how many bytes they have.
+    noted: [(usize, usize); 4],
 }
 
 impl Noted {
@@ -64,17 +64,19 @@ impl Noted {
         Self {
             calls,
             used: Vec::new(),
-            counts: [0; 4],
+            noted: [(0, 0); 4],
         }
     }
 
     /// Of more that were used as often as there is room for on the list, those that come first.
     fn note(&mut self, call: &[u8], uses: u8) {
-        if let Some(count) = self.counts.get_mut(usize::from(uses))
+        if let Some((count, bytes)) = self.noted.get_mut(usize::from(uses))
             && *count < self.calls.most
+            && *bytes + call.len() <= <Called as Listed>::MOST_BYTES
             && call.len() <= LONGEST_CALL
         {
             *count += 1;
+            *bytes += call.len();
             self.used.push((call.into(), uses));
         }
     }
@@ -128,5 +130,30 @@ impl Memory for Weak<Parts> {
         });
         keys.retain(|key| absent.contains(key));
         Some(keys)
+    }
+}
+
+#[cfg(test)]
+#[cfg(not(loom))]
+mod tests {
+    use super::*;
+
+    static CALLS: HotCalls = HotCalls::new(|| "", &[], 1_000, |_| Err(String::new()));
+
+    #[test]
+    fn no_more_is_noted_than_there_is_room_for() {
+        let mut short = Noted::new(&CALLS);
+        let mut long = Noted::new(&CALLS);
+        for n in 0..10_000_u64 {
+            short.note(&n.to_le_bytes(), (n % 5) as u8);
+            long.note(&[7; LONGEST_CALL], (n % 2) as u8);
+            long.note(&[7; LONGEST_CALL + 1], 3);
+        }
+        assert_eq!(
+            short.used.len(),
+            4 * 1_000,
+            "nobody counts more than three uses"
+        );
+        assert_eq!(long.used.len(), 2 * (1 << 20) / LONGEST_CALL);
     }
 }
