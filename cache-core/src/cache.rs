@@ -1,6 +1,7 @@
 //! The assembled stack.
 
 use std::future::Future;
+use std::sync::Weak;
 use std::time::Duration;
 
 use crate::config::{Builder, Config};
@@ -22,11 +23,12 @@ use crate::stats::{FunctionStats, RefusalReason, Stats};
 #[cfg(feature = "tokio")]
 use crate::sync::atomic::AtomicUsize;
 use crate::sync::atomic::{AtomicBool, AtomicU64};
-use crate::sync::{Arc, RwLock, read};
+use crate::sync::{Arc, Mutex, RwLock, lock, read};
 use crate::tier::memory::{MemoryKey, MemoryTier, Refused, Resident};
 use crate::time::Clock;
 
 mod ahead;
+mod errand;
 mod ghosts;
 #[cfg(feature = "redis")]
 mod hottest;
@@ -37,6 +39,7 @@ mod sizing;
 mod token;
 
 pub(crate) use ahead::waited;
+use errand::Errand;
 use ghosts::Ghosts;
 pub(crate) use seat::{Content, Learnt, Naming, Seat};
 pub use token::{Token, at_least};
@@ -66,6 +69,8 @@ pub(crate) struct Parts {
     /// Until when, in milliseconds of the clock, the index can be relied on without another word from a log that lives
     /// elsewhere.
     trusted_until: Arc<AtomicU64>,
+    /// The start-up calls that nobody waits for.
+    errand: Mutex<Weak<Errand>>,
     /// How many bodies go on behind their calls as tasks.
     #[cfg(feature = "tokio")]
     pub(crate) behind: AtomicUsize,
@@ -98,6 +103,21 @@ impl Cache {
             future,
         )
         .await
+    }
+
+    /// What goes on for this cache until it is shut down; nothing yet.
+    pub(crate) fn errand(&self) -> Arc<Errand> {
+        let errand = Errand::new();
+        *lock(&self.0.errand) = Arc::downgrade(&errand);
+        errand
+    }
+
+    /// Ends what goes on, and waits for what cannot be dropped.
+    pub(crate) async fn end_errand(&self) {
+        let errand = lock(&self.0.errand).upgrade();
+        if let Some(errand) = errand {
+            errand.end().await;
+        }
     }
 
     /// The same for code that is not async.

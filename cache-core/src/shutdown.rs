@@ -1,7 +1,11 @@
 //! The end of a cache.
 
-use std::time::Duration;
+use std::pin::pin;
+use std::time::{Duration, Instant};
 
+use futures_util::future::{join, select};
+
+use crate::alarm::sleep_until;
 use crate::cache::Cache;
 use crate::sync::block_on;
 
@@ -30,8 +34,9 @@ impl Cache {
     /// ([`guide::warmup`](crate::guide::warmup)), and closes the connections, within a time at most. Says what had to be left.
     ///
     /// Call it at the end of a process. The cache goes on as one whose Redis is away; when this returns, its thread and its
-    /// connections are gone. A cache that is dropped has half a second for its stores, and none for invalidations that nobody
-    /// waits for. With memory alone there is nothing to do.
+    /// connections are gone, and so are the [start-up calls](crate::guide::warmup) that nobody waits for: what is under way of them is
+    /// dropped, what has not begun does not begin; a body that holds its thread is waited for within that time. A cache that is dropped has half a second for its stores, and none for invalidations that nobody
+    /// waits for. With memory alone there is nothing else to do.
     ///
     /// ```
     /// # async fn run(cache: cache_core::Cache) {
@@ -44,6 +49,19 @@ impl Cache {
     ///
     /// Cancel safe: dropped, it has closed the connections or has not.
     pub async fn shutdown(&self, within: Duration) -> Shutdown {
+        let end = Instant::now().checked_add(within);
+        let ended = self.end_errand();
+        let (left, ()) = join(self.close(within), async {
+            match end {
+                Some(end) => drop(select(pin!(ended), sleep_until(end)).await),
+                None => ended.await,
+            }
+        })
+        .await;
+        left
+    }
+
+    async fn close(&self, within: Duration) -> Shutdown {
         #[cfg(feature = "redis")]
         if let Some(remote) = &self.0.remote {
             let used = remote.notes_used().then(|| self.0.used());

@@ -1,8 +1,13 @@
 //! Calls to make at start-up, and again and again, registered by `#[warmup_cache]`.
 
 use std::fmt;
+use std::future::{Future, pending};
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
+use futures_util::future::select;
+
+use crate::alarm::sleep_until;
 use crate::cache::Cache;
 
 #[cfg(feature = "redis")]
@@ -84,10 +89,21 @@ impl<'a> Warmup<'a> {
     ///
     /// Cancel safe: what was stored stays, and what was under way is dropped.
     pub async fn run(self) -> WarmupReport {
+        self.run_until(pending()).await
+    }
+
+    /// The same, until this is ready.
+    async fn run_until(self, ended: impl Future<Output = ()>) -> WarmupReport {
         let jobs = inventory::iter::<WarmupJob>.into_iter().collect();
         let ends = self
             .deadline
             .and_then(|after| Instant::now().checked_add(after));
-        Round::new(&self, jobs, false).run(ends).await
+        let end = async {
+            match ends {
+                Some(ends) => drop(select(pin!(ended), sleep_until(ends)).await),
+                None => ended.await,
+            }
+        };
+        Round::new(&self, jobs, false).run(end).await
     }
 }

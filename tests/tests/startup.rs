@@ -7,7 +7,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
+use std::sync::{Arc, Barrier, Mutex};
+use std::time::{Duration, Instant};
 
 use cache_core::{Builder, Cache, ErrorKind, EventKind, cache, warmup_cache};
 use tests::parts::{is, is_any, play};
@@ -15,12 +16,27 @@ use tests::parts::{is, is_any, play};
 /// Long enough for whatever must happen, on a machine with other things to do.
 const SOON: Duration = Duration::from_secs(20);
 
+/// Longer than any test waits.
+const LONG: Duration = Duration::from_secs(60);
+
 static MADE: AtomicU64 = AtomicU64::new(0);
+
+/// What holds the calls up, if a test does.
+static HELD: Mutex<Option<Arc<Barrier>>> = Mutex::new(None);
+
+fn held() -> Option<Arc<Barrier>> {
+    HELD.lock().unwrap().clone()
+}
 
 #[warmup_cache(id = 1)]
 #[warmup_cache(id = 2)]
 #[cache]
 fn plain(id: u64) -> u64 {
+    if let Some(barrier) = held() {
+        // Begins, and ends.
+        barrier.wait();
+        barrier.wait();
+    }
     MADE.fetch_add(1, SeqCst);
     id
 }
@@ -28,9 +44,25 @@ fn plain(id: u64) -> u64 {
 #[warmup_cache(id = 3)]
 #[cache]
 async fn of_tokio(id: u64) -> u64 {
+    if held().is_some() {
+        let _leaving = Leaving;
+        BEGUN.fetch_add(1, SeqCst);
+        std::future::pending().await
+    }
     tokio::time::sleep(Duration::from_millis(1)).await;
     MADE.fetch_add(1, SeqCst);
     id
+}
+
+static BEGUN: AtomicU64 = AtomicU64::new(0);
+static LEFT: AtomicU64 = AtomicU64::new(0);
+
+struct Leaving;
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        LEFT.fetch_add(1, SeqCst);
+    }
 }
 
 /// A builder that tells of what came of start-up calls.
@@ -42,6 +74,15 @@ fn told(builder: Builder) -> (Builder, Receiver<String>) {
         }
     });
     (builder, told)
+}
+
+#[track_caller]
+fn until(what: &str, mut so: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !so() {
+        assert!(began.elapsed() < SOON, "waited in vain until {what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
 }
 
 fn runtime() -> tokio::runtime::Runtime {
@@ -59,6 +100,8 @@ fn each_in_its_process() {
     play("without_a_runtime", &[]);
     play("not_where_it_is_off", &on);
     play("not_by_build", &on);
+    play("a_shutdown_drops_what_is_under_way", &[]);
+    play("a_shutdown_lets_nothing_begin", &[]);
     play(
         "nonsense_is_refused",
         &[("CACHE_WARMUP_ON_STARTUP", "perhaps")],
@@ -91,6 +134,50 @@ fn without_a_runtime() {
     assert!(report.starts_with("2 warmed, 1 failed"), "{report}");
     assert!(report.contains("of_tokio(3): panicked: "), "{report}");
     assert_eq!(MADE.load(SeqCst), 2);
+}
+
+#[test]
+fn a_shutdown_drops_what_is_under_way() {
+    if !is("a_shutdown_drops_what_is_under_way") {
+        return;
+    }
+    let barrier = Arc::new(Barrier::new(2));
+    *HELD.lock().unwrap() = Some(Arc::clone(&barrier));
+    let runtime = runtime();
+    let builder = Cache::builder().warmup_on_startup(true);
+    let cache = runtime.block_on(builder.install()).unwrap();
+    // Those that hold the thread up come first.
+    for _ in 0..4 {
+        barrier.wait();
+    }
+    until("the other one is under way", || BEGUN.load(SeqCst) == 1);
+    assert_eq!((MADE.load(SeqCst), LEFT.load(SeqCst)), (2, 0));
+    let began = Instant::now();
+    assert!(runtime.block_on(cache.shutdown(LONG)).is_clean());
+    assert!(began.elapsed() < LONG, "nothing is waited for");
+    assert_eq!(LEFT.load(SeqCst), 1);
+}
+
+#[test]
+fn a_shutdown_lets_nothing_begin() {
+    if !is("a_shutdown_lets_nothing_begin") {
+        return;
+    }
+    let barrier = Arc::new(Barrier::new(2));
+    *HELD.lock().unwrap() = Some(Arc::clone(&barrier));
+    let (builder, told) = told(Cache::builder().warmup_on_startup(true));
+    let cache = builder.install_blocking().unwrap();
+    barrier.wait();
+    // The first one cannot be dropped.
+    let began = Instant::now();
+    let within = Duration::from_millis(50);
+    let _ = cache.shutdown_blocking(within);
+    assert!((within..LONG).contains(&began.elapsed()));
+    barrier.wait();
+    let report = told.recv_timeout(SOON).unwrap();
+    assert!(report.starts_with("1 warmed, 0 failed"), "{report}");
+    assert_eq!((MADE.load(SeqCst), BEGUN.load(SeqCst)), (1, 0));
+    assert!(cache.shutdown_blocking(LONG).is_clean());
 }
 
 #[test]

@@ -23,7 +23,7 @@ use crate::stats::MissReason;
 #[cfg(feature = "tokio")]
 use crate::sync::atomic::AtomicUsize;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use crate::sync::{Arc, RwLock, StaticU64};
+use crate::sync::{Arc, Mutex, RwLock, StaticU64};
 use crate::tier::memory::{Departure, MemoryTier, Resident};
 
 /// Values that nobody has asked for yet have one part in so many of what memory has.
@@ -64,6 +64,7 @@ impl Parts {
             mappings: Mappings::default(),
             sites: RwLock::default(),
             ghosts,
+            errand: Mutex::default(),
             #[cfg(feature = "tokio")]
             behind: AtomicUsize::new(0),
             lead: super::sizing::Lead::default(),

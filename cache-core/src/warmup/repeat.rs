@@ -80,7 +80,9 @@ impl Warmup<'_> {
     async fn make(&self, job: &'static WarmupJob, every: Duration) -> WarmupReport {
         let within = self.deadline.map_or(every, |deadline| deadline.min(every));
         let ends = Instant::now() + within;
-        Round::new(self, vec![job], true).run(Some(ends)).await
+        Round::new(self, vec![job], true)
+            .run(sleep_until(ends))
+            .await
     }
 }
 

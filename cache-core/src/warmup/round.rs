@@ -8,12 +8,11 @@ use std::task::Poll;
 use std::time::Instant;
 
 use futures_util::FutureExt;
-use futures_util::future::{Either, OptionFuture, pending, select};
+use futures_util::future::{Either, select};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
 use super::job::{Calls, JobFuture, Step, WarmupJob};
 use super::{Warmup, WarmupReport};
-use crate::alarm::sleep_until;
 use crate::modifiers::{Mode, Modifier};
 use crate::scope::{self, Counter, Scope};
 use crate::sync::Arc;
@@ -84,16 +83,12 @@ impl<'a> Round<'a> {
         }
     }
 
-    /// Makes them all; those that are not through when it `ends` are given up.
-    pub(super) async fn run(mut self, ends: Option<Instant>) -> WarmupReport {
+    /// Makes them all; those that are not through when it is the `end` are given up.
+    pub(super) async fn run(mut self, end: impl Future<Output = ()>) -> WarmupReport {
         let started = Instant::now();
         let mut under_way = FuturesUnordered::new();
         let mut names = Vec::new();
-        let end = OptionFuture::from(ends.map(sleep_until));
-        let mut end = pin!(end.then(|ended| match ended {
-            Some(()) => Either::Left(std::future::ready(())),
-            None => Either::Right(pending()),
-        }));
+        let mut end = pin!(end);
         loop {
             while under_way.len() < self.warmup.concurrency
                 && let Some(call) = self.next(under_way.len())

@@ -6,19 +6,21 @@ use crate::cache::Cache;
 use crate::events::EventKind;
 use crate::sync::block_on;
 
-/// Nobody waits for them, or stops them: what is not through by then never will be.
+/// Nobody waits for them, and only a shutdown stops them: what is not through by then never will be.
 const LONGEST: Duration = Duration::from_secs(600);
 
 impl Cache {
     /// Makes the start-up calls, as a task of the runtime that this is called on, or on a thread of their own.
     pub(crate) fn warm_up_behind(&self) {
         let cache = self.clone();
-        let warmup = async move {
+        let errand = self.errand();
+        let ended = errand.ended();
+        let warmup = errand.run(async move {
             cache.wait_for_contact().await;
-            let report = cache.warmup().deadline(LONGEST).run().await;
+            let report = cache.warmup().deadline(LONGEST).run_until(ended).await;
             let events = &cache.0.events;
             events.announce(EventKind::WarmedUp, &report.to_string());
-        };
+        });
         #[cfg(feature = "tokio")]
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(warmup);

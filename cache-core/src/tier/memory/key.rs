@@ -70,7 +70,8 @@ impl Front {
         }
     }
 
-    /// Whether it is all there is to compare: tags and their number say how many bytes of values there are.
+    /// Whether it is all there is to compare: the tags say of each value how long it is, or that it begins with its length, so that the zeros
+    /// behind are of no value (test: `no_short_key_is_another_one_with_zeros_behind`).
     #[inline(always)]
     fn is_all(self) -> bool {
         self.tags & Encoded::WHOLE == 0

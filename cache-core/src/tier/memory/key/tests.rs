@@ -1,5 +1,7 @@
 //! Keys, what is compared of them, and their hashes.
 
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
 use super::*;
 use crate::key::Encoder;
 
@@ -107,6 +109,73 @@ fn a_front_tells_apart_what_keys_do() {
         let lookup = Lookup::new(identity, *own);
         assert!(!lookup.may_be(&TypeId::of::<Two>(), lookup.front()));
     }
+}
+
+/// Zeros stand behind the values of a short key, and nothing says where they begin but the tags: with these each value is of one length,
+/// or begins with its length. So no key is another one with zeros behind, whatever the arguments are.
+#[test]
+fn no_short_key_is_another_one_with_zeros_behind() {
+    type Add = fn(&mut Encoder);
+    let arguments: &[Add] = &[
+        |key| key.add(&()),
+        |key| key.add(&false),
+        |key| key.add(&0_u8),
+        |key| key.add(&0_i8),
+        |key| key.add(&1_u8),
+        |key| key.add(&0_u16),
+        |key| key.add(&0_u32),
+        |key| key.add(&0_u64),
+        |key| key.add(&256_u64),
+        |key| key.add(&0_f32),
+        |key| key.add(&0_f64),
+        |key| key.add(&'\0'),
+        |key| key.add(""),
+        |key| key.add("\0"),
+        |key| key.add("\0\0"),
+        |key| key.add("\0\0\0\0"),
+        |key| key.add(c""),
+        |key| key.add(c"\x01"),
+        |key| key.add(&None::<u8>),
+        |key| key.add(&Some(0_u8)),
+        |key| key.add(&Some(0_u16)),
+        |key| key.add(&[(); 0]),
+        |key| key.add(&[0_u8; 1]),
+        |key| key.add(&[0_u8; 2]),
+        |key| key.add(&[0_u8; 3]),
+        |key| key.add(&[0_u16; 2]),
+        |key| key.add(&Vec::<u8>::new()),
+        |key| key.add(&vec![0_u8]),
+        |key| key.add(&vec![0_u8; 2]),
+        |key| key.add(&vec![""]),
+        |key| key.add(&BTreeMap::<u8, u8>::new()),
+        |key| key.add(&BTreeSet::<u8>::new()),
+    ];
+    let mut fronts = HashMap::new();
+    let mut short = 0;
+    let some = || arguments.iter().map(Some).chain([None]);
+    for a in some() {
+        for b in some() {
+            for c in some() {
+                let mut encoder = Encoder::new();
+                [a, b, c]
+                    .into_iter()
+                    .flatten()
+                    .for_each(|add| add(&mut encoder));
+                let encoded = encoder.encoded();
+                let front = Lookup::new(identity::<One>(), encoded).front();
+                if front.is_all() {
+                    short += 1;
+                    // It can be decoded, and so is all there is to know of the arguments.
+                    let canonical = encoded.with_canonical(<[u8]>::to_vec);
+                    let known = fronts
+                        .entry((front.tags, front.head))
+                        .or_insert(canonical.clone());
+                    assert_eq!(*known, canonical);
+                }
+            }
+        }
+    }
+    assert!(short > 1_000, "{short}");
 }
 
 /// The hash stands for a long key in the table: two of them may have one.
