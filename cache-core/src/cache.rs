@@ -23,7 +23,7 @@ use crate::stats::{FunctionStats, RefusalReason, Stats};
 #[cfg(feature = "tokio")]
 use crate::sync::atomic::AtomicUsize;
 use crate::sync::atomic::{AtomicBool, AtomicU64};
-use crate::sync::{Arc, Mutex, RwLock, lock, read};
+use crate::sync::{Arc, Mutex, lock};
 use crate::tier::memory::{MemoryKey, MemoryTier, Refused, Resident};
 use crate::time::Clock;
 
@@ -33,6 +33,7 @@ mod ghosts;
 #[cfg(feature = "redis")]
 mod hottest;
 mod opening;
+mod roll;
 mod seat;
 mod serving;
 mod sizing;
@@ -41,6 +42,7 @@ mod token;
 pub(crate) use ahead::waited;
 use errand::Errand;
 use ghosts::Ghosts;
+use roll::Roll;
 pub(crate) use seat::{Content, Learnt, Naming, Seat};
 pub use token::{Token, at_least};
 
@@ -60,7 +62,7 @@ pub(crate) struct Parts {
     pub(crate) events: Events,
     /// What events of the application invalidate.
     pub(crate) mappings: Mappings,
-    sites: RwLock<Vec<Option<Arc<Seat>>>>,
+    seats: Roll<Arc<Seat>>,
     ghosts: Arc<Ghosts>,
     curve: Option<Curve>,
     lead: sizing::Lead,
@@ -132,9 +134,8 @@ impl Cache {
     /// What happened so far, per function and in total.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        let seats: Vec<_> = read(&self.0.sites).iter().flatten().cloned().collect();
+        let seats = self.0.seats.iter();
         let functions = seats
-            .iter()
             .map(|seat| FunctionStats {
                 adaptive_ttl: seat.adaptive_ttl(),
                 ..seat.counters.read(seat.name.to_string())

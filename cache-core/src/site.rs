@@ -44,7 +44,7 @@ impl Site {
     }
 
     /// A small dense number, given at the first call.
-    pub(crate) fn number(&self) -> usize {
+    pub(crate) fn number(&self) -> u32 {
         match self.number.load(Ordering::Relaxed) {
             0 => {
                 let fresh = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -52,11 +52,11 @@ impl Site {
                     .number
                     .compare_exchange(0, fresh, Ordering::Relaxed, Ordering::Relaxed)
                 {
-                    Ok(_) => fresh as usize,
-                    Err(other) => other as usize,
+                    Ok(_) => fresh,
+                    Err(other) => other,
                 }
             }
-            number => number as usize,
+            number => number,
         }
     }
 }

@@ -9,7 +9,6 @@ use crate::index::Dep;
 use crate::key::KeyDigest;
 use crate::remote::{Called, LONGEST_CALL, Listed, Memory, Used};
 use crate::site::{self, HotCalls};
-use crate::sync::read;
 use crate::tier::memory::Resident;
 
 impl Parts {
@@ -18,19 +17,16 @@ impl Parts {
     ///
     /// The memory knows: it remembers the use of each entry, to choose what leaves, and each entry's arguments. A hit does nothing more for it.
     pub(crate) fn used(&self) -> Used {
-        let (shared, mut noted) = {
-            let seats = read(&self.sites);
-            let seats = || seats.iter().flatten();
-            let shared = seats().flat_map(|seat| seat.shared_instances());
-            let mut noted = HashMap::new();
-            for calls in site::hot_calls() {
-                let seats = seats().filter(|seat| calls.is_around(seat.closure));
-                for instance in seats.flat_map(|seat| seat.all_instances()) {
-                    noted.insert(instance, Noted::new(calls));
-                }
+        let seats = || self.seats.iter();
+        let shared = seats().flat_map(|seat| seat.shared_instances());
+        let shared: HashSet<_> = shared.collect();
+        let mut noted = HashMap::new();
+        for calls in site::hot_calls() {
+            let seats = seats().filter(|seat| calls.is_around(seat.closure));
+            for instance in seats.flat_map(|seat| seat.all_instances()) {
+                noted.insert(instance, Noted::new(calls));
             }
-            (shared.collect::<HashSet<_>>(), noted)
-        };
+        }
         let mut names = Vec::new();
         self.memory.for_each_used(|entry, uses| {
             if shared.contains(&entry.instance.identity)

@@ -1,6 +1,7 @@
 //! A cache as it is configured.
 
 use super::ghosts::Ghosts;
+use super::roll::Roll;
 use super::{Cache, Parts};
 use crate::config::Config;
 #[cfg(feature = "redis")]
@@ -23,7 +24,7 @@ use crate::stats::MissReason;
 #[cfg(feature = "tokio")]
 use crate::sync::atomic::AtomicUsize;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use crate::sync::{Arc, Mutex, RwLock, StaticU64};
+use crate::sync::{Arc, Mutex, StaticU64};
 use crate::tier::memory::{Departure, MemoryTier, Resident};
 
 /// Values that nobody has asked for yet have one part in so many of what memory has.
@@ -62,7 +63,7 @@ impl Parts {
             flights: Arc::new(Flights::new()),
             events,
             mappings: Mappings::default(),
-            sites: RwLock::default(),
+            seats: Roll::default(),
             ghosts,
             errand: Mutex::default(),
             #[cfg(feature = "tokio")]

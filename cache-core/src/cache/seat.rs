@@ -7,13 +7,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::Cache;
+use super::roll::Roll;
 use crate::entry::Instance;
 use crate::key::Stem;
 use crate::lifetime::{Bounds, Lifetimes};
 use crate::policy::Ttl;
 use crate::site::Site;
 use crate::stats::{AdaptiveTtl, SiteCounters};
-use crate::sync::{Arc, RwLock, read, write};
+use crate::sync::Arc;
 use crate::tier::memory::CapacityRing;
 
 /// What one cache knows about one function.
@@ -29,7 +30,7 @@ pub(crate) struct Seat {
     /// What is seen of its values, where their lifetimes come from that.
     pub(crate) lifetimes: Option<Lifetimes>,
     /// What is known of each of its instances, from the first miss of each on.
-    instances: RwLock<Vec<Arc<Learnt>>>,
+    instances: Roll<Arc<Learnt>>,
     /// Whether a value of it was seen to depend on other cached calls.
     derived: AtomicBool,
 }
@@ -75,51 +76,42 @@ impl Seat {
         identity: TypeId,
         read_type: impl FnOnce() -> Content,
     ) -> Arc<Learnt> {
-        let known = |instances: &[Arc<Learnt>]| {
-            instances
-                .iter()
-                .find(|learnt| learnt.instance.identity == identity)
-                .cloned()
-        };
-        if let Some(found) = known(&read(&self.instances)) {
-            return found;
+        let is_it = |learnt: &&Arc<Learnt>| learnt.instance.identity == identity;
+        if let Some(found) = self.instances.iter().find(is_it) {
+            return Arc::clone(found);
         }
-        let content = read_type();
-        let mut instances = write(&self.instances);
-        known(&instances).unwrap_or_else(|| {
-            let instance = Instance {
-                identity,
-                stats: Arc::clone(&self.counters),
-                ring: self.ring.clone(),
-                index: Arc::clone(&cache.0.index),
-                grace: self.site.spec.policy.grace(),
-            };
-            let learnt = Arc::new(Learnt {
-                instance: Arc::new(instance),
-                content,
-                naming: OnceLock::new(),
-            });
-            instances.push(Arc::clone(&learnt));
-            learnt
-        })
+        let instance = Instance {
+            identity,
+            stats: Arc::clone(&self.counters),
+            ring: self.ring.clone(),
+            index: Arc::clone(&cache.0.index),
+            grace: self.site.spec.policy.grace(),
+        };
+        let new = Arc::new(Learnt {
+            instance: Arc::new(instance),
+            content: read_type(),
+            naming: OnceLock::new(),
+        });
+        // The first that is free, unless another thread has learnt the same by now.
+        let mut places = (0..).map(|number| self.instances.get_or_put(number, || Arc::clone(&new)));
+        Arc::clone(places.find(is_it).unwrap_or(&new))
     }
 
     /// The instances whose values others can have.
     #[cfg(feature = "redis")]
-    pub(super) fn shared_instances(&self) -> Vec<TypeId> {
-        let instances = read(&self.instances);
-        let shared = instances
+    pub(super) fn shared_instances(&self) -> impl Iterator<Item = TypeId> {
+        let shared = self
+            .instances
             .iter()
             .filter(|learnt| learnt.content.is_shared() && !self.site.spec.policy.memory_only);
-        shared.map(|learnt| learnt.instance.identity).collect()
+        shared.map(|learnt| learnt.instance.identity)
     }
 
     /// All of them.
     #[cfg(feature = "redis")]
-    pub(super) fn all_instances(&self) -> Vec<TypeId> {
-        let instances = read(&self.instances);
-        let identities = instances.iter().map(|learnt| learnt.instance.identity);
-        identities.collect()
+    pub(super) fn all_instances(&self) -> impl Iterator<Item = TypeId> {
+        let instances = self.instances.iter();
+        instances.map(|learnt| learnt.instance.identity)
     }
 
     /// How long its values are fresh at present, where that is learnt.
@@ -147,7 +139,7 @@ impl Seat {
 
     /// What the values of its first instance are, if it was called.
     pub(crate) fn known_content(&self) -> Option<Content> {
-        read(&self.instances).first().map(|learnt| learnt.content)
+        self.instances.get(0).map(|learnt| learnt.content)
     }
 }
 
@@ -175,15 +167,7 @@ impl Content {
 impl Cache {
     /// What this cache knows about a function; `closure` is the type of one inside it, for its name.
     pub(crate) fn seat(&self, site: &'static Site, closure: &'static str) -> Arc<Seat> {
-        let number = site.number();
-        if let Some(Some(seat)) = read(&self.0.sites).get(number) {
-            return Arc::clone(seat);
-        }
-        let mut sites = write(&self.0.sites);
-        if sites.len() <= number {
-            sites.resize(number + 1, None);
-        }
-        let seat = sites[number].get_or_insert_with(|| {
+        let seat = self.0.seats.get_or_put(site.number(), || {
             let spec = &site.spec;
             Arc::new(Seat {
                 site,
@@ -200,7 +184,7 @@ impl Cache {
                     Ttl::Adaptive { least, most } => Some(Lifetimes::new(Bounds::new(least, most))),
                     _ => None,
                 },
-                instances: RwLock::default(),
+                instances: Roll::default(),
                 derived: AtomicBool::new(false),
             })
         });
@@ -209,10 +193,7 @@ impl Cache {
 
     /// The seat of a function that was called, without making one.
     pub(crate) fn known_seat(&self, site: &'static Site) -> Option<Arc<Seat>> {
-        read(&self.0.sites)
-            .iter()
-            .flatten()
-            .find(|seat| std::ptr::eq(seat.site, site))
-            .cloned()
+        let mut seats = self.0.seats.iter();
+        seats.find(|seat| std::ptr::eq(seat.site, site)).cloned()
     }
 }
