@@ -1,6 +1,7 @@
 //! A call of a cached function: its key, the look-up, and the way of a miss.
 
 use std::any::TypeId;
+use std::borrow::Cow;
 use std::marker::PhantomData;
 use std::sync::atomic::AtomicBool;
 
@@ -144,8 +145,9 @@ pub struct Miss<S>(Box<Ticket>, PhantomData<fn() -> S>);
 
 /// Everything about a missed call that does not depend on its types.
 pub(crate) struct Ticket {
-    cache: Cache,
-    seat: Arc<Seat>,
+    /// Not counted if it is the global one, nor what is known of a function there: all threads would count in one place.
+    cache: Cow<'static, Cache>,
+    seat: Cow<'static, Arc<Seat>>,
     callee: Callee,
     key: MemoryKey,
     why: MissReason,
@@ -181,11 +183,9 @@ impl Ticket {
         modifier: Option<Arc<Modifier>>,
     ) -> Box<Self> {
         let scope = scope::current();
-        let cache = scope
-            .as_ref()
-            .and_then(|scope| scope.cache.clone())
-            .unwrap_or_else(|| global::get().clone());
-        let seat = cache.seat(callee.site, (callee.path)());
+        let cache = scope.as_ref().and_then(|scope| scope.cache.clone());
+        let cache = cache.map_or_else(|| Cow::Borrowed(global::get()), Cow::Owned);
+        let seat = part(&cache, |cache| cache.seat(callee.site, (callee.path)()));
         let key = Lookup::new(&callee.identity, encoder.encoded()).to_key();
         let silent = matches!(
             modifier.as_ref().map(|m| m.mode),
@@ -310,8 +310,8 @@ impl Ticket {
     }
 
     /// What the types of this instance's values can do, learnt at its first miss.
-    fn learn<S: Split>(&self) -> Arc<Learnt> {
-        self.seat.learn(&self.cache, self.key.identity(), || {
+    fn learn<S: Split>(&self) -> Cow<'static, Arc<Learnt>> {
+        let content = || {
             let schema = S::schema();
             Content {
                 portable: schema.is_some(),
@@ -319,7 +319,22 @@ impl Ticket {
                 schema,
                 ambiguous: Some(self.ambiguous(schema.map_or(0, |schema| schema.hash))),
             }
+        };
+        part(&self.seat, |seat| {
+            seat.learn(&self.cache, self.key.identity(), content)
         })
+    }
+}
+
+/// A part, borrowed if the whole is.
+#[expect(clippy::ptr_arg, reason = "what is borrowed is so for ever")]
+fn part<W: Clone, P: Clone>(
+    whole: &Cow<'static, W>,
+    part: impl FnOnce(&W) -> &P,
+) -> Cow<'static, P> {
+    match whole {
+        Cow::Borrowed(whole) => Cow::Borrowed(part(whole)),
+        Cow::Owned(whole) => Cow::Owned(part(whole).clone()),
     }
 }
 

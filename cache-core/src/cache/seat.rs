@@ -75,10 +75,10 @@ impl Seat {
         cache: &Cache,
         identity: TypeId,
         read_type: impl FnOnce() -> Content,
-    ) -> Arc<Learnt> {
+    ) -> &Arc<Learnt> {
         let is_it = |learnt: &&Arc<Learnt>| learnt.instance.identity == identity;
         if let Some(found) = self.instances.iter().find(is_it) {
-            return Arc::clone(found);
+            return found;
         }
         let instance = Instance {
             identity,
@@ -93,8 +93,14 @@ impl Seat {
             naming: OnceLock::new(),
         });
         // The first that is free, unless another thread has learnt the same by now.
-        let mut places = (0..).map(|number| self.instances.get_or_put(number, || Arc::clone(&new)));
-        Arc::clone(places.find(is_it).unwrap_or(&new))
+        let mut number = 0;
+        loop {
+            let learnt = self.instances.get_or_put(number, || Arc::clone(&new));
+            if is_it(&learnt) {
+                return learnt;
+            }
+            number += 1;
+        }
     }
 
     /// The instances whose values others can have.
@@ -166,8 +172,8 @@ impl Content {
 
 impl Cache {
     /// What this cache knows about a function; `closure` is the type of one inside it, for its name.
-    pub(crate) fn seat(&self, site: &'static Site, closure: &'static str) -> Arc<Seat> {
-        let seat = self.0.seats.get_or_put(site.number(), || {
+    pub(crate) fn seat(&self, site: &'static Site, closure: &'static str) -> &Arc<Seat> {
+        self.0.seats.get_or_put(site.number(), || {
             let spec = &site.spec;
             Arc::new(Seat {
                 site,
@@ -187,8 +193,7 @@ impl Cache {
                 instances: Roll::default(),
                 derived: AtomicBool::new(false),
             })
-        });
-        Arc::clone(seat)
+        })
     }
 
     /// The seat of a function that was called, without making one.

@@ -2,6 +2,7 @@
 //!
 //! Nothing here is generic over the function; what depends on its types is behind [`Work`].
 
+use std::borrow::Cow;
 use std::future::poll_fn;
 use std::task::{Context, Poll};
 use std::time::Instant;
@@ -43,7 +44,7 @@ mod waiting;
 /// A call on the way of a miss.
 pub(super) struct Driver {
     pub(super) ticket: Ticket,
-    pub(super) learnt: Arc<Learnt>,
+    pub(super) learnt: Cow<'static, Arc<Learnt>>,
     pub(super) target: Target,
     pub(super) stage: Stage,
     /// When it began, in milliseconds of the cache's clock.
@@ -161,7 +162,7 @@ impl Driver {
         Self::of(*miss.0, learnt)
     }
 
-    fn of(mut ticket: Ticket, learnt: Arc<Learnt>) -> Box<Self> {
+    fn of(mut ticket: Ticket, learnt: Cow<'static, Arc<Learnt>>) -> Box<Self> {
         let target = ticket.target(&learnt);
         Box::new(Self {
             asked: ticket.cache.now(),

@@ -57,15 +57,13 @@ impl Cache {
             .iter()
             .zip(found)
             .filter(|(_, found)| asked(found))
-            .filter_map(
-                |(address, found)| match self.taken(remote, address, &seat) {
-                    Some(taken) => {
-                        give(address, taken, found);
-                        None
-                    }
-                    None => Some((*address, found)),
-                },
-            );
+            .filter_map(|(address, found)| match self.taken(remote, address, seat) {
+                Some(taken) => {
+                    give(address, taken, found);
+                    None
+                }
+                None => Some((*address, found)),
+            });
         let (addresses, absent): (Vec<&str>, Vec<_>) = absent.unzip();
         let keys: Vec<_> = addresses
             .iter()
@@ -77,7 +75,7 @@ impl Cache {
         for ((address, absent), read) in addresses.into_iter().zip(absent).zip(reads) {
             let what = || (Arc::clone(&seat.name), address.into());
             let tell = |kind| self.0.events.tell(kind, what);
-            match self.value_of(read.await, sent, address, &seat) {
+            match self.value_of(read.await, sent, address, seat) {
                 Ok(found) => give(address, found, absent),
                 Err(why) => {
                     if why == FetchMiss::Unanswered || !known || !remote.is_in_touch() {

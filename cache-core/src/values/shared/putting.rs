@@ -71,11 +71,11 @@ impl Cache {
         let now = self.now();
         let began = witness.map_or(now, |witness| witness.started.at);
         let expires = time::deadline(now, ttl.min(LONGEST));
-        let (ready, failed) = self.prepare(values, &seat);
+        let (ready, failed) = self.prepare(values, seat);
         let mut outcome = Ok(());
         for part in self.parts(ready) {
             let put = self
-                .put_part(remote, &seat, part, (began, expires), witness)
+                .put_part(remote, seat, part, (began, expires), witness)
                 .await;
             outcome = outcome.and(put);
         }
