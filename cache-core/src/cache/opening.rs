@@ -1,5 +1,7 @@
 //! A cache as it is configured.
 
+#[cfg(feature = "tokio")]
+use super::Places;
 use super::ghosts::Ghosts;
 use super::{Cache, Parts};
 use crate::config::Config;
@@ -20,8 +22,6 @@ use crate::position::Position;
 #[cfg(feature = "redis")]
 use crate::remote::{Ahead, Memory, Remote};
 use crate::stats::MissReason;
-#[cfg(feature = "tokio")]
-use crate::sync::atomic::AtomicUsize;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{Arc, Mutex, RwLock, StaticU64};
 use crate::tier::memory::{Departure, MemoryTier, Resident};
@@ -66,7 +66,7 @@ impl Parts {
             ghosts,
             errand: Mutex::default(),
             #[cfg(feature = "tokio")]
-            behind: AtomicUsize::new(0),
+            behind: Places::new(),
             lead: super::sizing::Lead::default(),
             curve: config.sizing.curve.then(Curve::new),
             values_used: AtomicBool::new(false),
