@@ -20,8 +20,6 @@ use crate::remote::Remote;
 use crate::scope::{self, Scope};
 use crate::site::Site;
 use crate::stats::{FunctionStats, RefusalReason, Stats};
-#[cfg(feature = "tokio")]
-use crate::sync::atomic::AtomicUsize;
 use crate::sync::atomic::{AtomicBool, AtomicU64};
 use crate::sync::{Arc, Mutex, lock};
 use crate::tier::memory::{MemoryKey, MemoryTier, Refused, Resident};
@@ -33,6 +31,7 @@ mod ghosts;
 #[cfg(feature = "redis")]
 mod hottest;
 mod opening;
+mod places;
 mod roll;
 mod seat;
 mod serving;
@@ -42,6 +41,7 @@ mod token;
 pub(crate) use ahead::waited;
 use errand::Errand;
 use ghosts::Ghosts;
+pub(crate) use places::{Places, Taken};
 use roll::Roll;
 pub(crate) use seat::{Content, Learnt, Naming, Seat};
 pub use token::{Token, at_least};
@@ -75,7 +75,7 @@ pub(crate) struct Parts {
     errand: Mutex<Weak<Errand>>,
     /// How many bodies go on behind their calls as tasks.
     #[cfg(feature = "tokio")]
-    pub(crate) behind: AtomicUsize,
+    pub(crate) behind: Places,
     #[cfg(feature = "redis")]
     pub(crate) remote: Option<Remote>,
 }

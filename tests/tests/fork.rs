@@ -2,7 +2,7 @@
 
 #![expect(unsafe_code, reason = "a fork is made by hand")]
 
-use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
 use cache_core::{Cache, ErrorKind, blocking, cache};
@@ -59,7 +59,60 @@ fn a_fork_has_the_memory_and_not_the_server() {
     let shelf = || cache.stats().redis.and_then(|redis| redis.shelf);
     wait(&|| cache.health().is_well() && shelf().is_some_and(|shelf| shelf.entries == 1));
     assert_eq!(row(1), 1);
-    // SAFETY: the child calls the cache, whose locks no other thread of this process holds now, and ends.
+    // SAFETY: the child calls the cache, whose locks no other thread of this process holds now.
+    assert_eq!(unsafe { forked(child) }, 0);
+    // The parent knows of nothing.
+    assert_eq!((row(1), READS.load(SeqCst)), (1, 1));
+    assert!(cache.health().is_well());
+}
+
+static HANGS: AtomicBool = AtomicBool::new(false);
+static HANGING: AtomicU64 = AtomicU64::new(0);
+
+#[cache(ttl = "1ms", stale_while_revalidate = 3_600)]
+fn late(id: u64) -> u64 {
+    if HANGS.load(SeqCst) {
+        HANGING.fetch_add(1, SeqCst);
+        loop {
+            std::thread::park();
+        }
+    }
+    id
+}
+
+/// As many threads refresh at a time, and no more.
+const THREADS: u64 = 32;
+
+#[test]
+fn a_fork_refreshes_whatever_its_parent_does() {
+    let cache = Cache::builder().build_blocking().unwrap();
+    let late = |id| assert_eq!(cache.enter(|| late(id)), id);
+    (0..=THREADS).for_each(late);
+    HANGS.store(true, SeqCst);
+    let began = Instant::now();
+    for id in 0..THREADS {
+        while HANGING.load(SeqCst) <= id {
+            late(id);
+            assert!(began.elapsed() < Duration::from_secs(20), "{id}");
+        }
+    }
+    let child = || {
+        HANGS.store(false, SeqCst);
+        let refreshes = || cache.stats().total.refreshes;
+        let before = refreshes();
+        late(THREADS);
+        before == THREADS && refreshes() == THREADS + 1
+    };
+    // SAFETY: the threads that hang hold no lock.
+    assert_eq!(unsafe { forked(child) }, 0);
+}
+
+/// How a child ends that does this, and whether it is right.
+///
+/// # Safety
+/// What it calls must need no lock that another thread of this process holds now.
+unsafe fn forked(child: impl FnOnce() -> bool) -> i32 {
+    // SAFETY: as the caller has promised, and the child ends.
     let pid = unsafe { libc::fork() };
     if pid == 0 {
         // SAFETY: whatever hangs is killed by the alarm; nothing of the parent's is run at the end.
@@ -72,8 +125,5 @@ fn a_fork_has_the_memory_and_not_the_server() {
     // SAFETY: it is our child, and `status` outlives the call.
     assert_eq!(unsafe { libc::waitpid(pid, &raw mut status, 0) }, pid);
     assert!(libc::WIFEXITED(status), "it hung: {status}");
-    assert_eq!(libc::WEXITSTATUS(status), 0);
-    // The parent knows of nothing.
-    assert_eq!((row(1), READS.load(SeqCst)), (1, 1));
-    assert!(cache.health().is_well());
+    libc::WEXITSTATUS(status)
 }

@@ -1,5 +1,7 @@
 //! A cache as it is configured.
 
+#[cfg(feature = "tokio")]
+use super::Places;
 use super::ghosts::Ghosts;
 use super::roll::Roll;
 use super::{Cache, Parts};
@@ -21,8 +23,6 @@ use crate::position::Position;
 #[cfg(feature = "redis")]
 use crate::remote::{Ahead, Memory, Remote};
 use crate::stats::MissReason;
-#[cfg(feature = "tokio")]
-use crate::sync::atomic::AtomicUsize;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{Arc, Mutex, StaticU64};
 use crate::tier::memory::{Departure, MemoryTier, Resident};
@@ -67,7 +67,7 @@ impl Parts {
             ghosts,
             errand: Mutex::default(),
             #[cfg(feature = "tokio")]
-            behind: AtomicUsize::new(0),
+            behind: Places::new(),
             lead: super::sizing::Lead::default(),
             curve: config.sizing.curve.then(Curve::new),
             values_used: AtomicBool::new(false),

@@ -5,8 +5,10 @@
     reason = "what tests share is a test, too"
 )]
 
-use cache_core::{ErrorKind, cache};
+use cache_core::{ErrorKind, Memory, cache};
+use tokio::task::JoinHandle;
 
+use super::trips::Relay;
 use super::*;
 use tests::redis::Reply;
 
@@ -280,4 +282,38 @@ async fn nothing_stays_in_memory_for_longer_than_it_was_computed_for() {
         assert_eq!(b.scope(brief()).await, 1);
         assert!(began.elapsed() < SOON, "it is still there");
     }
+}
+
+/// All that comes after it would be the answer to something else, for as long as there is somebody who asks.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_whose_answers_are_of_other_questions_is_left() {
+    #[cache(ttl = 60)]
+    async fn value(n: u64) -> u64 {
+        n
+    }
+    const COUNT: u64 = 300;
+    let server = start!();
+    let relay = Relay::to(&server);
+    let forgetful = Memory::new().max_entry_bytes(1);
+    let cache = relay.process(Duration::ZERO, forgetful).await;
+    let fetched = || cache.stats().total.fetched;
+    let asking = (0..COUNT).map(|n| {
+        let cache = cache.clone();
+        tokio::spawn(async move {
+            loop {
+                assert_eq!(cache.scope(value(n)).await, n);
+                // What is not found is there at once.
+                tokio::task::yield_now().await;
+            }
+        })
+    });
+    let asking: Vec<_> = asking.collect();
+    until("they are found", || fetched() > 10 * COUNT);
+    for _ in 0..3 {
+        relay.stray.store(true, SeqCst);
+        until("something else is said", || !relay.stray.load(SeqCst));
+        let before = fetched();
+        until("they are found again", || fetched() > before + 10 * COUNT);
+    }
+    asking.iter().for_each(JoinHandle::abort);
 }

@@ -4,6 +4,7 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
@@ -17,6 +18,8 @@ pub(super) struct Relay {
     trips: Arc<Mutex<Vec<String>>>,
     /// What removes values waits as long as this is locked.
     pub(super) removals: Arc<tokio::sync::Mutex<()>>,
+    /// If set, the next who asks for values is told something else first.
+    pub(super) stray: Arc<AtomicBool>,
 }
 
 impl Relay {
@@ -32,6 +35,8 @@ impl Relay {
         let seen = Arc::clone(&trips);
         let removals: Arc<tokio::sync::Mutex<()>> = Arc::default();
         let held = Arc::clone(&removals);
+        let stray: Arc<AtomicBool> = Arc::default();
+        let strays = Arc::clone(&stray);
         thread::spawn(move || {
             for client in listener.incoming() {
                 let (Ok(client), Ok(server)) = (client, TcpStream::connect(&there)) else {
@@ -43,11 +48,16 @@ impl Relay {
                 let (back, to) = (server.try_clone().unwrap(), client.try_clone().unwrap());
                 thread::spawn(move || relay(back, to, |_| {}));
                 let (seen, held) = (Arc::clone(&seen), Arc::clone(&held));
+                let (strays, mut told) = (Arc::clone(&strays), client.try_clone().unwrap());
                 thread::spawn(move || {
                     relay(client, server, |asked| {
                         let named = named(asked);
                         if named.as_ref().is_some_and(|trip| trip.contains("drop")) {
                             drop(held.blocking_lock());
+                        }
+                        let asks = named.as_ref().is_some_and(|trip| trip.contains("MGET"));
+                        if asks && strays.swap(false, SeqCst) {
+                            told.write_all(b"+OK\r\n").unwrap();
                         }
                         seen.lock().unwrap().extend(named);
                     })
@@ -58,6 +68,7 @@ impl Relay {
             port,
             trips,
             removals,
+            stray,
         }
     }
 

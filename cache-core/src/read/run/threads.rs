@@ -1,39 +1,38 @@
 //! Threads for sync bodies that run behind their calls: one for each, and few at a time.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::cache::{Places, Taken};
 
 /// So many at a time. There is no queue: a body that hangs would hold up what stands behind it, and for want of a thread a call computes
 /// for itself.
-const MOST: usize = 32;
+const MOST: u32 = 32;
 
-static RUNNING: AtomicUsize = AtomicUsize::new(0);
+static RUNNING: Places = Places::new();
 
 type Work = Box<dyn FnOnce() + Send>;
 
 /// Gives a thread back, however it ends.
-struct Place;
+struct Place(Taken);
 
 impl Drop for Place {
     fn drop(&mut self) {
-        RUNNING.fetch_sub(1, Ordering::Release);
+        RUNNING.give_back(&self.0);
     }
 }
 
 /// Whether there is a thread to be had.
 pub(super) fn has_room() -> bool {
-    RUNNING.load(Ordering::Relaxed) < MOST
+    RUNNING.taken() < MOST
 }
 
 /// Runs it on a thread of its own, which is inside the caller's runtime, if there is one; or here, if there is no thread
 /// to be had.
 pub(super) fn run(work: Work) {
-    let running = RUNNING.fetch_add(1, Ordering::Acquire);
-    let place = Place;
     // Several callers may have seen the last one free.
-    if running >= MOST {
+    let Some(place) = RUNNING.take(MOST).map(Place) else {
         return work();
-    }
+    };
     #[cfg(feature = "tokio")]
     let runtime = tokio::runtime::Handle::try_current().ok();
     // A thread that does not start keeps what it was given.
