@@ -220,6 +220,24 @@ impl<R: Resident, E: Engine<R>> MemoryTier<R, E> {
         });
     }
 
+    /// Removes what is expired or invalid, entry by entry; how many there were.
+    pub(crate) fn reclaim_all(&self) -> usize {
+        let (mut removed, now) = (0, self.clock.now());
+        self.engine.for_each(|entry| {
+            let Some(departure) = Self::useless(entry, now) else {
+                return;
+            };
+            let same = |found: &Arc<R>| Arc::ptr_eq(found, entry);
+            if let Some(entry) = self.engine.remove_if(&entry.key(), same) {
+                removed += 1;
+                let mut leaving = Leaving::new();
+                leaving.push(entry, departure);
+                self.report(leaving);
+            }
+        });
+        removed
+    }
+
     /// Visits all entries, in any order and holding no lock; what comes or goes meanwhile may be missed.
     #[cfg_attr(
         not(any(test, feature = "redis")),
@@ -322,11 +340,7 @@ impl<R: Resident, E: Engine<R>> MemoryTier<R, E> {
             let Some(entry) = self.engine.peek(&token) else {
                 continue;
             };
-            let departure = if entry.expires() <= now {
-                Departure::Expired
-            } else if entry.dead() {
-                Departure::Dead
-            } else {
+            let Some(departure) = Self::useless(&entry, now) else {
                 *place = Some(token);
                 continue;
             };
@@ -335,6 +349,12 @@ impl<R: Resident, E: Engine<R>> MemoryTier<R, E> {
             }
         }
         self.reclaim.keep(due);
+    }
+
+    /// Why an entry is of no use, if it is of none.
+    fn useless(entry: &R, now: u64) -> Option<Departure> {
+        let expired = (entry.expires() <= now).then_some(Departure::Expired);
+        expired.or_else(|| entry.dead().then_some(Departure::Dead))
     }
 
     fn remove_where<P: Probe>(

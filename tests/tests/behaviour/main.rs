@@ -27,6 +27,7 @@ mod modifiers;
 mod observing;
 mod patterns;
 mod puts;
+mod reclaiming;
 mod refreshing;
 mod regression;
 mod room;

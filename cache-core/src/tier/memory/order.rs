@@ -90,6 +90,15 @@ pub(super) trait Order: Send + Sync {
         0
     }
 
+    /// Takes a few of the things it remembered along, after it was fitted; whether all are there.
+    fn carry(&mut self) -> bool {
+        true
+    }
+
+    /// Sets the time that it counts uses in.
+    #[cfg(test)]
+    fn set_now(&mut self, _now: u32) {}
+
     /// What its queues occupy.
     #[cfg(test)]
     fn memory_used(&self) -> usize;

@@ -189,7 +189,7 @@ impl<R: Resident> Shard<R> {
     pub(super) fn approach(&mut self, limit: u64, evicted: &mut Evicted<R>) -> bool {
         self.limit = limit.max(self.limit.min(self.weight).saturating_sub(1));
         self.evict(evicted);
-        self.limit == limit
+        self.order.carry() && self.limit == limit
     }
 
     pub(super) fn limit(&self) -> u64 {
@@ -207,6 +207,11 @@ impl<R: Resident> Shard<R> {
     /// The tokens of all entries, and of some that have left.
     pub(super) fn tokens(&self) -> Vec<Token> {
         self.order.tokens()
+    }
+
+    #[cfg(test)]
+    pub(super) fn set_now(&mut self, now: u32) {
+        self.order.set_now(now);
     }
 
     /// What the table and the queues occupy.

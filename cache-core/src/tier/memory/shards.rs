@@ -27,6 +27,13 @@ impl<R: Resident> Shards<R> {
         (4 * threads).next_power_of_two().min(room) as usize
     }
 
+    /// Sets the time that its orders count uses in.
+    #[cfg(test)]
+    pub(super) fn set_now(&self, now: u32) {
+        let shards = self.shards.iter();
+        shards.for_each(|shard| write(shard).set_now(now));
+    }
+
     /// What the tables and queues occupy.
     #[cfg(test)]
     pub(super) fn memory_used(&self) -> usize {
@@ -42,9 +49,15 @@ impl<R: Resident> Shards<R> {
 
     /// Visits what is made of each place, if anything is. Locks are held for a copy of a shard's tokens, and for one place at a time.
     fn for_each_place<T>(&self, make: impl Fn(&Place<R>) -> Option<T>, mut visit: impl FnMut(&T)) {
-        for shard in &self.shards {
-            let tokens = read(shard).tokens();
-            for token in tokens {
+        let tokens = |shard: &RwLock<Shard<R>>| read(shard).tokens().into_iter();
+        let mut tokens: Vec<_> = self.shards.iter().map(tokens).collect();
+        // One of each shard in turn, as when they are resized.
+        let mut more = true;
+        while more {
+            more = false;
+            for (shard, tokens) in self.shards.iter().zip(&mut tokens) {
+                let Some(token) = tokens.next() else { continue };
+                more = true;
                 let made = read(shard).find(&token).and_then(&make);
                 made.iter().for_each(&mut visit);
             }
@@ -141,3 +154,6 @@ impl<R: Resident> Engine<R> for Shards<R> {
         self.shards.iter().map(|shard| read(shard).weight()).sum()
     }
 }
+
+#[cfg(all(test, loom))]
+mod models;

@@ -5,6 +5,8 @@ mod concurrent;
 mod evictions;
 mod model;
 mod rings;
+mod soak;
+mod victims;
 
 use super::*;
 use crate::sync::atomic::AtomicBool;
@@ -12,6 +14,7 @@ use crate::time::{ManualClock, NEVER};
 use std::{
     any::TypeId,
     collections::HashMap,
+    mem,
     sync::{LazyLock, OnceLock},
 };
 

@@ -12,7 +12,7 @@ use crate::tier::memory::{
 
 #[derive(Default)]
 pub(super) struct Lru {
-    pub(super) now: u32,
+    now: u32,
     ranks: Ranks,
 }
 
@@ -44,6 +44,11 @@ impl Order for Lru {
 
     fn tokens(&self) -> Vec<Token> {
         self.ranks.tokens().collect()
+    }
+
+    #[cfg(test)]
+    fn set_now(&mut self, now: u32) {
+        self.now = now;
     }
 
     #[cfg(test)]

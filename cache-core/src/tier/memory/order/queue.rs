@@ -1,6 +1,6 @@
 //! First in, first out.
 
-use std::{collections::VecDeque, mem};
+use std::collections::VecDeque;
 
 use super::{Residents, SLACK, SWEPT};
 use crate::tier::memory::engine::Token;
@@ -8,9 +8,12 @@ use crate::tier::memory::engine::Token;
 /// Tokens in the order of their arrival, some of them stale.
 #[derive(Default)]
 pub(super) struct Queue {
-    /// The oldest, not stale when they were looked at.
-    swept: VecDeque<Token>,
+    /// Up to `kept` those that were not stale when they were looked at, then, before `swept`, what is left of those that were looked at, then
+    /// the others. In place: to make room elsewhere, with the shard locked, could keep everybody waiting for as long as the allocator
+    /// takes to tidy up after a million entries, some 200 ms.
     tokens: VecDeque<Token>,
+    kept: usize,
+    swept: usize,
     /// Of entries that are there.
     pub(super) live: usize,
     pub(super) weight: u64,
@@ -26,7 +29,14 @@ impl Queue {
 
     /// The first token, which is [put back](Self::again) or [gone](Self::gone) if it is not stale.
     pub(super) fn pop(&mut self) -> Option<Token> {
-        self.swept.pop_front().or_else(|| self.tokens.pop_front())
+        if self.kept == 0 {
+            self.tokens.drain(..self.swept);
+            self.swept = 0;
+        } else {
+            self.kept -= 1;
+            self.swept -= 1;
+        }
+        self.tokens.pop_front()
     }
 
     /// Puts what was the first behind the last.
@@ -43,26 +53,36 @@ impl Queue {
     /// An entry has gone, and left its token.
     pub(super) fn left(&mut self, charge: u32, residents: &dyn Residents) {
         self.gone(charge);
-        // A few at a time, and in their order.
-        if self.swept.len() + self.tokens.len() > 2 * self.live + SLACK {
-            for _ in 0..SWEPT {
-                let Some(token) = self.tokens.pop_front() else {
-                    self.tokens = mem::take(&mut self.swept);
-                    break;
-                };
-                if residents.look(&token).is_some() {
-                    self.swept.push_back(token);
-                }
+        if self.tokens.len() - self.swept + self.kept > 2 * self.live + SLACK {
+            self.sweep(residents);
+        }
+    }
+
+    /// Looks at a few, in their order.
+    fn sweep(&mut self, residents: &dyn Residents) {
+        for _ in 0..SWEPT {
+            let Some(token) = self.tokens.get(self.swept).copied() else {
+                self.tokens.truncate(self.kept);
+                (self.kept, self.swept) = (0, 0);
+                return;
+            };
+            self.swept += 1;
+            if residents.look(&token).is_some()
+                && let Some(place) = self.tokens.get_mut(self.kept)
+            {
+                *place = token;
+                self.kept += 1;
             }
         }
     }
 
     pub(super) fn tokens(&self) -> impl Iterator<Item = Token> {
-        self.swept.iter().chain(&self.tokens).copied()
+        let (kept, rest) = (self.tokens.iter().take(self.kept), self.tokens.iter());
+        kept.chain(rest.skip(self.swept)).copied()
     }
 
     #[cfg(test)]
     pub(super) fn memory_used(&self) -> usize {
-        (self.swept.capacity() + self.tokens.capacity()) * size_of::<Token>()
+        self.tokens.capacity() * size_of::<Token>()
     }
 }

@@ -1,7 +1,5 @@
 //! By the time of the last use.
 
-use std::{cmp::Ordering, collections::BinaryHeap, mem};
-
 use super::{Look, PATIENCE, Residents, SLACK, SWEPT};
 use crate::tier::memory::{engine::Token, life::QueueNumber};
 
@@ -18,39 +16,25 @@ impl Ranked {
         Self { hash, ticket, used }
     }
 
+    /// Whether this one was used before that one. Times go round: what is half of them apart is in no order, and does no harm.
+    fn is_before(self, other: Self) -> bool {
+        (self.used.wrapping_sub(other.used) as i32) < 0
+    }
+
     fn token(self) -> Token {
         let Self { hash, ticket, .. } = self;
         Token { hash, ticket }
     }
 }
 
-/// The greatest was not used for the longest time. Times go round: what is half of them apart is in no order, and does no harm.
-impl Ord for Ranked {
-    fn cmp(&self, other: &Self) -> Ordering {
-        (other.used.wrapping_sub(self.used) as i32).cmp(&0)
-    }
-}
-
-impl PartialOrd for Ranked {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Ranked {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl Eq for Ranked {}
-
 /// Tokens by the last use of their entries, as far as it is known: a use writes into the entry alone, and counts when its token comes up.
 #[derive(Default)]
 pub(super) struct Ranks {
-    /// Not stale when they were looked at.
-    swept: BinaryHeap<Ranked>,
-    tokens: BinaryHeap<Ranked>,
+    /// A heap: none was used before the one in the middle of its number. In a vector of our own, to be swept in place, as a
+    /// [queue](super::queue::Queue) is and for the same reason.
+    heap: Vec<Ranked>,
+    /// Those behind this place were looked at, on this round.
+    unswept: usize,
     /// Of entries that are there.
     pub(super) live: usize,
     /// Whose queue is another has left this one.
@@ -69,7 +53,8 @@ impl Ranks {
 
     /// An entry comes that was used then.
     pub(super) fn push(&mut self, token: Token, used: u32, charge: u32) {
-        self.tokens.push(Ranked::new(token, used));
+        self.heap.push(Ranked::new(token, used));
+        self.rise(self.heap.len() - 1);
         self.live += 1;
         self.weight += u64::from(charge);
     }
@@ -80,26 +65,30 @@ impl Ranks {
         let mut looks = 0;
         let mut oldest: Option<Ranked> = None;
         loop {
-            let ranked = self.first()?;
-            let Some(look) = self.look(ranked, residents) else {
+            let first = *self.heap.first()?;
+            let Some(look) = self.look(first, residents) else {
+                self.take(0);
                 continue;
             };
             let used = look.standing.used();
-            if used == ranked.used {
-                return Some((ranked.token(), look));
+            if used == first.used {
+                self.take(0);
+                return Some((first.token(), look));
             }
-            let ranked = Ranked { used, ..ranked };
-            if oldest.is_none_or(|oldest| ranked > oldest) {
-                oldest = Some(ranked);
+            if let Some(first) = self.heap.first_mut() {
+                first.used = used;
+            }
+            let first = Ranked { used, ..first };
+            self.sink(0);
+            if oldest.is_none_or(|oldest| first.is_before(oldest)) {
+                oldest = Some(first);
             }
             looks += 1;
             if let Some(oldest) = oldest.filter(|_| looks > PATIENCE) {
-                // All that were looked at go back, with this one's token a second time: stale, when it has left.
-                self.tokens.push(ranked);
+                // Its token stays: stale, when it has left.
                 let token = oldest.token();
                 return residents.look(&token).map(|look| (token, look));
             }
-            self.tokens.push(ranked);
         }
     }
 
@@ -108,11 +97,40 @@ impl Ranks {
         found.filter(|look| look.life.queue() == self.number)
     }
 
-    fn first(&mut self) -> Option<Ranked> {
-        if self.swept.peek() > self.tokens.peek() {
-            self.swept.pop()
-        } else {
-            self.tokens.pop()
+    /// Takes out the one at this place.
+    fn take(&mut self, at: usize) {
+        self.heap.swap_remove(at);
+        if at < self.heap.len() {
+            self.sink(at);
+            self.rise(at);
+        }
+    }
+
+    fn is_before(&self, at: usize, other: usize) -> bool {
+        let both = self.heap.get(at).zip(self.heap.get(other));
+        both.is_some_and(|(one, other)| one.is_before(*other))
+    }
+
+    /// Moves toward the first what was used before those there.
+    fn rise(&mut self, mut at: usize) {
+        while at > 0 && self.is_before(at, (at - 1) / 2) {
+            self.heap.swap(at, (at - 1) / 2);
+            at = (at - 1) / 2;
+        }
+    }
+
+    /// Moves away from the first what was used after those there.
+    fn sink(&mut self, mut at: usize) {
+        loop {
+            let mut first = 2 * at + 1;
+            if self.is_before(first + 1, first) {
+                first += 1;
+            }
+            if !self.is_before(first, at) {
+                return;
+            }
+            self.heap.swap(at, first);
+            at = first;
         }
     }
 
@@ -125,28 +143,33 @@ impl Ranks {
     /// An entry has gone, and left its token.
     pub(super) fn left(&mut self, charge: u32, residents: &dyn Residents) {
         self.gone(charge);
-        if self.swept.len() + self.tokens.len() > 2 * self.live + SLACK {
-            for _ in 0..SWEPT {
-                let Some(ranked) = self.tokens.pop() else {
-                    self.tokens = mem::take(&mut self.swept);
-                    break;
-                };
-                if self.look(ranked, residents).is_some() {
-                    self.swept.push(ranked);
-                }
+        if self.heap.len() > 2 * self.live + SLACK {
+            self.sweep(residents);
+        }
+    }
+
+    /// Looks at a few, the last first: what takes the place of one that is taken out was looked at before.
+    fn sweep(&mut self, residents: &dyn Residents) {
+        if self.unswept == 0 {
+            self.unswept = self.heap.len();
+        }
+        for _ in 0..SWEPT {
+            self.unswept = self.unswept.min(self.heap.len()).saturating_sub(1);
+            let Some(ranked) = self.heap.get(self.unswept).copied() else {
+                return;
+            };
+            if self.look(ranked, residents).is_none() {
+                self.take(self.unswept);
             }
         }
     }
 
     pub(super) fn tokens(&self) -> impl Iterator<Item = Token> {
-        self.swept
-            .iter()
-            .chain(&self.tokens)
-            .map(|ranked| ranked.token())
+        self.heap.iter().map(|ranked| ranked.token())
     }
 
     #[cfg(test)]
     pub(super) fn memory_used(&self) -> usize {
-        (self.swept.capacity() + self.tokens.capacity()) * size_of::<Ranked>()
+        self.heap.capacity() * size_of::<Ranked>()
     }
 }

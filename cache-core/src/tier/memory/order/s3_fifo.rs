@@ -14,6 +14,9 @@ use crate::tier::memory::{
 /// The share of a shard that is on probation: one part in so many.
 const PROBATION: u64 = 10;
 
+/// So many places are looked at at a time.
+const CARRIED: usize = 1_024;
+
 /// The numbers of the queues.
 const NEW: QueueNumber = 0;
 const MAIN: QueueNumber = 1;
@@ -97,6 +100,10 @@ impl Order for S3Fifo {
         remembered * size_of::<u32>() as u64
     }
 
+    fn carry(&mut self) -> bool {
+        self.left.carry()
+    }
+
     #[cfg(test)]
     fn memory_used(&self) -> usize {
         self.probation.memory_used() + self.main.memory_used()
@@ -105,7 +112,13 @@ impl Order for S3Fifo {
 
 /// Parts of the hashes of what left probation unused: one for each part of the space of their lower halves.
 #[derive(Default)]
-struct Left(Box<[u32]>);
+struct Left {
+    places: Box<[u32]>,
+    /// As they were when there were more of them, or fewer.
+    before: Box<[u32]>,
+    /// How many places have had what was there before.
+    carried: usize,
+}
 
 impl Left {
     fn remember(&mut self, hash: u64) {
@@ -121,32 +134,81 @@ impl Left {
     }
 
     fn place(&mut self, hash: u64) -> Option<&mut u32> {
-        let at = (u64::from(hash as u32) * self.0.len() as u64) >> 32;
-        self.0.get_mut(at as usize)
+        let at = (u64::from(hash as u32) * self.places.len() as u64) >> 32;
+        self.places.get_mut(at as usize)
     }
 
-    /// Keeps what there is, as far as there are places: those of more are where their parts of the space were, and of several that fall
-    /// into one the first stays.
+    /// So many places. What is remembered is [carried](Self::carry) there afterwards.
     fn resize(&mut self, len: usize) {
-        if len == self.0.len() {
-            return;
+        if len != self.places.len() {
+            let places = vec![0; len].into();
+            self.before = mem::replace(&mut self.places, places);
+            self.carried = 0;
         }
-        let (old, new) = (mem::take(&mut self.0), vec![0; len].into());
-        self.0 = new;
-        if old.is_empty() {
-            return;
-        }
-        for (at, place) in self.0.iter_mut().enumerate() {
+    }
+
+    /// Takes a few along, as far as there are places; whether it has taken all. Those of more are where their parts of the space were, of
+    /// several that fall into one the first stays, and what was remembered since is not replaced.
+    fn carry(&mut self) -> bool {
+        let (places, before) = (self.places.len(), self.before.len());
+        let few = self.places.iter_mut().enumerate();
+        for (at, place) in few.skip(self.carried).take(CARRIED) {
             // Both numbers are below 2²⁹.
-            let from = at * old.len() / len;
-            let to = ((at + 1) * old.len()).div_ceil(len);
-            let there = old.get(from..to).unwrap_or_default();
-            *place = there.iter().copied().find(|print| *print != 0).unwrap_or(0);
+            let from = at * before / places;
+            let to = ((at + 1) * before).div_ceil(places);
+            let mut there = self.before.get(from..to).unwrap_or_default().iter();
+            if *place == 0 {
+                *place = there.find(|print| **print != 0).copied().unwrap_or(0);
+            }
         }
+        self.carried += CARRIED;
+        let done = before == 0 || self.carried >= places;
+        if done {
+            self.before = Box::default();
+        }
+        done
     }
 }
 
 /// The part of a hash that its place among the remembered ones does not show; never 0.
 fn fingerprint(hash: u64) -> u32 {
     (hash >> 32) as u32 | 1
+}
+
+#[cfg(test)]
+#[cfg(not(loom))]
+mod tests {
+    use super::*;
+
+    /// How many of those that are remembered are when there are places for another number of them.
+    fn kept(from: usize, to: usize) -> usize {
+        let hashes = || (1..=from as u64 / 2).map(|n| n.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let mut left = Left::default();
+        left.resize(from);
+        hashes().for_each(|hash| left.remember(hash));
+        let known: Vec<u64> = hashes()
+            .filter(|hash| left.place(*hash).copied() == Some(fingerprint(*hash)))
+            .collect();
+        left.resize(to);
+        while !left.carry() {}
+        assert_eq!((left.places.len(), left.before.len()), (to, 0));
+        let kept = known.iter().filter(|hash| left.takes(**hash)).count();
+        assert!(known.iter().all(|hash| !left.takes(*hash)), "taken twice");
+        100 * kept / known.len()
+    }
+
+    #[test]
+    fn what_left_is_remembered_when_there_is_more_room_or_less() {
+        for (from, to, percent) in [
+            (10_000, 10_000, 100),
+            (10_000, 20_000, 100),
+            (10_000, 17_000, 75),
+            (10_000, 9_000, 75),
+            (10_000, 5_000, 70),
+            (10_000, 0, 0),
+        ] {
+            let kept = kept(from, to);
+            assert!(kept >= percent, "{kept} % from {from} to {to}");
+        }
+    }
 }
