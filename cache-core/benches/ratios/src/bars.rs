@@ -1,6 +1,6 @@
 //! The table, and what it has to show.
 
-use crate::entrants::ENTRANTS;
+use crate::entrants::{ENTRANTS, Whose};
 
 /// One trace at one size; everything in hits.
 pub(crate) struct Cell {
@@ -57,8 +57,8 @@ pub(crate) fn means(name: &str, cells: &[Cell]) {
     println!(" {lru:.4} |");
 }
 
-/// Prints whether the default is as good as it has to be; whether it is.
-pub(crate) fn check(name: &str, cells: &[Cell]) -> bool {
+/// Prints whether the default is as good as it has to be, beside the peers if these cells are to compare with them; whether it is.
+pub(crate) fn check(name: &str, cells: &[Cell], beside_peers: bool) -> bool {
     let mut met = true;
     if cells.is_empty() {
         return met;
@@ -68,24 +68,22 @@ pub(crate) fn check(name: &str, cells: &[Cell]) -> bool {
         println!("| {name}: {what} | {value:.4} | {least:.4} | {verdict} |");
         met &= value >= least;
     };
-    let defaults = (0..ENTRANTS.len()).filter(|at| ENTRANTS[*at].default);
+    let defaults = (0..ENTRANTS.len()).filter(|at| ENTRANTS[*at].whose == Whose::Default);
     for default in defaults {
+        let name = ENTRANTS[default].name;
         let own = of_entrant(cells, default);
         for (at, peer) in ENTRANTS.iter().enumerate() {
-            if !peer.name.starts_with('`') {
-                let theirs = of_entrant(cells, at);
-                bar(
-                    format!("of the optimum, against {}", peer.name),
-                    own,
-                    theirs,
-                );
+            if beside_peers && peer.whose == Whose::Peer {
+                let what = format!("{name} of the optimum, against {}", peer.name);
+                bar(what, own, of_entrant(cells, at));
             }
         }
         // Where LRU has no hits, everybody has at least as many.
         let of_lru = cells.iter().filter(|cell| cell.lru > 0);
         let of_lru = of_lru.map(|cell| share(cell.hits[default], cell.lru));
         let least = of_lru.fold(f64::INFINITY, f64::min);
-        bar("of exact LRU, wherever it is least".into(), least, OF_LRU);
+        let what = format!("{name} of exact LRU, wherever it is least");
+        bar(what, least, OF_LRU);
     }
     met
 }

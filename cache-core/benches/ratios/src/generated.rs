@@ -41,15 +41,14 @@ impl Random {
     }
 }
 
-const CALLS: u64 = 1_000_000;
-
 /// Beyond the keys of the others.
 const SCAN: u64 = 1 << 40;
 
-pub(crate) fn traces() -> Vec<Trace> {
+/// Of so many calls each.
+pub(crate) fn traces(calls: u64) -> Vec<Trace> {
     let make = |name, key: &dyn Fn(&mut Random, u64) -> u64| {
         let mut random = Random::default();
-        Trace::new(name, (0..CALLS).map(|at| key(&mut random, at)))
+        Trace::new(name, (0..calls).map(|at| key(&mut random, at)))
     };
     vec![
         make("Zipf 0.7", &|random, _| random.zipf(100_000.0, 0.7)),
@@ -67,7 +66,7 @@ pub(crate) fn traces() -> Vec<Trace> {
         }),
         // All that is popular changes at once, ten times.
         make("Zipf, changing", &|random, at| {
-            random.zipf(30_000.0, 0.9) + at / (CALLS / 10) * 30_000
+            random.zipf(30_000.0, 0.9) + at / (calls / 10).max(1) * 30_000
         }),
     ]
 }

@@ -53,11 +53,15 @@ pub(crate) const SOURCES: &[Source] = &[
 ];
 
 impl Source {
-    /// The trace, if its file is in this folder or one below.
+    /// So many calls, if the file is in this folder or one below.
     ///
     /// # Errors
     /// Something cannot be read.
-    pub(crate) fn find(&self, folder: &Path) -> Result<Option<Trace>, Box<dyn Error>> {
+    pub(crate) fn find(
+        &self,
+        folder: &Path,
+        calls: usize,
+    ) -> Result<Option<Trace>, Box<dyn Error>> {
         let Some(file) = search(folder, self.file)? else {
             return Ok(None);
         };
@@ -77,11 +81,14 @@ impl Source {
         let bytes = unpacked.stdout;
         let number = |key: &[u8]| key.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte));
         let trace = match self.form {
-            Form::Bytes(width) => Trace::new(self.name, bytes.chunks_exact(width).map(number)),
+            Form::Bytes(width) => {
+                let keys = bytes.chunks_exact(width).map(number);
+                Trace::new(self.name, keys.take(calls))
+            }
             Form::Word(at) => {
                 let text = String::from_utf8(bytes)?;
                 let words = text.lines().filter_map(|line| line.split(' ').nth(at));
-                Trace::new(self.name, words.filter_map(key))
+                Trace::new(self.name, words.filter_map(key).take(calls))
             }
         };
         Ok(Some(trace))

@@ -42,7 +42,8 @@ impl Default for MemoryOptions {
 #[non_exhaustive]
 pub enum Eviction {
     /// `s3-fifo`: what is new queues in a tenth of the memory, and what is used there moves on to the rest, where up to three uses are good
-    /// for as many more turns. Who was thrown out of the tenth and is soon back goes to the rest at once. Right for most, and the default.
+    /// for as many more turns. Who was thrown out of the tenth, and is back before as many others were as there are entries, goes to the
+    /// rest at once; and so does everybody while there is room. Right for most, and the default.
     ///
     /// Yang et al., "FIFO queues are all you need for cache eviction", SOSP 2023.
     #[default]

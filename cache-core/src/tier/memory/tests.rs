@@ -3,6 +3,7 @@
 mod bounds;
 mod concurrent;
 mod evictions;
+mod leaving;
 mod model;
 mod rings;
 mod soak;

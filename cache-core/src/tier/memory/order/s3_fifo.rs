@@ -1,7 +1,8 @@
 //! S3-FIFO (Yang et al., "FIFO queues are all you need for cache eviction", SOSP 2023), by weight instead of by number.
 //!
 //! New entries queue in a small probation queue. What is used there moves on to the main queue, in which each use is good for one more
-//! turn; the rest leaves, and is remembered by its hash: whoever comes back soon enough goes to the main queue at once.
+//! turn; the rest leaves, and is remembered by its hash: whoever comes back before as many others have left as there are entries goes to
+//! the main queue at once. While there is room nobody leaves: the oldest on probation moves on, used or not.
 
 use std::mem;
 
@@ -36,6 +37,10 @@ impl S3Fifo {
             &mut self.probation
         }
     }
+
+    fn entries(&self) -> usize {
+        self.probation.live + self.main.live
+    }
 }
 
 impl Order for S3Fifo {
@@ -44,7 +49,7 @@ impl Order for S3Fifo {
         let number = match arrival.before {
             // As good as who was there before.
             Some(number) => number,
-            None if self.left.takes(token.hash) => MAIN,
+            None if self.left.takes(token.hash, self.entries()) => MAIN,
             None => NEW,
         };
         self.queue(number).push(token, arrival.standing.charge());
@@ -56,14 +61,15 @@ impl Order for S3Fifo {
     }
 
     fn next(&mut self, room: Room, residents: &dyn Residents) -> Option<Token> {
-        if room.is_enough() {
-            return None;
-        }
         let mut spared = 0;
         loop {
             // One alone on probation stays for as long as there is anything else.
-            let on_probation = self.main.live == 0
-                || self.probation.live > 1 && self.probation.weight > room.limit / PROBATION;
+            let too_many =
+                self.probation.live > 1 && self.probation.weight > room.limit / PROBATION;
+            if room.is_enough() && !too_many {
+                return None;
+            }
+            let on_probation = too_many || self.main.live == 0;
             let queue = self.queue(if on_probation { NEW } else { MAIN });
             let token = queue.pop()?;
             let Some(look) = residents.look(&token) else {
@@ -76,7 +82,7 @@ impl Order for S3Fifo {
                 continue;
             }
             queue.gone(charge);
-            if on_probation && look.life.is_used() {
+            if on_probation && (look.life.is_used() || room.is_enough()) {
                 look.life.go(MAIN);
                 look.life.forget();
                 self.main.push(token, charge);
@@ -110,27 +116,58 @@ impl Order for S3Fifo {
     }
 }
 
-/// Parts of the hashes of what left probation unused: one for each part of the space of their lower halves.
+/// Into so many parts the time is divided in which as many leave as there are places: a time is said again when sixteen times as many
+/// have left, and hardly a place is then as it was.
+const PARTS: u64 = 1 << 12;
+
+/// What left probation unused, and when: a place for each part of the space of the lower halves of their hashes, with parts of the upper
+/// half, and the time.
 #[derive(Default)]
 struct Left {
     places: Box<[u32]>,
-    /// As they were when there were more of them, or fewer.
-    before: Box<[u32]>,
-    /// How many places have had what was there before.
+    /// How many have left so far.
+    count: u64,
+    before: Before,
+}
+
+/// What was remembered when there were more places, or fewer.
+#[derive(Default)]
+struct Before {
+    places: Box<[u32]>,
+    /// How many had left so far, and how many did in a part of the time.
+    count: u64,
+    part: u64,
+    /// How many of the new places have had what was there before.
     carried: usize,
 }
 
 impl Left {
     fn remember(&mut self, hash: u64) {
+        self.count += 1;
+        let now = self.now();
         if let Some(place) = self.place(hash) {
-            *place = fingerprint(hash);
+            *place = fingerprint(hash) << 16 | u32::from(now);
         }
     }
 
-    /// Whether this hash left probation not long ago; forgets it.
-    fn takes(&mut self, hash: u64) -> bool {
-        self.place(hash)
-            .is_some_and(|place| *place == fingerprint(hash) && mem::take(place) != 0)
+    /// Whether this hash left probation, and no more than so many have since; forgets it.
+    fn takes(&mut self, hash: u64, most: usize) -> bool {
+        let (now, part) = (self.now(), self.part());
+        let is_it = |place: &&mut u32| **place >> 16 == fingerprint(hash);
+        let Some(place) = self.place(hash).filter(is_it) else {
+            return false;
+        };
+        let left = mem::take(place) as u16;
+        u64::from(now.wrapping_sub(left)) * part <= most as u64
+    }
+
+    /// How many leave in a part of the time.
+    fn part(&self) -> u64 {
+        (self.places.len() as u64 / PARTS).max(1)
+    }
+
+    fn now(&self) -> u16 {
+        (self.count / self.part()) as u16
     }
 
     fn place(&mut self, hash: u64) -> Option<&mut u32> {
@@ -141,38 +178,55 @@ impl Left {
     /// So many places. What is remembered is [carried](Self::carry) there afterwards.
     fn resize(&mut self, len: usize) {
         if len != self.places.len() {
-            let places = vec![0; len].into();
-            self.before = mem::replace(&mut self.places, places);
-            self.carried = 0;
+            let part = self.part();
+            let places = mem::replace(&mut self.places, vec![0; len].into());
+            self.before = Before {
+                places,
+                part,
+                count: self.count,
+                carried: 0,
+            };
         }
     }
 
     /// Takes a few along, as far as there are places; whether it has taken all. Those of more are where their parts of the space were, of
     /// several that fall into one the first stays, and what was remembered since is not replaced.
     fn carry(&mut self) -> bool {
-        let (places, before) = (self.places.len(), self.before.len());
+        let part = self.part();
+        let (before, len) = (&mut self.before, self.places.len());
         let few = self.places.iter_mut().enumerate();
-        for (at, place) in few.skip(self.carried).take(CARRIED) {
+        for (at, place) in few.skip(before.carried).take(CARRIED) {
             // Both numbers are below 2²⁹.
-            let from = at * before / places;
-            let to = ((at + 1) * before).div_ceil(places);
-            let mut there = self.before.get(from..to).unwrap_or_default().iter();
+            let from = at * before.places.len() / len;
+            let to = ((at + 1) * before.places.len()).div_ceil(len);
+            let there = before.places.get(from..to).unwrap_or_default().iter();
             if *place == 0 {
-                *place = there.find(|print| **print != 0).copied().unwrap_or(0);
+                let found = there.copied().find(|place| *place != 0);
+                *place = found.map_or(0, |place| before.timed(place, part));
             }
         }
-        self.carried += CARRIED;
-        let done = before == 0 || self.carried >= places;
+        before.carried += CARRIED;
+        let done = before.places.is_empty() || before.carried >= len;
         if done {
-            self.before = Box::default();
+            self.before = Before::default();
         }
         done
     }
 }
 
-/// The part of a hash that its place among the remembered ones does not show; never 0.
+impl Before {
+    /// The same place with the time in other parts.
+    fn timed(&self, place: u32, part: u64) -> u32 {
+        let now = (self.count / self.part) as u16;
+        let since = u64::from(now.wrapping_sub(place as u16)) * self.part / part;
+        let since = since.min(u64::from(u16::MAX)) as u16;
+        place & !0xffff | u32::from(((self.count / part) as u16).wrapping_sub(since))
+    }
+}
+
+/// The part of a hash that shows neither in its place here nor in its shard; never 0.
 fn fingerprint(hash: u64) -> u32 {
-    (hash >> 32) as u32 | 1
+    (hash >> 48) as u32 | 1
 }
 
 #[cfg(test)]
@@ -187,13 +241,20 @@ mod tests {
         left.resize(from);
         hashes().for_each(|hash| left.remember(hash));
         let known: Vec<u64> = hashes()
-            .filter(|hash| left.place(*hash).copied() == Some(fingerprint(*hash)))
+            .filter(|hash| {
+                left.place(*hash)
+                    .is_some_and(|place| *place >> 16 == fingerprint(*hash))
+            })
             .collect();
         left.resize(to);
         while !left.carry() {}
-        assert_eq!((left.places.len(), left.before.len()), (to, 0));
-        let kept = known.iter().filter(|hash| left.takes(**hash)).count();
-        assert!(known.iter().all(|hash| !left.takes(*hash)), "taken twice");
+        assert_eq!((left.places.len(), left.before.places.len()), (to, 0));
+        let most = usize::MAX;
+        let kept = known.iter().filter(|hash| left.takes(**hash, most)).count();
+        assert!(
+            known.iter().all(|hash| !left.takes(*hash, most)),
+            "taken twice"
+        );
         100 * kept / known.len()
     }
 

@@ -12,8 +12,9 @@ struct Model {
     now: u64,
     /// Of SIEVE: who is next; the oldest, if nobody.
     hand: Option<u64>,
-    /// Of S3-FIFO: hashes that left probation, by place.
-    left: HashMap<u64, u64>,
+    /// Of S3-FIFO: hashes that left probation, by place, and when: as the how manieth.
+    left: HashMap<u64, (u64, u64)>,
+    departures: u64,
     places: u64,
 }
 
@@ -38,6 +39,7 @@ impl Model {
             now: 0,
             hand: None,
             left: HashMap::new(),
+            departures: 0,
             places,
         }
     }
@@ -70,17 +72,20 @@ impl Model {
     fn place(&self, key: u64) -> (u64, u64) {
         let hash = lookup(&bytes(key)).hash();
         let half = hash & 0xffff_ffff;
-        (half * self.places / (1 << 32), hash >> 32 | 1)
+        (half * self.places / (1 << 32), hash >> 48 | 1)
     }
 
     fn insert(&mut self, key: u64, charge: u64, gone: &[u64]) {
         let before = self.remove(key);
         self.now += 1;
         let (place, print) = self.place(key);
-        let comes_back = before.is_none() && self.left.get(&place) == Some(&print);
-        if comes_back {
+        let left = self.left.get(&place).filter(|left| left.0 == print);
+        let left = left.filter(|_| before.is_none()).map(|left| left.1);
+        if left.is_some() {
             self.left.remove(&place);
         }
+        let entries = self.entries.len() as u64;
+        let comes_back = left.is_some_and(|at| self.departures - at <= entries);
         let entry = Entry {
             key,
             charge,
@@ -95,6 +100,10 @@ impl Model {
         } else {
             self.entries.push(entry);
             self.shrink(self.limit, &mut gone);
+            while self.eviction == Eviction::S3Fifo && self.too_many_are_new() {
+                let at = self.first(false).expect("nobody is new");
+                self.to_main(at);
+            }
         }
         assert_eq!(gone.next(), None, "left without need");
     }
@@ -136,21 +145,33 @@ impl Model {
     }
 
     /// Both queues are in one list: the order in each is that in the list.
+    fn first(&self, main: bool) -> Option<usize> {
+        self.entries.iter().position(|entry| entry.main == main)
+    }
+
+    fn too_many_are_new(&self) -> bool {
+        let new = self.entries.iter().filter(|entry| !entry.main);
+        let (count, weight) = new.fold((0, 0), |(n, sum), entry| (n + 1, sum + entry.charge));
+        count > 1 && weight > self.limit / 10
+    }
+
+    fn to_main(&mut self, at: usize) {
+        let mut entry = self.entries.remove(at);
+        (entry.main, entry.uses) = (true, 0);
+        self.entries.push(entry);
+    }
+
     fn s3_fifo(&mut self) -> usize {
         loop {
-            let first = |main| self.entries.iter().position(|entry| entry.main == main);
-            let new = self.entries.iter().filter(|entry| !entry.main);
-            let (count, weight) = new.fold((0, 0), |(n, sum), entry| (n + 1, sum + entry.charge));
-            match (first(false), first(true)) {
-                (Some(new), main) if main.is_none() || count > 1 && weight > self.limit / 10 => {
+            match (self.first(false), self.first(true)) {
+                (Some(new), main) if main.is_none() || self.too_many_are_new() => {
                     if self.entries[new].uses == 0 {
                         let (place, print) = self.place(self.entries[new].key);
-                        self.left.insert(place, print);
+                        self.departures += 1;
+                        self.left.insert(place, (print, self.departures));
                         return new;
                     }
-                    let mut entry = self.entries.remove(new);
-                    (entry.main, entry.uses) = (true, 0);
-                    self.entries.push(entry);
+                    self.to_main(new);
                 }
                 (_, Some(main)) => {
                     if self.entries[main].uses == 0 {
