@@ -102,7 +102,7 @@ impl Model {
             self.shrink(self.limit, &mut gone);
             while self.eviction == Eviction::S3Fifo && self.too_many_are_new() {
                 let at = self.first(false).expect("nobody is new");
-                self.to_main(at);
+                self.make_main(at);
             }
         }
         assert_eq!(gone.next(), None, "left without need");
@@ -155,7 +155,7 @@ impl Model {
         count > 1 && weight > self.limit / 10
     }
 
-    fn to_main(&mut self, at: usize) {
+    fn make_main(&mut self, at: usize) {
         let mut entry = self.entries.remove(at);
         (entry.main, entry.uses) = (true, 0);
         self.entries.push(entry);
@@ -171,7 +171,7 @@ impl Model {
                         self.left.insert(place, (print, self.departures));
                         return new;
                     }
-                    self.to_main(new);
+                    self.make_main(new);
                 }
                 (_, Some(main)) => {
                     if self.entries[main].uses == 0 {
