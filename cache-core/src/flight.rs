@@ -73,6 +73,8 @@ struct State<V> {
     waiters: usize,
     /// Whether another flight of this key has begun since.
     superseded: bool,
+    /// What those who wait may be content with.
+    meanwhile: Option<V>,
     wakers: Vec<Option<Waker>>,
     /// Places in `wakers` that somebody has left.
     free: Vec<usize>,
@@ -114,6 +116,8 @@ impl<V> State<V> {
 pub(crate) enum Status<V> {
     /// The leader is computing.
     Running,
+    /// The leader is computing. Who likes may take this, and need not wait; said once to each who waits.
+    Meanwhile(V),
     /// Here is the result.
     Done(V),
     /// It failed in a way that cannot be shared: every waiter computes for itself, all at once.
@@ -180,6 +184,7 @@ impl<K: Hash + Eq + Clone, V: Clone> Flights<K, V> {
             return Role::Wait(Waiter {
                 flight: Arc::clone(flight),
                 slot: None,
+                offered: false,
             });
         }
         let mut state = State {
@@ -189,6 +194,7 @@ impl<K: Hash + Eq + Clone, V: Clone> Flights<K, V> {
             takeovers: 0,
             waiters: 0,
             superseded: false,
+            meanwhile: None,
             wakers: Vec::new(),
             free: Vec::new(),
             alarmed: false,
@@ -276,6 +282,14 @@ impl<K: Hash + Eq + Clone, V: Clone> Leader<K, V> {
         !matches!(lock(&self.flight.state).status, Status::Running)
     }
 
+    /// Offers those who wait what they may be content with.
+    #[cfg(feature = "redis")]
+    pub(crate) fn offer(&self, value: V) {
+        let mut state = lock(&self.flight.state);
+        state.meanwhile = Some(value);
+        self.flight.wake(state);
+    }
+
     /// Ends the flight for everybody. If it has ended before, by another leader, nothing happens.
     pub(crate) fn finish(mut self, status: Status<V>) {
         self.end(status);
@@ -330,6 +344,8 @@ impl<K: Hash + Eq + Clone, V: Clone> Drop for Leader<K, V> {
 pub(crate) struct Waiter<V> {
     pub(crate) flight: Arc<Flight<V>>,
     slot: Option<usize>,
+    /// Whether it was offered what there is meanwhile.
+    offered: bool,
 }
 
 impl<V: Clone + Send + Sync + 'static> Waiter<V> {
@@ -339,6 +355,10 @@ impl<V: Clone + Send + Sync + 'static> Waiter<V> {
         let mut state = lock(&self.flight.state);
         if !matches!(state.status, Status::Running) || state.overdue() {
             return Poll::Ready(state.status.clone());
+        }
+        if let Some(value) = state.meanwhile.as_ref().filter(|_| !self.offered) {
+            self.offered = true;
+            return Poll::Ready(Status::Meanwhile(value.clone()));
         }
         let slot = *self.slot.get_or_insert_with(|| state.place());
         let old = state

@@ -215,6 +215,12 @@ impl Driver {
                     let Poll::Ready(status) = waiter.poll(cx) else {
                         return Poll::Pending;
                     };
+                    if let Status::Meanwhile(entry) = &status {
+                        if self.is_content_with(entry, work) {
+                            return Poll::Ready(());
+                        }
+                        continue;
+                    }
                     match self.waited_for(status, work) {
                         Some(stage) => self.stage = stage,
                         None => return Poll::Ready(()),

@@ -117,6 +117,10 @@ impl Driver {
         let Ok(entry) = entry else {
             if self.serve_and_go_on(work, "redis") {
                 self.ticket.seat.counters.fetched();
+                // Where there is no memory the others would not find it.
+                if let Some(late) = &self.late {
+                    leader.offer(Arc::clone(late));
+                }
                 self.stage = match bid {
                     None => self.bid(leader),
                     Some(bid) => self.answered(leader, bid, lease),

@@ -98,6 +98,40 @@ async fn what_is_kept_in_redis_alone_stands_in_too() {
     }
 }
 
+/// There is no memory where those would find it who come while the first one refreshes.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_late_in_redis_alone_is_given_to_all_at_once() {
+    static HANGS: AtomicBool = AtomicBool::new(false);
+    static BEGUN: Row = Row::new();
+    #[cache(ttl = BRIEF, stale_while_revalidate = "1h", tiers(redis))]
+    async fn distant(id: u64) -> u64 {
+        BEGUN.read();
+        if HANGS.load(SeqCst) {
+            std::future::pending().await
+        }
+        id
+    }
+    let server = start!();
+    let a = process(&server).await;
+    assert_eq!(a.scope(distant(1)).await, 1);
+    until("it is stored", || stored(&server) == 1);
+    outlived(&a, async || distant(1).await > 0).await;
+    HANGS.store(true, SeqCst);
+    let calls: Vec<_> = (0..20)
+        .map(|_| {
+            let a = a.clone();
+            tokio::spawn(async move { a.scope(distant(1)).await })
+        })
+        .collect();
+    for call in calls {
+        let ended = tokio::time::timeout(SOON, call).await;
+        assert_eq!(ended.unwrap().unwrap(), 1);
+    }
+    assert_eq!(BEGUN.reads(), 2, "one refreshes");
+    let stats = a.stats().total;
+    assert_eq!((stats.stale, stats.refreshes), (20, 1));
+}
+
 #[tokio::test]
 async fn what_is_no_longer_fresh_is_in_nobodys_way() {
     static ROW: Row = Row::new();

@@ -107,6 +107,17 @@ impl Driver {
         true
     }
 
+    /// Whether this call, which waits for a refresh, is given what is no longer fresh.
+    pub(super) fn is_content_with(&mut self, entry: &Kept, work: &mut dyn Work) -> bool {
+        let valid = self.ticket.cache.check(entry, entry.refreshable_until());
+        let content = valid.is_ok() && work.accept(entry.payload());
+        if content {
+            self.ticket.seat.counters.coalesced();
+            self.serve_late(entry, "redis");
+        }
+        content
+    }
+
     /// Leaves everything that is its caller's.
     pub(super) fn detach(&mut self) {
         self.behind = true;

@@ -25,7 +25,7 @@ impl Driver {
     ) -> Option<Stage> {
         match status {
             Status::Running if self.is_out_of_patience() => Some(self.compute(None, false)),
-            Status::Running => Some(Stage::Begin),
+            Status::Running | Status::Meanwhile(_) => Some(Stage::Begin),
             Status::Abandoned => Some(Stage::Begin),
             Status::Failed => Some(self.compute(None, true)),
             Status::Done(entry) => {
