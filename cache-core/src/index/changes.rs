@@ -87,7 +87,8 @@ impl Changes {
     pub(super) fn pass(&self, checked: u64) -> Option<u64> {
         let (since, marks) = (checked & !MARKS, checked & MARKS);
         let now = self.version();
-        let steps = now.wrapping_sub(since) / STEP;
+        // Of a later one another thread has just heard; and some are no versions at all.
+        let steps = now.checked_sub(since)? / STEP;
         if since == 0 || steps > REMEMBERED as u64 {
             return None;
         }

@@ -17,8 +17,25 @@ use super::tag;
 /// So many choices of fields are tried for one struct.
 const TRIALS: u32 = 10_000;
 
-/// One value, to be read.
-pub(super) struct Reader(pub(super) Events);
+/// So many levels of a value need not have been written, one in the other. Of a type that is its own level there is no end of them.
+const UNWRITTEN: u8 = 16;
+
+/// One value, to be read; and how many levels around it may be taken for such as were not written.
+pub(super) struct Reader(Events, u8);
+
+impl Reader {
+    pub(super) fn of(events: Events) -> Self {
+        Self(events, UNWRITTEN)
+    }
+
+    /// The same value, as what is inside of a level that was not written.
+    fn inside(self) -> Result<Self, Error> {
+        let Self(events, left) = self;
+        let left = left.checked_sub(1);
+        left.map(|left| Self(events, left))
+            .ok_or_else(|| Error::custom("a value without the levels around it"))
+    }
+}
 
 impl<'de> Deserializer<'de> for Reader {
     type Error = Error;
@@ -37,17 +54,17 @@ impl<'de> Deserializer<'de> for Reader {
                 Err(_) => Err(Error::custom("text that is no text")),
             },
             Events::Framed(_, bytes) => visitor.visit_byte_buf(bytes),
-            Events::Some(inner) => visitor.visit_some(Self(*inner)),
+            Events::Some(inner) => visitor.visit_some(Self::of(*inner)),
             Events::UnitStruct(_) => visitor.visit_unit(),
-            Events::NewtypeStruct(_, inner) => visitor.visit_newtype_struct(Self(*inner)),
+            Events::NewtypeStruct(_, inner) => visitor.visit_newtype_struct(Self::of(*inner)),
             Events::Seq(list)
             | Events::Tuple(list)
             | Events::TupleStruct(_, list)
             | Events::Struct(list, _) => in_order(list, visitor),
             Events::Map(entries) => {
                 let entries = entries.into_iter();
-                let mut map =
-                    MapDeserializer::new(entries.map(|(key, value)| (Self(key), Self(value))));
+                let entries = entries.map(|(key, value)| (Self::of(key), Self::of(value)));
+                let mut map = MapDeserializer::new(entries);
                 let read = visitor.visit_map(&mut map)?;
                 map.end()?;
                 Ok(read)
@@ -63,7 +80,7 @@ impl<'de> Deserializer<'de> for Reader {
         match self.0 {
             Events::Plain(tag::NONE) | Events::Some(_) => self.deserialize_any(visitor),
             // A `Serialize` may leave out that it is there.
-            _ => visitor.visit_some(self),
+            _ => visitor.visit_some(self.inside()?),
         }
     }
 
@@ -73,8 +90,8 @@ impl<'de> Deserializer<'de> for Reader {
         visitor: V,
     ) -> Result<V::Value, Error> {
         match self.0 {
-            Events::NewtypeStruct(_, inner) => visitor.visit_newtype_struct(Self(*inner)),
-            _ => visitor.visit_newtype_struct(self),
+            Events::NewtypeStruct(_, inner) => visitor.visit_newtype_struct(Self::of(*inner)),
+            _ => visitor.visit_newtype_struct(self.inside()?),
         }
     }
 
@@ -157,7 +174,7 @@ fn scalar<'de, V: Visitor<'de>>(tag: u8, bits: u128, visitor: V) -> Result<V::Va
 
 /// Elements, or fields, without names.
 fn in_order<'de, V: Visitor<'de>>(list: Vec<Events>, visitor: V) -> Result<V::Value, Error> {
-    let mut list = SeqDeserializer::new(list.into_iter().map(Reader));
+    let mut list = SeqDeserializer::new(list.into_iter().map(Reader::of));
     let read = visitor.visit_seq(&mut list)?;
     list.end()?;
     Ok(read)
@@ -177,7 +194,7 @@ fn by_name<'de, V: Visitor<'de>>(
     if !choose(fields, count, known, wanted, &mut trials, &mut names) {
         return in_order(list, visitor);
     }
-    let values = list.into_iter().map(Reader);
+    let values = list.into_iter().map(Reader::of);
     let mut map = MapDeserializer::new(names.into_iter().zip(values));
     let read = visitor.visit_map(&mut map)?;
     map.end()?;
@@ -255,7 +272,7 @@ impl<'de> VariantAccess<'de> for Choice {
 
     fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<S::Value, Error> {
         match self.events {
-            Events::NewtypeVariant(_, inner) => seed.deserialize(Reader(*inner)),
+            Events::NewtypeVariant(_, inner) => seed.deserialize(Reader::of(*inner)),
             _ => Err(other_form()),
         }
     }

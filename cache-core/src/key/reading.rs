@@ -35,7 +35,7 @@ impl<'a> Reading<'a> {
     /// It is none of this type.
     pub(crate) fn next<T: Serialize + DeserializeOwned>(&mut self) -> Result<T, String> {
         let events = self.left.next().ok_or_else(|| why(&"there are too few"))?;
-        let argument = T::deserialize(Reader(events)).map_err(|error| why(&error))?;
+        let argument = T::deserialize(Reader::of(events)).map_err(|error| why(&error))?;
         self.again.push(&argument).map_err(|error| why(&error))?;
         Ok(argument)
     }

@@ -59,6 +59,16 @@ fn what_was_never_found_valid_does_not_pass() {
     }
 }
 
+/// A hit of an entry whose uses are watched asks with a version that no index comes to.
+#[test]
+fn what_is_no_version_yet_does_not_pass() {
+    let index = index(1_000);
+    for n in 0..20 {
+        assert_eq!(index.pass(u64::MAX), None, "after {n}");
+        index.append(vec![tag(&stranger("t", 0))]);
+    }
+}
+
 #[test]
 fn more_changes_than_are_remembered_are_not_passed() {
     let index = index(1_000);

@@ -329,6 +329,15 @@ fn what_is_too_deep_is_not_read() {
     assert!(read::<Form>(&tags).is_err());
 }
 
+/// Each of its levels could be written, or left out: nothing of the bytes is read on the way to the next.
+#[test]
+fn what_would_be_read_without_an_end_is_not() {
+    #[derive(Serialize, Deserialize, PartialEq, Debug)]
+    struct Chain(Option<Box<Chain>>);
+    again(Chain(Some(Box::new(Chain(None)))));
+    assert!(read::<Chain>(&bytes(&7_u8)).is_err());
+}
+
 /// A map may say that it has four thousand million entries.
 #[test]
 fn a_length_is_not_believed() {
