@@ -10,6 +10,9 @@ mod circles;
 mod endings;
 #[cfg(loom)]
 mod models;
+#[cfg(feature = "redis")]
+#[cfg(not(loom))]
+mod offers;
 
 type TestFlights = Arc<Flights<u32, u32>>;
 

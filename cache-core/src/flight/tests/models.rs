@@ -30,7 +30,7 @@ fn call(flights: &TestFlights, compute: impl FnOnce(Leader<u32, u32>) -> u32) ->
                 Status::Done(value) => return value,
                 Status::Failed => return 0,
                 Status::Abandoned => {}
-                Status::Running => panic!("overdue"),
+                Status::Running | Status::Meanwhile(_) => panic!("overdue, or offered something"),
             },
         }
     }
