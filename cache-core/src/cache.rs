@@ -24,6 +24,7 @@ use crate::sync::atomic::{AtomicBool, AtomicU64};
 use crate::sync::{Arc, Mutex, lock};
 use crate::tier::memory::{MemoryKey, MemoryTier, Refused, Resident};
 use crate::time::Clock;
+use crate::values::Queues;
 
 mod ahead;
 mod errand;
@@ -73,6 +74,8 @@ pub(crate) struct Parts {
     trusted_until: Arc<AtomicU64>,
     /// The start-up calls that nobody waits for.
     errand: Mutex<Weak<Errand>>,
+    /// What is to be written behind.
+    pub(crate) queues: Queues,
     /// How many bodies go on behind their calls as tasks.
     #[cfg(feature = "tokio")]
     pub(crate) behind: Places,
@@ -148,6 +151,7 @@ impl Cache {
         Stats {
             redis: self.redis_stats(),
             memory_curve: self.memory_curve(),
+            behind: self.0.queues.stats(),
             ..stats
         }
     }

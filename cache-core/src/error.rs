@@ -23,7 +23,7 @@ pub enum ErrorKind {
     Key,
     /// The wrapped future or closure reached no cached call.
     NoCachedCall,
-    /// Not possible in this build.
+    /// Not possible in this build, or where it was asked for.
     Unsupported,
     /// The value is larger than one entry may be.
     TooLarge,
@@ -38,6 +38,8 @@ pub enum ErrorKind {
     Unreachable,
     /// A value that was put by hand could not be given to Redis, and there is none: neither the new one nor an older one.
     NotShared,
+    /// What was to be written behind never will be: the writer of its queue was dropped.
+    NoWriter,
 }
 
 impl Error {

@@ -52,6 +52,8 @@ pub enum EventKind {
     NotInvalidated,
     /// A value could not be put by a `#[cache_put]`, and there is none in its place. The address says why.
     NotPut,
+    /// Values that are [written behind](crate::Cache::write_behind) could not be, and are tried again. The address says why.
+    NotWritten,
     /// An event of the application was emitted, and nothing is mapped to it: it has invalidated nothing. The address is its
     /// name.
     Unmapped,
@@ -94,6 +96,7 @@ impl fmt::Display for Event {
             EventKind::Invalidated => f.write_str("invalidated"),
             EventKind::NotInvalidated => f.write_str("not invalidated as written:"),
             EventKind::NotPut => f.write_str("not put:"),
+            EventKind::NotWritten => f.write_str("not written behind yet:"),
             EventKind::Unmapped => f.write_str("nothing is mapped to the event"),
             EventKind::NotLogged => f.write_str("not in the log yet:"),
             EventKind::Greeted => f.write_str("connected with"),
@@ -158,7 +161,7 @@ impl Events {
         };
         #[cfg(feature = "tracing")]
         match kind {
-            EventKind::Warned => tracing::warn!(target: "cache", "{event}"),
+            EventKind::Warned | EventKind::NotWritten => tracing::warn!(target: "cache", "{event}"),
             _ => tracing::info!(target: "cache", "{event}"),
         }
         self.hear(&event);

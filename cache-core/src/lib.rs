@@ -132,11 +132,11 @@ pub use scope::{ScopeHandle, scope_handle};
 pub use shape::CacheValue;
 pub use shutdown::Shutdown;
 pub use stats::{
-    AdaptiveTtl, FetchMiss, FetchMissCounts, FunctionStats, Latencies, MemoryCurve, MissCounts,
-    MissReason, RedisStats, RefusalCounts, RefusalReason, ShelfStats, Stats,
+    AdaptiveTtl, BehindStats, FetchMiss, FetchMissCounts, FunctionStats, Latencies, MemoryCurve,
+    MissCounts, MissReason, RedisStats, RefusalCounts, RefusalReason, ShelfStats, Stats,
 };
 pub use testing::TestCache;
 pub use time::{Clock, ManualClock};
-pub use values::{get, get_many, remove, remove_many, set, set_many};
+pub use values::{Behind, WriteBehind, get, get_many, remove, remove_many, set, set_many};
 pub use warmup::{Warmup, WarmupReport};
 pub use weight::CacheWeight;

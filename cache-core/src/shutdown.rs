@@ -19,6 +19,8 @@ pub struct Shutdown {
     pub pending: usize,
     /// Values and removals that were not sent to Redis. They are missing there, and nothing else.
     pub unsent: u64,
+    /// Values that were to be [written behind](Cache::write_behind), and are not in their source.
+    pub unwritten: u64,
 }
 
 impl Shutdown {
@@ -30,13 +32,16 @@ impl Shutdown {
 }
 
 impl Cache {
-    /// Brings to an end what was begun: stores what waits for Redis, tells others what was invalidated, writes down what was hot
+    /// Brings to an end what was begun: has what is queued [written behind](Self::write_behind), in half of the time at most, stores
+    /// what waits for Redis, tells others what was invalidated, writes down what was hot
     /// ([`guide::warmup`](crate::guide::warmup)), and closes the connections, within a time at most. Says what had to be left.
     ///
     /// Call it at the end of a process. The cache goes on as one whose Redis is away; when this returns, its thread and its
     /// connections are gone, and so are the [start-up calls](crate::guide::warmup) that nobody waits for: what is under way of them is
-    /// dropped, what has not begun does not begin; a body that holds its thread is waited for within that time. A cache that is dropped has half a second for its stores, and none for invalidations that nobody
-    /// waits for. With memory alone there is nothing else to do.
+    /// dropped, what has not begun does not begin; a body that holds its thread is waited for within that time. A cache that is
+    /// dropped has half a second for its stores, and none for invalidations that nobody waits for. With memory alone there is
+    /// nothing else to do but what is written behind. The writers of queues are run by you, and have to run on meanwhile: elsewhere
+    /// than in the thread that a [`shutdown_blocking`](Self::shutdown_blocking) blocks.
     ///
     /// ```
     /// # async fn run(cache: cache_core::Cache) {
@@ -62,6 +67,9 @@ impl Cache {
     }
 
     async fn close(&self, within: Duration) -> Shutdown {
+        let began = Instant::now();
+        let unwritten = self.0.queues.flush(self, within / 2).await;
+        let within = within.saturating_sub(began.elapsed());
         #[cfg(feature = "redis")]
         if let Some(remote) = &self.0.remote {
             let used = remote.notes_used().then(|| self.0.used());
@@ -69,10 +77,14 @@ impl Cache {
             return Shutdown {
                 pending: remote.pending(),
                 unsent,
+                unwritten,
             };
         }
         let _ = within;
-        Shutdown::default()
+        Shutdown {
+            unwritten,
+            ..Shutdown::default()
+        }
     }
 
     /// [`shutdown`](Self::shutdown) for programs without a runtime.

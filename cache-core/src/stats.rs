@@ -3,11 +3,14 @@
 use std::fmt;
 use std::time::Duration;
 
+mod behind;
 mod counters;
 mod curve;
 mod latency;
 mod reason;
 mod redis;
+pub(crate) use behind::BehindCounters;
+pub use behind::BehindStats;
 pub(crate) use counters::SiteCounters;
 pub use curve::MemoryCurve;
 pub(crate) use latency::Histogram;
@@ -137,6 +140,8 @@ pub struct Stats {
     pub memory_curve: Option<MemoryCurve>,
     /// What was done with Redis, if it is configured.
     pub redis: Option<RedisStats>,
+    /// What was [written behind](crate::Cache::write_behind), if anything was to be.
+    pub behind: Option<BehindStats>,
 }
 
 impl Stats {
@@ -162,6 +167,7 @@ impl Stats {
             eviction,
             memory_curve: None,
             redis: None,
+            behind: None,
         }
     }
 
@@ -255,6 +261,9 @@ impl fmt::Display for Stats {
                 percent(self.max_bytes),
                 percent(self.max_bytes.saturating_mul(2))
             )?;
+        }
+        if let Some(behind) = &self.behind {
+            write!(f, "\n{behind}")?;
         }
         match &self.redis {
             Some(redis) => write!(f, "\n{redis}"),

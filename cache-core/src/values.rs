@@ -22,10 +22,13 @@ use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
 use crate::tier::memory::{Lookup, MemoryKey};
 
+mod behind;
 mod current;
 mod put;
 #[cfg(feature = "redis")]
 mod shared;
+pub(crate) use behind::Queues;
+pub use behind::{Behind, WriteBehind};
 pub use current::{get, get_many, remove, remove_many, set, set_many};
 
 /// Stands for all values that no function computed.

@@ -86,7 +86,7 @@ pub(crate) const TABLE: &[Row] = &[
     row("tag", &[Invalidate], "tag = \"tenant:{tenant}\"", "invalidates what carries this tag", Values(|e, o, d| o.targets.extend(tag(e, d)))),
     row("on", &[Invalidate], "on = always", "`success` (by default), or `always`: after a failure too", Value(|e, o, d| o.always = always(e, d))),
     row("before", &[Invalidate], "before", "before the body runs as well", Flag(|o| o.before = true)),
-    row("behind", &[Put], "behind", "writes to the source behind the call", Never("what has been put has been written, by the body of this function", "remove it; to write behind, `set` the value and give it to a queue of yours, whose worker writes")),
+    row("behind", &[Put], "behind", "writes to the source behind the call", Never("what has been put has been written, by the body of this function", "remove it; to write behind, `set` the value through a `Cache::write_behind`, whose writer writes")),
     row("every", &[Warmup], "every = \"10m\"", "made again and again by `Warmup::repeat`", Value(|e, o, d| o.every = every(e, d))),
     row("priority", &[Warmup], "priority = 1", "the higher, the sooner; 0 by default", Value(|e, o, d| o.priority = value::integer(e, d))),
     row("from", &[Warmup], "from = ids()", "a call for each item: what is not given by name, a tuple if that is more than one", Value(|e, o, _| o.from = Some(e))),

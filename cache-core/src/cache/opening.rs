@@ -26,6 +26,7 @@ use crate::stats::MissReason;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{Arc, Mutex, StaticU64};
 use crate::tier::memory::{Departure, MemoryTier, Resident};
+use crate::values::Queues;
 
 /// Values that nobody has asked for yet have one part in so many of what memory has.
 #[cfg(feature = "redis")]
@@ -66,6 +67,7 @@ impl Parts {
             seats: Roll::default(),
             ghosts,
             errand: Mutex::default(),
+            queues: Queues::default(),
             #[cfg(feature = "tokio")]
             behind: Places::new(),
             lead: super::sizing::Lead::default(),

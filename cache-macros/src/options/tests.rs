@@ -174,7 +174,7 @@ fn options_as_they_are_written() {
         ("\"a\", \"a\"", USER, "this address is given twice\nhelp: keep one of them @ \"a\""),
         ("1 + 1", USER, "not a target\nhelp: write a template, or the call of a cached function @ 1 + 1"),
         ("\"a\", tag = \"t\"", USER, "`tag` is not an option of `#[cache_put]`\nhelp: it is one of `#[invalidate_cache]` @ tag"),
-        ("\"a\", behind", USER, "what has been put has been written, by the body of this function\nhelp: remove it; to write behind, `set` the value and give it to a queue of yours, whose worker writes @ behind"),
+        ("\"a\", behind", USER, "what has been put has been written, by the body of this function\nhelp: remove it; to write behind, `set` the value through a `Cache::write_behind`, whose writer writes @ behind"),
         ("\"a\"", "fn f() { }", "`f` returns nothing to put\nhelp: return what it has written, or invalidate: `#[invalidate_cache(…)]` @ f"),
         ("\"a\"", "fn f() -> sqlx::Result<()> { x }", "`f` returns nothing to put\nhelp: return what it has written, or invalidate: `#[invalidate_cache(…)]` @ ()"),
         ("\"a\"", "#[cache] fn f() -> u8 { 1 }", "`f` changes data, so it must run every time\nhelp: keep one of the attributes, or cache a function that only reads @ cache"),

@@ -12,6 +12,7 @@ mod addresses;
 mod ahead;
 mod audit;
 mod batches;
+mod behind;
 mod configuration;
 mod events;
 mod extremes;

@@ -2,6 +2,7 @@
 
 mod adapting;
 mod batches;
+mod behind;
 mod clusters;
 mod connections;
 mod deploys;
