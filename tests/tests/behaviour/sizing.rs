@@ -108,11 +108,12 @@ fn the_bound_is_near_the_one_that_gives_the_hit_rate() {
     calls(&fixed, count, most);
     let enough = calls(&fixed, 50_000, most);
     let adaptive = cache(Memory::new().between(1 << 20..=6 << 20, enough));
-    calls(&adaptive, count, most);
+    // It comes down slowly: what has left is missed at once, and what is too much costs memory alone.
+    calls(&adaptive, 3 * count, most);
     let rate = calls(&adaptive, 50_000, most);
     let bound = adaptive.stats().max_bytes as f64 / right as f64;
     assert!((rate - enough).abs() < 0.05, "{rate} for {enough}");
-    assert!((0.5..1.3).contains(&bound), "{bound}");
+    assert!((0.5..1.25).contains(&bound), "{bound}");
 }
 
 #[test]
