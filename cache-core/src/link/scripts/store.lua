@@ -37,6 +37,8 @@ if redis.call('PTTL', lease) == -1 then
   redis.call('DEL', lease)
 elseif token ~= '' then
   local held = redis.pcall('GET', lease)
-  if type(held) == 'string' and string.sub(held, 1, #token) == token then redis.call('DEL', lease) end
+  local holder = type(held) == 'string' and string.sub(held, 1, #token)
+  -- Nobody's, too: there is something for others now.
+  if holder == token or holder == string.rep('\0', #token) then redis.call('DEL', lease) end
 end
 return stored

@@ -36,7 +36,8 @@ impl Default for MemoryOptions {
 /// assert_eq!(Eviction::default().to_string(), "s3-fifo");
 /// ```
 ///
-/// Memory is in shards, and each does this for itself, by bytes and not by number. A hit writes into its own entry at most.
+/// Memory is in shards, and each does this for itself, by bytes and not by number. A hit writes into its own entry at most, and with
+/// `w-tinylfu` into what its shard counts.
 /// No entry that comes goes past more than 1,024 others that are spared: after those the next one leaves, used or not, so that no hit waits for long.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]

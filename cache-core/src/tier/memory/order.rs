@@ -20,8 +20,24 @@ use super::{
     options::Eviction,
 };
 
-/// How many are spared in a row, at most. After that the next one leaves, used or not: while a shard is gone through, nobody is served.
-pub(super) const PATIENCE: usize = 1_024;
+/// How many are spared for each that leaves, at most. After that the next one leaves, used or not: while a shard is gone through, nobody is
+/// served.
+pub(super) struct Patience(usize);
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self(1_024)
+    }
+}
+
+impl Patience {
+    /// Whether one more may be spared, who is counted.
+    fn lasts(&mut self) -> bool {
+        let left = self.0.checked_sub(1);
+        self.0 = left.unwrap_or(0);
+        left.is_some()
+    }
+}
 
 /// How heavy entries are expected to be: how much is remembered of those that are not there depends on it, and nothing else.
 const EXPECTED_WEIGHT: u64 = 512;
@@ -113,6 +129,93 @@ impl Eviction {
             Self::Lru => Box::new(lru::Lru::default()),
             Self::Fifo => Box::new(fifo::Fifo::default()),
             Self::Sieve => Box::new(sieve::Sieve::default()),
+        }
+    }
+}
+
+#[cfg(test)]
+#[cfg(not(loom))]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+
+    const CHARGE: u32 = 100;
+
+    /// Entries by hash.
+    #[derive(Default)]
+    struct Crowd {
+        all: Vec<Option<(Life, Standing)>>,
+        looks: Cell<usize>,
+    }
+
+    impl Residents for Crowd {
+        fn look(&self, token: &Token) -> Option<Look<'_>> {
+            self.looks.set(self.looks.get() + 1);
+            let (life, standing) = self.all.get(token.hash as usize)?.as_ref()?;
+            Some(Look { life, standing })
+        }
+    }
+
+    impl Crowd {
+        /// One more, where there is room for so many; how many were looked at for it.
+        fn come(&mut self, order: &mut dyn Order, room: usize) -> usize {
+            let standing = Standing::default();
+            standing.admit(0, CHARGE);
+            let token = Token {
+                hash: self.all.len() as u64,
+                ticket: 0,
+            };
+            let life = order.enter(&Arrival {
+                token,
+                standing: &standing,
+                due: u64::MAX,
+                before: None,
+            });
+            self.all.push(Some((life, standing)));
+            self.looks.set(0);
+            let bytes = |count: usize| count as u64 * u64::from(CHARGE);
+            let room = |weight: usize| Room {
+                weight: bytes(weight),
+                limit: bytes(room),
+            };
+            let mut there = self.all.iter().flatten().count();
+            while let Some(token) = order.next(room(there), self) {
+                self.all[token.hash as usize] = None;
+                there -= 1;
+            }
+            self.looks.get()
+        }
+
+        fn use_all(&self, order: &dyn Order) {
+            for (hash, at) in self.all.iter().enumerate() {
+                if let Some((life, standing)) = at {
+                    life.count(life.known());
+                    order.used(hash as u64, standing);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn nobody_who_comes_goes_past_all_who_were_used() {
+        const ROOM: usize = 20_000;
+        for eviction in Eviction::ALL {
+            let mut order = eviction.order();
+            order.fit(ROOM as u64 * EXPECTED_WEIGHT);
+            let mut crowd = Crowd::default();
+            let mut most = 0;
+            for _ in 0..ROOM {
+                most = crowd.come(&mut *order, ROOM).max(most);
+            }
+            for _ in 0..9 {
+                for _ in 0..30 {
+                    crowd.use_all(&*order);
+                }
+                for _ in 0..9 {
+                    most = crowd.come(&mut *order, ROOM).max(most);
+                }
+            }
+            assert!(most < 3_000, "{eviction}: {most}");
         }
     }
 }

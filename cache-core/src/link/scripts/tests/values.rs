@@ -178,4 +178,21 @@ fn who_has_nothing_for_others_lets_nobody_wait() {
     let give_back = release(LEASE, token(4));
     assert!(flag(ask(&link, give_back)).unwrap());
     assert!(pass_on(3), "nobody does");
+    let envelope = envelope(at(G, 1), b"something");
+    let store = |token| Store {
+        envelope: &envelope,
+        lifetime: 100_000,
+        grace: 0,
+        observed: None,
+        token,
+    };
+    let kept = |token| flag(ask(&link, super::store(VALUE, LEASE, &store(token)))).unwrap();
+    assert!(kept(None));
+    assert!(
+        matches!(ask_for(1), Leased::Theirs(_)),
+        "who asked for no lease"
+    );
+    assert!(kept(Some(token(3))));
+    assert_eq!(ask_for(1), Leased::Mine, "there is something for others");
+    assert!(kept(Some(token(3))) && !pass_on(3), "somebody else's stays");
 }

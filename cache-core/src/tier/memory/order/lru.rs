@@ -4,7 +4,7 @@
 //! entry, and the time is the number of entries that came to the shard: it stands still while there are only hits, so that an entry
 //! that is used all the time is written once for each that comes.
 
-use super::{Arrival, Order, Residents, Room, ranks::Ranks};
+use super::{Arrival, Order, Patience, Residents, Room, ranks::Ranks};
 use crate::tier::memory::{
     engine::{Standing, Token},
     life::{Life, QueueNumber},
@@ -37,7 +37,7 @@ impl Order for Lru {
         if room.is_enough() {
             return None;
         }
-        let (token, look) = self.ranks.pop(residents)?;
+        let (token, look) = self.ranks.pop(residents, &mut Patience::default())?;
         self.ranks.gone(look.standing.charge());
         Some(token)
     }

@@ -1,6 +1,6 @@
 //! By the time of the last use.
 
-use super::{Look, PATIENCE, Residents, SLACK, SWEPT};
+use super::{Look, Patience, Residents, SLACK, SWEPT};
 use crate::tier::memory::{engine::Token, life::QueueNumber};
 
 /// A token, and when its entry was used as far as was known when it was put here.
@@ -60,9 +60,12 @@ impl Ranks {
     }
 
     /// Takes out the token of the entry that was not used for the longest time, which is then [gone](Self::gone). It is the right one unless more
-    /// than [`PATIENCE`] have been used that seemed older.
-    pub(super) fn pop<'r>(&mut self, residents: &'r dyn Residents) -> Option<(Token, Look<'r>)> {
-        let mut looks = 0;
+    /// have been used that seemed older than there is patience for.
+    pub(super) fn pop<'r>(
+        &mut self,
+        residents: &'r dyn Residents,
+        patience: &mut Patience,
+    ) -> Option<(Token, Look<'r>)> {
         let mut oldest: Option<Ranked> = None;
         loop {
             let first = *self.heap.first()?;
@@ -83,10 +86,9 @@ impl Ranks {
             if oldest.is_none_or(|oldest| first.is_before(oldest)) {
                 oldest = Some(first);
             }
-            looks += 1;
-            if let Some(oldest) = oldest.filter(|_| looks > PATIENCE) {
+            if !patience.lasts() {
                 // Its token stays: stale, when it has left.
-                let token = oldest.token();
+                let token = oldest?.token();
                 return residents.look(&token).map(|look| (token, look));
             }
         }

@@ -6,7 +6,7 @@
 
 use std::mem;
 
-use super::{Arrival, EXPECTED_WEIGHT, Order, PATIENCE, Residents, Room, queue::Queue};
+use super::{Arrival, EXPECTED_WEIGHT, Order, Patience, Residents, Room, queue::Queue};
 use crate::tier::memory::{
     engine::Token,
     life::{Life, QueueNumber},
@@ -61,12 +61,12 @@ impl Order for S3Fifo {
     }
 
     fn next(&mut self, room: Room, residents: &dyn Residents) -> Option<Token> {
-        let mut spared = 0;
+        let mut patience = Patience::default();
         loop {
             // One alone on probation stays for as long as there is anything else.
             let too_many =
                 self.probation.live > 1 && self.probation.weight > room.limit / PROBATION;
-            if room.is_enough() && !too_many {
+            if room.is_enough() && !(too_many && patience.lasts()) {
                 return None;
             }
             let on_probation = too_many || self.main.live == 0;
@@ -76,13 +76,12 @@ impl Order for S3Fifo {
                 continue;
             };
             let charge = look.standing.charge();
-            if !on_probation && spared < PATIENCE && look.life.spend() {
-                spared += 1;
+            if !on_probation && patience.lasts() && look.life.spend() {
                 queue.again(token);
                 continue;
             }
             queue.gone(charge);
-            if on_probation && (look.life.is_used() || room.is_enough()) {
+            if on_probation && (room.is_enough() || look.life.is_used() && patience.lasts()) {
                 look.life.go(MAIN);
                 look.life.forget();
                 self.main.push(token, charge);

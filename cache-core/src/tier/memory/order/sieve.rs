@@ -4,7 +4,7 @@
 //! where it is, who was not leaves. What is between the oldest and the hand is one queue here, what is before the hand is another, and
 //! passing an entry takes it from this to that. When nobody is before the hand, both change places: it begins anew.
 
-use super::{Arrival, Order, PATIENCE, Residents, Room, queue::Queue};
+use super::{Arrival, Order, Patience, Residents, Room, queue::Queue};
 use crate::tier::memory::{
     engine::Token,
     life::{Life, QueueNumber},
@@ -69,7 +69,7 @@ impl Order for Sieve {
             self.arriving = None;
             return None;
         }
-        let mut spared = 0;
+        let mut patience = Patience::default();
         loop {
             self.turn(residents);
             let token = self.queue(self.ahead).pop()?;
@@ -79,8 +79,7 @@ impl Order for Sieve {
             let charge = look.standing.charge();
             self.queue(self.ahead).gone(charge);
             let behind = self.ahead ^ 1;
-            if look.life.is_used() && spared < PATIENCE {
-                spared += 1;
+            if look.life.is_used() && patience.lasts() {
                 look.life.go(behind);
                 look.life.forget();
                 self.queue(behind).push(token, charge);

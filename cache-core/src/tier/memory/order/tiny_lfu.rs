@@ -7,7 +7,7 @@
 //! are too many, who was not used for the longest time is on probation again.
 
 use super::sketch::Sketch;
-use super::{Arrival, Look, Order, PATIENCE, Residents, Room, climb::Climb, ranks::Ranks};
+use super::{Arrival, Look, Order, Patience, Residents, Room, climb::Climb, ranks::Ranks};
 use crate::sync::atomic::{AtomicU32, Ordering};
 use crate::tier::memory::{
     engine::{Standing, Token},
@@ -75,31 +75,33 @@ impl TinyLfu {
         &mut self,
         queue: QueueNumber,
         residents: &'r dyn Residents,
+        patience: &mut Patience,
     ) -> Option<(Token, Look<'r>)> {
         let ranks = self.ranks(queue);
-        let (token, look) = ranks.pop(residents)?;
+        let (token, look) = ranks.pop(residents, patience)?;
         ranks.gone(look.standing.charge());
         Some((token, look))
     }
 
     /// Takes out whose turn it is in the main part, where there are so many bytes for it.
-    fn victim<'r>(&mut self, main: u64, residents: &'r dyn Residents) -> Option<(Token, Look<'r>)> {
+    fn victim<'r>(
+        &mut self,
+        main: u64,
+        residents: &'r dyn Residents,
+        patience: &mut Patience,
+    ) -> Option<(Token, Look<'r>)> {
         let protected = (main as f64 * PROTECTED_SHARE) as u64;
-        for _ in 0..PATIENCE {
-            let Some((token, look)) = self.take(PROBATION, residents) else {
-                break;
-            };
-            if !look.life.is_used() {
+        while let Some((token, look)) = self.take(PROBATION, residents, patience) {
+            if !look.life.is_used() || !patience.lasts() {
                 return Some((token, look));
             }
             self.put(PROTECTED, token, &look);
-            while self.protected.weight > protected {
-                let (token, look) = self.take(PROTECTED, residents)?;
+            while self.protected.weight > protected && patience.lasts() {
+                let (token, look) = self.take(PROTECTED, residents, patience)?;
                 self.put(PROBATION, token, &look);
             }
         }
-        let found = self.take(PROBATION, residents);
-        found.or_else(|| self.take(PROTECTED, residents))
+        self.take(PROTECTED, residents, patience)
     }
 
     fn entries(&self) -> usize {
@@ -146,16 +148,21 @@ impl Order for TinyLfu {
 
     fn next(&mut self, room: Room, residents: &dyn Residents) -> Option<Token> {
         self.measure();
+        let mut patience = Patience::default();
         let window = self.climb.share(room.limit);
         let main = room.limit - window;
         // One alone in the window stays for as long as there is anything else.
         while self.window.weight > window && self.window.live > 1 {
-            let (candidate, look) = self.take(WINDOW, residents)?;
+            if room.is_enough() && !patience.lasts() {
+                // Those who come later go on with it.
+                return None;
+            }
+            let (candidate, look) = self.take(WINDOW, residents, &mut patience)?;
             if room.is_enough() {
                 self.put(PROBATION, candidate, &look);
                 continue;
             }
-            let Some((victim, its)) = self.victim(main, residents) else {
+            let Some((victim, its)) = self.victim(main, residents, &mut patience) else {
                 return Some(candidate);
             };
             let (asked, often) = (candidate.hash, victim.hash);
@@ -169,8 +176,8 @@ impl Order for TinyLfu {
         if room.is_enough() {
             return None;
         }
-        let found = self.victim(main, residents);
-        let (token, _) = found.or_else(|| self.take(WINDOW, residents))?;
+        let found = self.victim(main, residents, &mut patience);
+        let (token, _) = found.or_else(|| self.take(WINDOW, residents, &mut patience))?;
         Some(token)
     }
 
