@@ -216,6 +216,10 @@ mod tests {
                 }
             }
             assert!(most < 3_000, "{eviction}: {most}");
+            let is_there = |token: &Token| crowd.all[token.hash as usize].is_some();
+            let named = order.tokens().into_iter().filter(is_there).count();
+            let there = crowd.all.iter().flatten().count();
+            assert_eq!(named, there, "{eviction}: a token for each");
         }
     }
 }

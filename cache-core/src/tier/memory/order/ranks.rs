@@ -87,8 +87,13 @@ impl Ranks {
                 oldest = Some(first);
             }
             if !patience.lasts() {
-                // Its token stays: stale, when it has left.
                 let token = oldest?.token();
+                // Wherever it is by now; whoever is put back has no second one.
+                let at = self
+                    .heap
+                    .iter()
+                    .position(|ranked| ranked.token() == token)?;
+                self.take(at);
                 return residents.look(&token).map(|look| (token, look));
             }
         }
