@@ -28,8 +28,8 @@ fn held() -> Option<Arc<Barrier>> {
     HELD.lock().unwrap().clone()
 }
 
-#[warmup_cache(id = 1)]
-#[warmup_cache(id = 2)]
+#[warmup_cache(id = 1, priority = 1)]
+#[warmup_cache(id = 2, priority = 1)]
 #[cache]
 fn plain(id: u64) -> u64 {
     if let Some(barrier) = held() {
