@@ -72,6 +72,7 @@ static HANGING: AtomicU64 = AtomicU64::new(0);
 #[cache(ttl = "1ms", stale_while_revalidate = 3_600)]
 fn late(id: u64) -> u64 {
     if HANGS.load(SeqCst) {
+        assert_eq!(std::thread::current().name(), Some("cache-refresh"));
         HANGING.fetch_add(1, SeqCst);
         loop {
             std::thread::park();

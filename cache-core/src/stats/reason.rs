@@ -73,7 +73,7 @@ pub enum RefusalReason {
     TooLarge,
     /// Invalidated while it was being computed.
     Invalidated,
-    /// The `ttl` closure gave zero, or the computation took longer than the value may live.
+    /// The `ttl` closure gave zero, or the computation took longer than the value may live, served late or not.
     Expired,
     /// The call was told not to store.
     Bypass,

@@ -76,6 +76,32 @@ fn a_failure_is_answered_by_what_has_expired_within_the_window() {
     fail(false);
 }
 
+#[cache(ttl = 10, stale_if_error = 60, skip(test, takes))]
+fn sluggish(test: &TestCache, takes: u64) -> Result<u64, String> {
+    test.advance(Duration::from_secs(takes));
+    source()
+}
+
+#[test]
+fn what_was_too_old_when_it_came_is_kept_for_a_failure() {
+    let test = start();
+    test.enter(|| {
+        assert_eq!((sluggish(&test, 10), sluggish(&test, 70)), (Ok(1), Ok(2)));
+        fail(true);
+        assert!(sluggish(&test, 0).is_err(), "its window had passed as well");
+        fail(false);
+        assert_eq!((sluggish(&test, 10), sluggish(&test, 10)), (Ok(4), Ok(5)));
+        fail(true);
+        assert_eq!(sluggish(&test, 0), Ok(5));
+        assert_eq!(runs(), 6, "it was tried");
+        test.advance(60 * SECOND - MILLI);
+        assert_eq!(sluggish(&test, 0), Ok(5));
+        test.advance(MILLI);
+        assert!(sluggish(&test, 0).is_err());
+    });
+    fail(false);
+}
+
 #[test]
 fn a_failing_body_is_left_alone_for_a_second() {
     let test = start();

@@ -137,11 +137,13 @@ impl Driver {
                 if let Some(reason) = self.doubt(&deps, ordinal, stamp) {
                     return Err(reason);
                 }
-                let fresh_until = time::deadline(started.at, ttl);
-                if fresh_until <= cache.now() {
+                // What is no longer fresh when it comes may still be served for a while, as if it had ceased to be in memory.
+                let grace = self.learnt.instance.grace_of(class);
+                let until = time::deadline(started.at, ttl).saturating_add(grace);
+                if until <= cache.now() {
                     Err(RefusalReason::Expired)
                 } else {
-                    Ok(fresh_until.saturating_add(self.learnt.instance.grace_of(class)))
+                    Ok(until)
                 }
             });
         let waited_for = leader.as_ref().is_some_and(Leader::has_waiters);
