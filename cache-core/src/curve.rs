@@ -19,16 +19,16 @@ mod sums;
 use sums::Sums;
 
 /// Of so many keys one is looked at, at first.
-const ONE_OF: u64 = 64;
+const ONE_OF: u64 = 16;
 
 /// So many keys are looked at, at most; more would not make the curve much better.
 const MOST_KEYS: usize = 8_192;
 
 /// After so many of their calls all that was counted before counts half, so that the curve follows what changes.
-const HALF_LIFE: u64 = 1 << 18;
+const HALF_LIFE: u64 = 1 << 19;
 
 /// After so many of them there is something new to see.
-const STEP: u64 = 1_024;
+const STEP: u64 = 4_096;
 
 /// Distances are counted by their size, with so many steps from each to the double.
 const STEPS: f64 = 8.0;
@@ -69,6 +69,22 @@ struct Key {
     /// Its place in the order of uses.
     at: usize,
     weight: u64,
+}
+
+/// The hit rate for each size, of so many calls: those of long ago count less.
+#[derive(Clone, Debug)]
+pub(crate) struct Rates {
+    pub(crate) curve: MemoryCurve,
+    calls: f64,
+}
+
+impl Rates {
+    /// What the hit rate would have been with so many bytes since it was as it was `before`, if calls since then are told apart.
+    pub(crate) fn since(&self, before: &Self, bytes: u64) -> Option<f64> {
+        let hits = |rates: &Self| rates.curve.hit_rate_with(bytes) * rates.calls;
+        let calls = self.calls - before.calls;
+        (calls > 0.0).then(|| (hits(self) - hits(before)) / calls)
+    }
 }
 
 /// What a call found.
@@ -180,7 +196,7 @@ impl Curve {
     }
 
     /// The hit rate for each size, of all calls so far; nothing is known before the first.
-    pub(crate) fn rates(&self, all: u64) -> Option<MemoryCurve> {
+    pub(crate) fn rates(&self, all: u64) -> Option<Rates> {
         let seen = lock(&self.seen);
         let calls = seen.before.1 + (all.saturating_sub(seen.before.0)) as f64;
         if seen.calls == 0.0 || calls == 0.0 {
@@ -196,7 +212,8 @@ impl Curve {
                 points.push((bytes as u64, (hits / calls).clamp(0.0, 1.0)));
             }
         }
-        Some(MemoryCurve { points })
+        let curve = MemoryCurve { points };
+        Some(Rates { curve, calls })
     }
 }
 

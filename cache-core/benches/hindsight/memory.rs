@@ -59,10 +59,10 @@ pub(crate) fn workloads(calls: usize) -> Vec<Workload> {
                 _ => skewed(random, 50_000.0, 0.9),
             }),
         ),
-        // A third of the time the calls are others', of few keys.
+        // A third of the time the calls are others', of few keys; so it is while nothing counts yet, and afterwards.
         make(
             "by day and by night",
-            Box::new(move |random, at| match at / (calls / 12) % 3 {
+            Box::new(move |random, at| match at / (calls / 36) % 3 {
                 0 => (1 << 40) + skewed(random, 2_000.0, 0.5),
                 _ => skewed(random, 40_000.0, 0.8),
             }),

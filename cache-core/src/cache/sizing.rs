@@ -2,46 +2,50 @@
 
 use super::Cache;
 use crate::config::Adaptive;
-use crate::curve::Use;
+use crate::curve::{Rates, Use};
 use crate::entry::Kept;
 use crate::stats::{MemoryCurve, MissReason};
 use crate::sync::{Mutex, lock};
 use crate::tier::memory::{MemoryTier, Resident};
 
 /// It goes down by one part in so many, at most.
-const DOWN: u64 = 8;
+const DOWN: u64 = 4;
 
 /// So little difference in the hit rate, or in the size as a share of it, is none.
 const NEARLY: f64 = 0.01;
 
 /// What a step changes of what is known of how much better the tier does than the curve says.
-const SHARE: f64 = 0.125;
+const SHARE: f64 = 0.1875;
 
-/// How the tier does beside its curve, which is that of another.
+/// What is more than this share of the memory fills it.
+const FULL: f64 = 0.85;
+
+/// How the tier does beside its curve, which is that of another order, and of a sample.
 #[derive(Debug, Default)]
 pub(super) struct Lead(Mutex<Measured>);
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug, Default)]
 struct Measured {
-    /// Hits and calls, up to the last step.
-    before: (u64, u64),
-    /// By how much its hit rate is the higher.
+    /// Hits and calls up to the last step, and what the curve said then.
+    before: Option<(u64, u64, Rates)>,
+    /// By how much its hit rate is the higher, or the lower if negative.
     lead: f64,
 }
 
 impl Lead {
-    /// After so many hits and calls, where the curve says this hit rate.
-    fn measure(&self, (hits, calls): (u64, u64), said: f64) -> f64 {
+    /// After so many hits and calls with so many bytes, and with these rates. Both of the last step alone: what is asked for by day is not
+    /// what is asked for by night. A memory that is not full yet says nothing.
+    fn measure(&self, hits: u64, calls: u64, rates: &Rates, bytes: u64, full: bool) -> f64 {
         let mut measured = lock(&self.0);
-        let (before, of) = measured.before;
-        measured.before = (hits, calls);
-        let (hits, calls) = (hits.saturating_sub(before), calls.saturating_sub(of));
-        if calls > 0 {
-            let lead = hits as f64 / calls as f64 - said;
-            measured.lead += SHARE * (lead - measured.lead);
+        let before = measured.before.replace((hits, calls, rates.clone()));
+        if let Some((hits_before, calls_before, before)) = before.filter(|_| full)
+            && let Some(said) = rates.since(&before, bytes)
+            && calls > calls_before
+        {
+            let rate = hits.saturating_sub(hits_before) as f64 / (calls - calls_before) as f64;
+            measured.lead += SHARE * (rate - said - measured.lead);
         }
-        // Where it does worse it was given more memory, and has not filled it yet.
-        measured.lead.max(0.0)
+        measured.lead
     }
 }
 
@@ -98,12 +102,14 @@ impl Cache {
 
     /// Takes a step toward the size that the curve says.
     fn adapt(&self, to: Adaptive) {
-        let Some(curve) = self.memory_curve() else {
-            return;
-        };
+        let calls = self.calls();
+        let rates = self.0.curve.as_ref().and_then(|curve| curve.rates(calls));
+        let Some(rates) = rates else { return };
         let present = self.0.memory.max_bytes();
-        let said = curve.hit_rate_with(present);
-        let lead = self.0.lead.measure((self.hits(), self.calls()), said);
+        let full = self.0.memory.weight() as f64 > FULL * present as f64;
+        let lead = &self.0.lead;
+        let lead = lead.measure(self.hits(), calls, &rates, present, full);
+        let curve = rates.curve;
         let best = curve.hit_rate_with(to.most);
         let enough = (to.hit_rate - lead).min(best - NEARLY);
         let wanted = least(&curve, enough).map_or(to.most, |bytes| bytes.clamp(to.least, to.most));
@@ -115,7 +121,8 @@ impl Cache {
 
     /// What the hit rate would be with more memory, or with less, as far as it is known.
     pub(super) fn memory_curve(&self) -> Option<MemoryCurve> {
-        self.0.curve.as_ref()?.rates(self.calls())
+        let rates = self.0.curve.as_ref()?.rates(self.calls())?;
+        Some(rates.curve)
     }
 
     /// All hits so far.

@@ -72,7 +72,7 @@ impl Memory {
     }
 
     /// Estimates, while the cache runs, what the hit rate would be with more memory, or with less:
-    /// [`Stats::memory_curve`](crate::Stats::memory_curve). One of 64 keys is looked at, at first, and at most 8,192 of them; that
+    /// [`Stats::memory_curve`](crate::Stats::memory_curve). One of 16 keys is looked at, at first, and at most 8,192 of them; that
     /// is half a MiB, some 100 ns for each of their hits, and nothing for all others.
     ///
     /// Off by default.

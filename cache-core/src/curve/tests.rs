@@ -81,7 +81,7 @@ fn estimated(curve: &Curve, trace: &Trace, sizes: &[u64]) -> Vec<f64> {
         curve.used(hash, Use::Sized, || at as u64 + 1);
         curve.stored(hash, *weight);
     }
-    let rates = curve.rates(trace.len() as u64).unwrap();
+    let rates = curve.rates(trace.len() as u64).unwrap().curve;
     let sizes = sizes.iter();
     sizes.map(|size| rates.hit_rate_with(*size)).collect()
 }
@@ -135,9 +135,9 @@ fn what_no_cache_would_have_is_no_hit() {
         curve.used(7, Use::Never, || call);
         curve.stored(7, 100);
     }
-    let rates = curve.rates(1_000).unwrap();
+    let rates = curve.rates(1_000).unwrap().curve;
     assert!(rates.hit_rate_with(u64::MAX) < 0.01, "{rates:?}");
-    assert_eq!(Curve::new().rates(0), None);
+    assert!(Curve::new().rates(0).is_none());
 }
 
 #[test]
@@ -150,15 +150,40 @@ fn the_curve_follows_what_changes() {
         curve.stored(hash, 100);
         calls
     };
-    for _ in 0..4 * HALF_LIFE {
+    for _ in 0..HALF_LIFE {
         call(7, Use::Never);
     }
     let mut all = 0;
     for _ in 0..4 * HALF_LIFE {
         all = call(7, Use::Sized);
     }
-    let rate = curve.rates(all).unwrap().hit_rate_with(u64::MAX);
+    let rate = curve.rates(all).unwrap().curve.hit_rate_with(u64::MAX);
     assert!(rate > 0.9, "{rate}");
+}
+
+#[test]
+fn what_is_said_of_the_last_calls_is_said_of_them_alone() {
+    let curve = Curve::of(1, 100);
+    let [before, after] = [0, 1].map(|key| {
+        for call in 1..=100 {
+            curve.used(key, Use::Sized, || call);
+            curve.stored(key, 100);
+            curve.used(2, Use::Never, || call);
+        }
+        curve.rates(200 * (key + 1)).unwrap()
+    });
+    let whole = after.curve.hit_rate_with(u64::MAX);
+    let since = after.since(&before, u64::MAX).unwrap();
+    // The first call of each key is none.
+    assert!((whole - 0.495).abs() < 1e-9, "{whole}");
+    assert!((since - 0.495).abs() < 1e-9, "{since}");
+    assert!(after.since(&after, u64::MAX).is_none());
+    for call in 401..=500 {
+        curve.used(2, Use::Never, || call);
+    }
+    let last = curve.rates(500).unwrap();
+    assert!(last.since(&after, u64::MAX).unwrap().abs() < 1e-9);
+    assert!((last.curve.hit_rate_with(u64::MAX) - 0.396).abs() < 1e-9);
 }
 
 #[test]

@@ -107,17 +107,13 @@ fn the_bound_is_near_the_one_that_gives_the_hit_rate() {
     let fixed = cache(Memory::new().max_bytes(right));
     calls(&fixed, count, most);
     let enough = calls(&fixed, 50_000, most);
-    let adaptive = cache(Memory::new().between(1 << 20..=6 << 20, enough));
+    let adaptive = cache(Memory::new().between(1 << 20..=16 << 20, enough));
     let bound = || adaptive.stats().max_bytes as f64 / right as f64;
-    // Step by step, one for so many calls of keys in a sample: it has few of the hottest, or many.
-    let is_near = |n| {
-        calls(&adaptive, count / 2 + n, most);
-        bound() < 1.25
-    };
-    assert!((0..24).any(is_near), "{}", bound());
+    calls(&adaptive, 2 * count, most);
+    // By the keys that are looked at: 1.11 with a deviation of 0.09 over 50 runs; 1.7 to 2.1 if the curve alone counted.
+    assert!((0.6..1.6).contains(&bound()), "{}", bound());
     let rate = calls(&adaptive, 50_000, most);
     assert!((rate - enough).abs() < 0.05, "{rate} for {enough}");
-    assert!(bound() > 0.5, "{}", bound());
 }
 
 #[test]
