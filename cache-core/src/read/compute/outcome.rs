@@ -137,10 +137,13 @@ impl Driver {
                 if let Some(reason) = self.doubt(&deps, ordinal, stamp) {
                     return Err(reason);
                 }
-                // What is no longer fresh when it comes may still be served for a while, as if it had ceased to be in memory.
-                let grace = self.learnt.instance.grace_of(class);
-                let until = time::deadline(started.at, ttl).saturating_add(grace);
-                if until <= cache.now() {
+                let fresh_until = time::deadline(started.at, ttl);
+                let until = fresh_until.saturating_add(self.learnt.instance.grace_of(class));
+                // What is no longer fresh when it comes may still be served for a while, as if it had ceased to be in memory. Redis takes
+                // what is fresh.
+                let redis_only = self.ticket.seat.site.spec.policy.redis_only;
+                let late_until = if redis_only { fresh_until } else { until };
+                if late_until <= cache.now() {
                     Err(RefusalReason::Expired)
                 } else {
                     Ok(until)
