@@ -195,10 +195,10 @@ impl Left {
         let (before, len) = (&mut self.before, self.places.len());
         let few = self.places.iter_mut().enumerate();
         for (at, place) in few.skip(before.carried).take(CARRIED) {
-            // Both numbers are below 2²⁹.
-            let from = at * before.places.len() / len;
-            let to = ((at + 1) * before.places.len()).div_ceil(len);
-            let there = before.places.get(from..to).unwrap_or_default().iter();
+            // Products of two numbers below 2²⁹.
+            let (at, many, len) = (at as u64, before.places.len() as u64, len as u64);
+            let parts = (at * many / len) as usize..((at + 1) * many).div_ceil(len) as usize;
+            let there = before.places.get(parts).unwrap_or_default().iter();
             if *place == 0 {
                 let found = there.copied().find(|place| *place != 0);
                 *place = found.map_or(0, |place| before.timed(place, part));

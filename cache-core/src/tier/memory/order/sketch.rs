@@ -53,7 +53,8 @@ impl Sketch {
     /// Keeps what was counted, as far as it can.
     fn resize(&mut self, len: usize) {
         let old = &self.blocks;
-        let kept = |at: usize| old.get(at * old.len() / len).map(Block::copied);
+        let place = |at: usize| at as u64 * old.len() as u64 / len as u64;
+        let kept = |at| old.get(place(at) as usize).map(Block::copied);
         self.blocks = (0..len).map(|at| kept(at).unwrap_or_default()).collect();
     }
 
