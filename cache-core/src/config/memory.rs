@@ -94,11 +94,12 @@ impl Memory {
     /// Lets the bound move between these numbers of bytes, toward the least that gives this hit rate, 0 to 1, by the
     /// [curve](Self::curve). Where no size gives it, toward the least that gives nearly (within one hundredth) what the most would.
     ///
-    /// The curve is that of a cache which throws out what was not used for the longest time, and the memory does better: what it was found
-    /// to do better by lately, an eighth of that from each step, is taken off the hit rate that is looked for.
+    /// The curve is that of a cache which throws out what was not used for the longest time, and of a sample of the keys; the memory does
+    /// better, most often. What it was found to do better by lately over the same calls, 3/16 of that from each step, is taken off the hit
+    /// rate that is looked for. That is one of all calls: where it changes with the time of day, it is the mean.
     ///
-    /// It begins with the most. A step goes at most an eighth down, so that nobody has to throw much out at once; one is taken
-    /// after each 1,024 calls of keys that are looked at, with the next value that is stored. [`max_bytes`](Self::max_bytes) has no effect beside it.
+    /// It begins with the most. A step goes at most a quarter down, so that nobody has to throw much out at once; one is taken
+    /// after each 4,096 calls of keys that are looked at, with the next value that is stored. [`max_bytes`](Self::max_bytes) has no effect beside it.
     ///
     /// ```
     /// # cache_core::__private::block_on(async {
