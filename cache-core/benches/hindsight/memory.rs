@@ -31,6 +31,14 @@ fn skewed(random: &mut Random, keys: f64, skew: f64) -> u64 {
 /// Makes the key of one of the calls, by its number.
 type Make = Box<dyn FnMut(&mut Random, usize) -> u64>;
 
+/// For so many calls some of few keys, and for twice as many those of others.
+fn alternating(calls: usize) -> Make {
+    Box::new(move |random, at| match at / calls % 3 {
+        0 => (1 << 40) + skewed(random, 2_000.0, 0.5),
+        _ => skewed(random, 40_000.0, 0.8),
+    })
+}
+
 /// Of so many calls each.
 pub(crate) fn workloads(calls: usize) -> Vec<Workload> {
     let make = |name: &str, mut key: Make| {
@@ -59,14 +67,10 @@ pub(crate) fn workloads(calls: usize) -> Vec<Workload> {
                 _ => skewed(random, 50_000.0, 0.9),
             }),
         ),
-        // A third of the time the calls are others', of few keys; so it is while nothing counts yet, and afterwards.
-        make(
-            "by day and by night",
-            Box::new(move |random, at| match at / (calls / 36) % 3 {
-                0 => (1 << 40) + skewed(random, 2_000.0, 0.5),
-                _ => skewed(random, 40_000.0, 0.8),
-            }),
-        ),
+        // A third of the time the calls are others', of few keys. Half of the calls while nothing counts yet, and a quarter afterwards.
+        make("by day and by night", alternating(calls / 12)),
+        // The same in short turns: a third throughout.
+        make("hour by hour", alternating(calls / 36)),
     ]
 }
 

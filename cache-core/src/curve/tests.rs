@@ -150,7 +150,7 @@ fn the_curve_follows_what_changes() {
         curve.stored(hash, 100);
         calls
     };
-    for _ in 0..HALF_LIFE {
+    for _ in 0..4 * HALF_LIFE {
         call(7, Use::Never);
     }
     let mut all = 0;
