@@ -304,19 +304,23 @@ impl Remote {
         reads::found(replies, &self.log)
     }
 
-    /// Stores a value, in the background, and gives its lease back. It is fresh for its lifetime, and stays for `grace` after it.
+    /// Stores a value, in the background, and gives its lease back. It is fresh for its lifetime in milliseconds, or was until so long ago,
+    /// and stays for `grace` after it.
     pub(crate) fn store(
         &self,
         key: KeyDigest,
         envelope: &[u8],
-        lifetime: Duration,
+        lifetime: i64,
         grace: Duration,
         claim: Option<Claim>,
     ) {
-        let lifetime = lifetime.mul_f64(1.0 - JITTER * time::fraction());
+        let lifetime = match lifetime {
+            ..1 => lifetime,
+            1.. => ((lifetime as f64 * (1.0 - JITTER * time::fraction())) as i64).max(1),
+        };
         let store = scripts::Store {
             envelope,
-            lifetime: u64::try_from(lifetime.as_millis()).unwrap_or(u64::MAX >> 2),
+            lifetime,
             grace: u64::try_from(grace.as_millis()).unwrap_or(u64::MAX),
             observed: None,
             token: claim.and_then(Claim::hand_over),

@@ -32,7 +32,8 @@ pub struct FunctionStats {
     pub misses: MissCounts,
     /// Misses answered by another caller's computation.
     pub coalesced: u64,
-    /// Calls that were given a value that was no longer fresh: from memory, which are hits, too, or in place of an `Err`.
+    /// Calls that were given a value that was no longer fresh: from memory, which are hits, too, in place of an `Err`, or by another caller
+    /// whose body took longer than its `ttl`.
     pub stale: u64,
     /// Refreshes that were begun behind calls.
     pub refreshes: u64,

@@ -204,8 +204,9 @@ pub(crate) fn tailed(reply: Value) -> Result<Vec<RawRecord>, LinkError> {
 pub(crate) struct Store<'a> {
     /// The bytes; 4 to 20 are the stamp.
     pub(crate) envelope: &'a [u8],
-    /// In milliseconds, at least 1.
-    pub(crate) lifetime: u64,
+    /// For how many milliseconds it is fresh. If it is no longer, how long ago it ceased to be, with a minus; it is then in the way of nothing
+    /// that is.
+    pub(crate) lifetime: i64,
     /// For how many milliseconds after its lifetime it stays, for those who fall back on it.
     pub(crate) grace: u64,
     /// The stamp of the entry that was found invalid, and may be overwritten by an older one.
@@ -216,7 +217,7 @@ pub(crate) struct Store<'a> {
 
 /// Stores an envelope, unless a younger one is there; a [`flag`] tells.
 pub(crate) fn store(value: &[u8], lease: &[u8], store: &Store<'_>) -> Command {
-    let lifetime = store.lifetime.max(1).to_string();
+    let lifetime = store.lifetime.to_string();
     let grace = store.grace.min(LONGEST_GRACE).to_string();
     let observed = store.observed.map(stamp);
     STORE.call(

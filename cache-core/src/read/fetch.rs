@@ -321,12 +321,12 @@ impl Driver {
             return;
         };
         let now = self.ticket.cache.now();
-        let left = Duration::from_millis(entry.fresh_until().saturating_sub(now));
-        let grace = Duration::from_millis(self.learnt.instance.grace_of(entry.class));
         // What never expires would never leave Redis.
-        if entry.expires() == u64::MAX || left.is_zero() {
+        if entry.expires() == u64::MAX || entry.expires() <= now {
             return;
         }
+        let lifetime = entry.fresh_until().cast_signed() - now.cast_signed();
+        let grace = Duration::from_millis(self.learnt.instance.grace_of(entry.class));
         let encoded = catch_unwind(AssertUnwindSafe(|| work.encode()));
         let Some(payload) = encoded.ok().flatten() else {
             return;
@@ -337,7 +337,7 @@ impl Driver {
             digest: self.target.whole,
             schema: self.schema(),
             computed_at: time::unix_millis().saturating_sub(age),
-            fresh_for: u32::try_from((left + Duration::from_millis(age)).as_millis())
+            fresh_for: u32::try_from(entry.fresh_until().saturating_sub(entry.began()))
                 .unwrap_or(u32::MAX),
             cost: u32::try_from(entry.cost_ns() / 1_000).unwrap_or(u32::MAX),
             class: entry.class,
@@ -350,7 +350,7 @@ impl Driver {
             .write(config.compress_from, &config.cipher, &mut bytes)
             .is_ok()
         {
-            remote.store(self.target.digest, &bytes, left, grace, claim);
+            remote.store(self.target.digest, &bytes, lifetime, grace, claim);
         }
     }
 

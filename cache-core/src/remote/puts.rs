@@ -22,7 +22,7 @@ pub(crate) struct Shown {
     pub(crate) key: KeyDigest,
     pub(crate) envelope: Vec<u8>,
     /// In milliseconds.
-    pub(crate) lifetime: u64,
+    pub(crate) lifetime: i64,
 }
 
 /// Values that are being put: their record is on its way to the log.

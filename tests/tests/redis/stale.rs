@@ -2,7 +2,7 @@
 
 use std::sync::atomic::AtomicBool;
 
-use cache_core::{MissReason, RefusalReason, cache, cache_resource, explain, peek};
+use cache_core::{MissReason, RefusalReason, cache, cache_resource, explain, peek, refresh};
 
 use super::*;
 
@@ -99,18 +99,62 @@ async fn what_is_kept_in_redis_alone_stands_in_too() {
 }
 
 #[tokio::test]
-async fn what_comes_too_late_is_not_said_to_be_in_redis() {
-    #[cache(ttl = "1ms", stale_if_error = "1h", tiers(redis))]
-    async fn slow(id: u64) -> Result<u64, String> {
+async fn what_comes_too_late_to_be_of_use_is_not_said_to_be_in_redis() {
+    #[cache(ttl = "1ms", tiers(redis))]
+    async fn slow(id: u64) -> u64 {
         tokio::time::sleep(Duration::from_millis(20)).await;
-        Ok(id)
+        id
     }
     let server = start!();
     let a = process(&server).await;
-    assert_eq!(a.scope(slow(1)).await, Ok(1));
+    assert_eq!(a.scope(slow(1)).await, 1);
     let total = a.stats().total;
     assert_eq!(total.refusals.of(RefusalReason::Expired), 1);
     assert_eq!(total.stores, 0);
+}
+
+#[tokio::test]
+async fn what_comes_too_late_is_there_for_others_to_fall_back_on() {
+    static FAILS: AtomicBool = AtomicBool::new(false);
+    #[cache(ttl = "1ms", stale_if_error = "1h", tiers(redis))]
+    async fn slower(id: u64) -> Result<u64, String> {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        if FAILS.load(SeqCst) {
+            return Err("as it should".to_owned());
+        }
+        Ok(id)
+    }
+    let server = start!();
+    let (a, b) = (process(&server).await, process(&server).await);
+    assert_eq!(a.scope(slower(1)).await, Ok(1));
+    until("it is stored", || stored(&server) == 1);
+    FAILS.store(true, SeqCst);
+    let (value, trace) = b.scope(explain(slower(1))).await;
+    assert_eq!(value, Ok(1));
+    assert!(trace.stale >= Some(Duration::from_millis(19)), "{trace:?}");
+}
+
+/// Redis has what was computed before, and that is fresh by a `ttl` of its own.
+#[tokio::test]
+async fn a_refresh_that_comes_too_late_leaves_nothing_older() {
+    static ROW: Row = Row::new();
+    fn lifetime(value: u64) -> Duration {
+        Duration::from_millis(if value == 1 { 3_600_000 } else { 1 })
+    }
+    #[cache_resource("dwindling:{id}", ttl = |value: &u64| lifetime(*value), stale_if_error = "1h")]
+    async fn dwindling(id: u64) -> Result<u64, String> {
+        let _ = id;
+        let value = ROW.read();
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        Ok(value)
+    }
+    let server = start!();
+    let a = process(&server).await;
+    assert_eq!(a.scope(dwindling(1)).await, Ok(1));
+    until("it is stored", || stored(&server) == 1);
+    assert_eq!(ROW.write(), 2);
+    assert_eq!(a.scope(refresh(dwindling(1))).await, Ok(2));
+    assert_eq!(a.scope(dwindling(1)).await, Ok(2), "what was there before");
 }
 
 /// There is no memory where those would find it who come while the first one refreshes.

@@ -2,8 +2,8 @@
 -- milliseconds of this server's clock, so that who reads many with one command knows how long each of them counts.
 --
 -- KEYS: value, lease
--- ARGV: envelope, lifetime in milliseconds, stamp of the entry that the caller found invalid or '', token of the lease or '',
---       milliseconds that it stays when it is no longer fresh
+-- ARGV: envelope, lifetime in milliseconds (negative if it ended so long ago), stamp of the entry that the caller found invalid or '',
+--       token of the lease or '', milliseconds that it stays when it is no longer fresh
 -- Answer: 1 if stored
 local value, lease = KEYS[1], KEYS[2]
 local envelope, lifetime, observed, token, grace = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
@@ -26,7 +26,8 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 -- What is no longer fresh is there to fall back on, and in nobody's way.
 local function fresh() return (tonumber(redis.call('GETRANGE', value, -13, -1)) or 0) > now end
-if ours and stamp ~= observed and older(string.sub(envelope, 5, 20), stamp) and fresh() then
+local late = tonumber(lifetime) <= 0
+if ours and stamp ~= observed and (late or older(string.sub(envelope, 5, 20), stamp)) and fresh() then
   stored = 0
 else
   local expiry = now + lifetime

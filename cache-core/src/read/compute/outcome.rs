@@ -139,10 +139,10 @@ impl Driver {
                 }
                 let fresh_until = time::deadline(started.at, ttl);
                 let until = fresh_until.saturating_add(self.learnt.instance.grace_of(class));
-                // What is no longer fresh when it comes may still be served for a while, as if it had ceased to be in memory. Redis takes
-                // what is fresh.
-                let redis_only = self.ticket.seat.site.spec.policy.redis_only;
-                let late_until = if redis_only { fresh_until } else { until };
+                // What is no longer fresh when it comes may still be served for a while, as if it had ceased to be here. Not what was asked
+                // for in place of something else: that may be fresh in Redis yet, and would be found there by the next call.
+                let replaces = refreshes && self.has_tier();
+                let late_until = if replaces { fresh_until } else { until };
                 if late_until <= cache.now() {
                     Err(RefusalReason::Expired)
                 } else {

@@ -32,7 +32,7 @@ impl Driver {
                 // What the function depends on by itself was checked when we joined, and what came later may be
                 // missing in our value. What it turned out to depend on was not.
                 let inherited = entry.deps().len() > self.target.own.len();
-                // What stands in for an error was computed before any of us had joined.
+                // What stands in for an error was computed before any of us had joined. What only came late was not; it is taken for the same.
                 let late = entry.late(self.ticket.cache.now()).is_some();
                 let sound = (!inherited && !self.doubts && !late || entry.is_valid())
                     && (!self.doubts || self.ticket.cache.counts(&entry, self.asked));

@@ -257,7 +257,7 @@ impl Cache {
             trip.push(Shown {
                 key: *key,
                 envelope: envelope_bytes,
-                lifetime: left,
+                lifetime: i64::try_from(left.max(1)).unwrap_or(i64::MAX),
             });
             if bytes >= TRIP {
                 bytes = 0;

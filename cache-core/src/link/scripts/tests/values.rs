@@ -59,6 +59,40 @@ fn an_older_envelope_does_not_replace_a_younger_one() {
 }
 
 #[test]
+fn what_is_no_longer_fresh_when_it_is_stored_is_in_the_way_of_nothing_that_is() {
+    let server = start!();
+    let link = patient(&server.url());
+    let put = |stamped, payload: &[u8], lifetime, observed| {
+        let store = Store {
+            envelope: &envelope(stamped, payload),
+            lifetime,
+            grace: 100_000,
+            observed,
+            token: None,
+        };
+        flag(ask(&link, super::store(VALUE, LEASE, &store))).unwrap()
+    };
+    // Of values that are late the younger one stays, too, or else the last.
+    assert!(put(at(G, 1), b"late", -5_000, None));
+    let value = bytes(ask(&link, Command::from(Cmd::get(VALUE)))).unwrap();
+    let now = time(ask(&link, Command::from(redis::cmd("TIME")))).unwrap();
+    let (was, expired) = expiry(&value).unwrap();
+    assert_eq!(was, envelope(at(G, 1), b"late"));
+    let late = now.checked_sub(expired).unwrap();
+    assert!(late >= Duration::from_secs(5) && late < Duration::from_secs(50));
+    let Value::Int(left) = ask(&link, Command::from(Cmd::pttl(VALUE))) else {
+        panic!("no time");
+    };
+    assert!((1..=95_000).contains(&left), "{left}");
+    assert!(put(at(G, 1), b"late again", 0, None));
+    assert!(put(at(G, 1), b"fresh", 100_000, None));
+    assert!(!put(at(G, 1), b"late", -1, None));
+    assert!(!put(at(G, 2), b"late and younger", 0, None));
+    assert!(put(at(G, 2), b"late", -1, Some(at(G, 1))));
+    assert!(put(at(G, 2), b"fresh", 1, None));
+}
+
+#[test]
 fn what_is_as_young_as_an_invalidation_is_not_removed() {
     let server = start!();
     let link = patient(&server.url());
