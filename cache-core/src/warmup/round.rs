@@ -3,8 +3,8 @@
 use std::any::Any;
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
-use std::task::Poll;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
 use std::time::Instant;
 
 use futures_util::FutureExt;
@@ -90,17 +90,32 @@ impl<'a> Round<'a> {
         let mut names = Vec::new();
         let mut end = pin!(end);
         loop {
-            while under_way.len() < self.warmup.concurrency
+            let mut begun = 0;
+            while begun < BREATH
+                && under_way.len() < self.warmup.concurrency
                 && let Some(call) = self.next(under_way.len())
             {
                 names.push(call.name.clone());
                 under_way.push(self.call(call));
+                begun += 1;
             }
             if under_way.is_empty() {
                 break;
             }
             // The end first: after it nothing begins.
-            let next = select(end.as_mut(), under_way.next()).await;
+            let mut next = select(end.as_mut(), under_way.next());
+            let next = if begun < BREATH {
+                next.await
+            } else {
+                match (&mut next).now_or_never() {
+                    Some(next) => next,
+                    None => {
+                        // There may be more to begin.
+                        breathe().await;
+                        continue;
+                    }
+                }
+            };
             let Either::Right((Some((call, came)), _)) = next else {
                 self.report.cancelled.append(&mut names);
                 let unmade = self.opened.iter().rev().filter(|opened| opened.has_more());
@@ -209,7 +224,7 @@ impl<'a> Round<'a> {
     }
 
     /// Makes one call.
-    fn call(&self, call: Call) -> impl Future<Output = ((String, u32), Came)> + use<> {
+    fn call(&self, call: Call) -> impl Future<Output = ((String, u32), Came)> + Unpin + use<> {
         let Call {
             name,
             priority,
@@ -222,7 +237,7 @@ impl<'a> Round<'a> {
             ..self.scope()
         };
         let call = AssertUnwindSafe(scope::within(scope, async { run().await })).catch_unwind();
-        async move {
+        Given::new(async move {
             let came = match call.await {
                 Ok(Step::Made(Ok(()))) => {
                     let count = |calls: &AtomicU64| calls.load(Ordering::Relaxed);
@@ -237,7 +252,34 @@ impl<'a> Round<'a> {
                 Err(panic) => Came::Failed(panicked(&*panic)),
             };
             ((name, priority), came)
+        })
+    }
+}
+
+/// A future that is the user's, and that may be given up: what panics when it is dropped then stops no other.
+struct Given<T>(Option<Pin<Box<dyn Future<Output = T> + Send>>>);
+
+impl<T> Given<T> {
+    fn new(future: impl Future<Output = T> + Send + 'static) -> Self {
+        Self(Some(Box::pin(future)))
+    }
+}
+
+impl<T> Future for Given<T> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+        match &mut self.0 {
+            Some(future) => future.as_mut().poll(cx),
+            None => Poll::Pending,
         }
+    }
+}
+
+impl<T> Drop for Given<T> {
+    fn drop(&mut self) {
+        let future = self.0.take();
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(future)));
     }
 }
 
