@@ -72,6 +72,7 @@ pub struct Kept {
     weight: u64,
     standing: Standing,
     pub(crate) class: Class,
+    of_late: bool,
     /// Whether each of its uses is looked at.
     watched: AtomicBool,
 }
@@ -140,6 +141,8 @@ pub struct Head {
     /// The number of its computation, or of its being put: the greater, the later that began.
     pub(crate) ordinal: u64,
     pub(crate) cost_ns: u64,
+    /// Whether it was made of what was no longer fresh.
+    pub(crate) of_late: bool,
 }
 
 impl Head {
@@ -163,6 +166,7 @@ impl Head {
             payload,
             instance: self.instance,
             class: self.class,
+            of_late: self.of_late,
             checked: AtomicU64::new(self.checked),
             expires: self.expires,
             due: AtomicU64::new(0),
@@ -271,6 +275,17 @@ impl Kept {
     pub(crate) fn late(&self, now: u64) -> Option<Duration> {
         let late = now.checked_sub(self.fresh_until())?;
         (now < self.expires).then(|| Duration::from_millis(late))
+    }
+
+    /// Whether it was made of what was no longer fresh.
+    #[cfg(feature = "redis")]
+    pub(crate) fn is_of_late(&self) -> bool {
+        self.of_late
+    }
+
+    /// Whether what is made of it is made of what is no longer fresh.
+    pub(crate) fn is_late_for_others(&self, now: u64) -> bool {
+        self.of_late || self.late(now).is_some()
     }
 
     /// Until when it may be given in place of an `Err`.
@@ -399,6 +414,7 @@ mod tests {
             began: 0,
             ordinal: 0,
             cost_ns: 0,
+            of_late: false,
         };
         head.with(Arc::new(1_u8), value_weight).weight()
     }

@@ -63,8 +63,8 @@ pub(crate) fn not_logged(why: &str) -> Error {
     Error::new(
         ErrorKind::NotLogged,
         format!(
-            "invalidated in this process, and not yet in others: {why}. It is kept and will be told them when the log is \
-             there again; until then they may serve older values for `max_staleness`"
+            "invalidated in this process, and not yet in others: {why}. Unless the cache is shut down it is kept, and told them \
+             when the log is there again; until then they may serve older values for `max_staleness`"
         ),
     )
 }

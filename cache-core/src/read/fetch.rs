@@ -254,6 +254,7 @@ impl Driver {
             // It was computed before it was asked for: what has begun since is newer.
             ordinal: leader.flight().id,
             cost_ns: u64::from(envelope.cost) * 1_000,
+            of_late: false,
         };
         let entry = head.with(copy, envelope.payload.len());
         entry.refresh_ahead(ahead);
@@ -321,8 +322,8 @@ impl Driver {
             return;
         };
         let now = self.ticket.cache.now();
-        // What never expires would never leave Redis.
-        if entry.expires() == u64::MAX || entry.expires() <= now {
+        // What never expires would never leave Redis, and what is made of something late lasts for a second, which nobody there would know.
+        if entry.expires() == u64::MAX || entry.expires() <= now || entry.is_of_late() {
             return;
         }
         let lifetime = entry.fresh_until().cast_signed() - now.cast_signed();

@@ -130,7 +130,7 @@ pub(super) fn look_with_care(
     scope.count_kept();
     if let Some(frame) = &scope.frame {
         frame.report(&cache.0.index, entry.stamp(), entry.deps());
-        if late.is_some() {
+        if entry.is_late_for_others(cache.now()) {
             frame.report_late();
         }
     }

@@ -255,6 +255,7 @@ fn head() -> Head {
         began: 0,
         ordinal: 0,
         cost_ns: 0,
+        of_late: false,
     }
 }
 

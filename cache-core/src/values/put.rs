@@ -86,6 +86,7 @@ impl Cache {
             began: witness.map_or(now, |witness| witness.started.at),
             ordinal: drawn.unwrap_or_else(flight::next_id),
             cost_ns: 0,
+            of_late: false,
         };
         let stored = self.insert(&head.with(Arc::new(value), weight), limit);
         // After it: whoever asks from now on finds it. A record is worth much where many values are put, so there is none

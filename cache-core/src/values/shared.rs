@@ -77,6 +77,7 @@ impl Cache {
             began,
             ordinal: 0,
             cost_ns: 0,
+            of_late: false,
         }
     }
 }

@@ -433,5 +433,34 @@ fn what_was_made_of_a_late_value_is_not_fresh_for_long() {
         assert_eq!(outer(), Ok(2));
         test.advance(300 * SECOND);
         assert_eq!(outermost(), Ok(2), "of what is fresh as long as ever");
+
+        // What was made of it a moment ago is a hit, and no fresher for that.
+        test.advance(600 * SECOND);
+        FAILS.set(true);
+        assert_eq!(outer(), Ok(2));
+        assert_eq!(outermost(), Ok(2));
+        assert_eq!(runs(), 2);
+        FAILS.set(false);
+        test.advance(2 * SECOND);
+        assert_eq!((outermost(), outer()), (Ok(3), Ok(3)));
     });
+}
+
+#[test]
+fn a_refresh_that_fails_leaves_what_is_there_to_all_others() {
+    #[cache(ttl = 10, stale_if_error = "1h", err_ttl = 5)]
+    fn kept() -> Result<u64, String> {
+        source()
+    }
+    let test = start();
+    test.enter(|| {
+        assert_eq!(kept(), Ok(1));
+        fail(true);
+        assert!(blocking::refresh(kept).is_err(), "the body's own answer");
+        assert_eq!(kept(), Ok(1));
+        test.advance(10 * SECOND);
+        assert!(blocking::refresh(kept).is_err());
+        assert_eq!(kept(), Ok(1), "nor is the window closed");
+    });
+    fail(false);
 }

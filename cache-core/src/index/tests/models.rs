@@ -28,6 +28,7 @@ fn entry_of(index: &Arc<Index>, stamp: Position, checked: u64, value: u64, tag: 
         began: 0,
         ordinal: 0,
         cost_ns: 0,
+        of_late: false,
     };
     head.with(Arc::new(value), 8)
 }

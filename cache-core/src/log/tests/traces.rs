@@ -127,6 +127,7 @@ impl Process {
             began: 0,
             ordinal,
             cost_ns: 0,
+            of_late: false,
         };
         head.with(Arc::new(1_u8), 1)
     }

@@ -203,10 +203,13 @@ impl Driver {
 
     /// Tells that a call was given what is no longer fresh, if it is not.
     pub(super) fn note_late(&self, entry: &Kept) {
-        if let Some(late) = entry.late(self.ticket.cache.now()) {
-            if let Some(frame) = self.frame() {
-                frame.report_late();
-            }
+        let now = self.ticket.cache.now();
+        if let Some(frame) = self.frame()
+            && entry.is_late_for_others(now)
+        {
+            frame.report_late();
+        }
+        if let Some(late) = entry.late(now) {
             entry.instance.stats.stale();
             self.tell(EventKind::Stale(late));
             self.trace(|trace| trace.stale = Some(late));

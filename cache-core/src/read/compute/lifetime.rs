@@ -54,7 +54,7 @@ impl Driver {
             // A refresh that fails leaves what it should have replaced.
             Class::Failed => policy
                 .err_ttl
-                .filter(|_| !self.behind)
+                .filter(|_| !self.behind && self.ticket.mode() != Some(Mode::Refresh))
                 .ok_or(RefusalReason::Failed)?,
             Class::Absent => policy.none_ttl.ok_or(RefusalReason::Absent)?,
             Class::Value => match (outcome.keep.refusal(), outcome.keep.ttl, &seat.lifetimes) {

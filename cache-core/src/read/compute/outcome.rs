@@ -161,6 +161,7 @@ impl Driver {
             began: self.began(started.at, nested),
             ordinal,
             cost_ns,
+            of_late: late,
         };
         // What is not stored need not be weighed.
         let limit = expires.map_or(0, |_| cache.max_weight());
