@@ -76,9 +76,6 @@ pub(crate) struct Parts {
     errand: Mutex<Weak<Errand>>,
     /// What is to be written behind.
     pub(crate) queues: Queues,
-    /// How many bodies go on behind their calls as tasks.
-    #[cfg(feature = "tokio")]
-    pub(crate) behind: Places,
     #[cfg(feature = "redis")]
     pub(crate) remote: Option<Remote>,
 }

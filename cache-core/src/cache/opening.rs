@@ -1,7 +1,5 @@
 //! A cache as it is configured.
 
-#[cfg(feature = "tokio")]
-use super::Places;
 use super::ghosts::Ghosts;
 use super::roll::Roll;
 use super::{Cache, Parts};
@@ -68,8 +66,6 @@ impl Parts {
             ghosts,
             errand: Mutex::default(),
             queues: Queues::default(),
-            #[cfg(feature = "tokio")]
-            behind: Places::new(),
             lead: super::sizing::Lead::default(),
             curve: config.sizing.curve.then(Curve::new),
             values_used: AtomicBool::new(false),

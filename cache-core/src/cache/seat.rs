@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::Cache;
+#[cfg(feature = "tokio")]
+use super::places::Places;
 use super::roll::Roll;
 use crate::entry::Instance;
 use crate::key::Stem;
@@ -33,6 +35,9 @@ pub(crate) struct Seat {
     instances: Roll<Arc<Learnt>>,
     /// Whether a value of it was seen to depend on other cached calls.
     derived: AtomicBool,
+    /// Its bodies that go on behind calls.
+    #[cfg(feature = "tokio")]
+    pub(crate) behind: Places,
 }
 
 /// What is known of one instance of a function.
@@ -192,6 +197,8 @@ impl Cache {
                 },
                 instances: Roll::default(),
                 derived: AtomicBool::new(false),
+                #[cfg(feature = "tokio")]
+                behind: Places::new(),
             })
         })
     }

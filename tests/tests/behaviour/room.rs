@@ -7,7 +7,7 @@ use cache_core::{Cache, TestCache, cache};
 use crate::refreshing::{MILLI, SECOND, Source, stored, until};
 
 /// As many as the documentation says.
-const MOST: u64 = 1_024;
+const MOST: u64 = 256;
 
 /// More than that.
 const KEYS: u64 = MOST + 100;
@@ -29,28 +29,24 @@ impl Drop for Noted {
     }
 }
 
-#[cache(ttl = 10, stale_if_error = "1h", timeout = "1ms")]
-async fn slow() -> Result<u64, String> {
-    let _noted = Noted;
-    SOURCE.read().await
-}
+/// Overdue after so long, and given up after 32 times as long.
+const PATIENCE: std::time::Duration = std::time::Duration::from_millis(100);
 
 #[tokio::test]
 async fn bodies_that_hang_behind_their_calls_are_bounded_and_delay_nobody() {
-    let test = TestCache::with(Cache::builder().wait_max(MILLI)).unwrap();
-    SOURCE.admit(KEYS as usize + 1);
+    let test = TestCache::with(Cache::builder().wait_max(PATIENCE)).unwrap();
+    SOURCE.admit(KEYS as usize);
     for id in 0..KEYS {
         assert_eq!(test.run(row(id)).await, 1 + id);
     }
-    assert_eq!(test.run(slow()).await, Ok(1));
     let computed = SOURCE.runs();
     test.advance(10 * SECOND);
-    // The second time many are overdue, and would be followed by another each.
+    // The second time they are overdue, and would be followed by another each.
     for _ in 0..2 {
         for id in 0..KEYS {
             assert_eq!(test.run(row(id)).await, 1 + id, "served at once");
         }
-        tokio::task::yield_now().await;
+        tokio::time::sleep(PATIENCE).await;
         test.advance(SECOND);
     }
     until("they run", || SOURCE.runs() - computed >= MOST).await;
@@ -58,13 +54,6 @@ async fn bodies_that_hang_behind_their_calls_are_bounded_and_delay_nobody() {
     assert_eq!(SOURCE.runs() - computed, MOST);
     let failures = || test.cache().stats().total.refresh_failures;
     assert!(failures() >= KEYS - MOST, "{}", failures());
-
-    // A body that its caller cannot leave behind ends there.
-    let before = failures();
-    DROPPED.store(false, SeqCst);
-    assert_eq!(test.run(slow()).await, Ok(1));
-    assert!(DROPPED.load(SeqCst));
-    assert_eq!(failures(), before + 1);
 
     // They are through, and there is room again.
     SOURCE.write(2);
@@ -78,6 +67,72 @@ async fn bodies_that_hang_behind_their_calls_are_bounded_and_delay_nobody() {
     assert_eq!(test.run(row(KEYS - 1)).await, KEYS);
     until("it is stored", || stored(&test) > before + MOST as usize).await;
     assert_eq!(test.run(row(KEYS - 1)).await, KEYS + 1);
+}
+
+#[tokio::test]
+async fn a_body_that_its_caller_cannot_leave_behind_ends() {
+    static SOURCE: Source = Source::shut();
+    #[cache(ttl = 10, stale_if_error = "1h", timeout = "1ms")]
+    async fn slow(id: u64) -> Result<u64, String> {
+        let _noted = Noted;
+        Ok(SOURCE.read().await? + id)
+    }
+    let test = TestCache::with(Cache::builder().wait_max(600 * SECOND)).unwrap();
+    SOURCE.admit(MOST as usize + 1);
+    for id in 0..=MOST {
+        assert_eq!(test.run(slow(id)).await, Ok(1 + id));
+    }
+    test.advance(10 * SECOND);
+    for id in 0..MOST {
+        assert_eq!(test.run(slow(id)).await, Ok(1 + id));
+    }
+    DROPPED.store(false, SeqCst);
+    assert_eq!(test.run(slow(MOST)).await, Ok(1 + MOST));
+    assert!(DROPPED.load(SeqCst));
+    assert_eq!(test.cache().stats().total.refresh_failures, 1);
+}
+
+#[tokio::test]
+async fn bodies_that_hang_keep_neither_others_nor_their_own_function_from_refreshing() {
+    static SOURCE: Source = Source::shut();
+    static WELL: Source = Source::new();
+    #[cache(ttl = 10, stale_while_revalidate = "10000h")]
+    async fn hanging(id: u64) -> u64 {
+        SOURCE.read().await.unwrap() + id
+    }
+    #[cache(ttl = 10, stale_while_revalidate = "1h")]
+    async fn well() -> u64 {
+        WELL.read().await.unwrap()
+    }
+    let test = TestCache::with(Cache::builder().wait_max(20 * MILLI)).unwrap();
+    SOURCE.admit(KEYS as usize);
+    for id in 0..KEYS {
+        test.run(hanging(id)).await;
+    }
+    assert_eq!(test.run(well()).await, 1);
+    let computed = SOURCE.runs();
+    test.advance(10 * SECOND);
+    for id in 0..KEYS {
+        test.run(hanging(id)).await;
+    }
+    until("they hang", || SOURCE.runs() - computed >= MOST).await;
+    WELL.write(2);
+    let before = stored(&test);
+    assert_eq!(test.run(well()).await, 1);
+    until("it is refreshed", || stored(&test) > before).await;
+    assert_eq!(test.run(well()).await, 2);
+
+    // Nothing ever comes of those that hang; the source is well for whoever asks it now.
+    let last = KEYS - 1;
+    let again = SOURCE.runs();
+    test.advance(SECOND);
+    let began = std::time::Instant::now();
+    while SOURCE.runs() == again {
+        assert!(began.elapsed() < 20 * SECOND, "there is no place for ever");
+        assert_eq!(test.run(hanging(last)).await, 1 + last);
+        tokio::time::sleep(MILLI).await;
+        test.advance(SECOND);
+    }
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 #[cfg(feature = "tokio")]
-use super::tasks::Place;
+use super::tasks::Task;
 use super::{Job, Rear, threads};
 use crate::modifiers::blocking;
 use crate::read::compute::Driver;
@@ -108,17 +108,15 @@ impl<S: Split + 'static> Future for Behind<S> {
 
 /// To the end, on the caller's runtime. Without one, or without room, the computation ends here, and a later call begins another.
 #[cfg(feature = "tokio")]
-fn spawn<S: Split + 'static>(mut owned: Box<Owned<S>>) {
-    if let Ok(runtime) = tokio::runtime::Handle::try_current()
-        && let Some(place) = Place::take(&owned.driver.ticket.cache)
-    {
-        drop(runtime.spawn(async move {
-            poll_fn(|cx| owned.poll_behind(cx)).await;
-            drop(place);
-        }));
-        return;
+fn spawn<S: Split + 'static>(owned: Box<Owned<S>>) {
+    let ticket = &owned.driver.ticket;
+    match Task::of(&ticket.seat) {
+        Some(task) => {
+            let patience = ticket.cache.patience(&ticket.seat);
+            task.run(patience, owned, |owned, cx| owned.poll_behind(cx));
+        }
+        None => owned.driver.fail_behind(),
     }
-    owned.driver.fail_behind();
 }
 
 /// What an async function comes to whose body may go on behind the call.
