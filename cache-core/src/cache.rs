@@ -66,7 +66,7 @@ pub(crate) struct Parts {
     seats: Roll<Arc<Seat>>,
     ghosts: Arc<Ghosts>,
     curve: Option<Curve>,
-    lead: sizing::Lead,
+    steps: sizing::Steps,
     /// Whether a cached function has asked for a value without a function.
     pub(crate) values_used: AtomicBool,
     /// Until when, in milliseconds of the clock, the index can be relied on without another word from a log that lives

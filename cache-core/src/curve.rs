@@ -27,7 +27,10 @@ const MOST_KEYS: usize = 8_192;
 /// After so many of their calls all that was counted before counts half, so that the curve follows what changes.
 const HALF_LIFE: u64 = 1 << 19;
 
-/// After so many of them there is something new to see.
+/// After so many of them there is something new to see, at first; then after twice as many each time, ...
+const FIRST_STEP: u64 = 512;
+
+/// ... up to so many.
 const STEP: u64 = 4_096;
 
 /// Distances are counted by their size, with so many steps from each to the double.
@@ -44,6 +47,9 @@ const SIZES: usize = 34 * STEPS as usize;
 pub(crate) struct Curve {
     /// Keys whose number is below are looked at.
     threshold: AtomicU64,
+    one_of_at_first: u64,
+    /// What is further away than this is forgotten: it would be a hit with no bound that anybody asks about.
+    horizon: u64,
     seen: Mutex<Seen>,
     due: AtomicBool,
 }
@@ -61,50 +67,94 @@ struct Seen {
     calls: f64,
     /// How many there were in truth, up to the last halving, and what counts of those.
     before: (u64, f64),
-    since: u64,
+    halvings: i32,
+    uses: u64,
+    /// After how many uses there is something new to see, and how many more than the last time that are.
+    next: (u64, u64),
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Key {
     /// Its place in the order of uses.
     at: usize,
+    /// None where it is not stored.
     weight: u64,
+    expires: u64,
 }
 
-/// The hit rate for each size, of so many calls: those of long ago count less.
+/// Calls by their distance, and how many there were: those of long ago count less.
 #[derive(Clone, Debug)]
 pub(crate) struct Rates {
-    pub(crate) curve: MemoryCurve,
+    reuses: Box<[f64]>,
+    /// All calls of keys that are looked at, each for as many as its key stands for.
+    seen: f64,
+    /// All calls.
     calls: f64,
+    halvings: i32,
+    /// How many calls were looked at, none of which is forgotten.
+    pub(crate) uses: u64,
 }
 
 impl Rates {
-    /// What the hit rate would have been with so many bytes since it was as it was `before`, if calls since then are told apart.
-    pub(crate) fn since(&self, before: &Self, bytes: u64) -> Option<f64> {
-        let hits = |rates: &Self| rates.curve.hit_rate_with(bytes) * rates.calls;
-        let calls = self.calls - before.calls;
-        (calls > 0.0).then(|| (hits(self) - hits(before)) / calls)
+    /// Those of the calls since they were as they were `before`, if there were any.
+    pub(crate) fn since(&self, before: &Self) -> Option<Self> {
+        let share = 0.5_f64.powi(self.halvings - before.halvings);
+        let reuses = self.reuses.iter().zip(&before.reuses);
+        let since = Self {
+            reuses: reuses.map(|(now, then)| now - share * then).collect(),
+            seen: self.seen - share * before.seen,
+            calls: self.calls - share * before.calls,
+            halvings: self.halvings,
+            uses: self.uses - before.uses,
+        };
+        (since.uses > 0 && since.calls > 0.0).then_some(since)
+    }
+
+    /// The hit rate for each size.
+    pub(crate) fn curve(&self) -> MemoryCurve {
+        // Where a key of many calls is among those that are looked at, or is not, it is one that nearly any cache would have.
+        let mut hits = self.calls - self.seen;
+        let mut points: Vec<(u64, f64)> = Vec::new();
+        let rate = |hits: f64| (hits / self.calls).clamp(0.0, 1.0);
+        for (size, count) in self.reuses.iter().enumerate() {
+            if *count <= 0.0 {
+                continue;
+            }
+            // From where it rises to where it is what it is then.
+            let [from, to] = [size, size + 1].map(bytes_of);
+            if points.last().is_none_or(|(bytes, _)| *bytes < from) {
+                points.push((from, rate(hits)));
+            }
+            hits += count;
+            points.push((to, rate(hits)));
+        }
+        MemoryCurve { points }
     }
 }
 
 /// What a call found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Use {
-    /// It was there, or would have been in a larger cache.
-    Sized,
+    /// It was there, and weighs so much.
+    Hit(u64),
+    /// It was not, at this time, but would have been in a larger cache if it had been stored before and not expired.
+    Missed(u64),
     /// It would not have been there in any.
     Never,
 }
 
 impl Curve {
-    pub(crate) fn new() -> Self {
-        Self::of(ONE_OF, MOST_KEYS)
+    /// For bounds of up to so many bytes.
+    pub(crate) fn new(horizon: u64) -> Self {
+        Self::of(ONE_OF, MOST_KEYS, horizon)
     }
 
-    fn of(one_of: u64, most: usize) -> Self {
+    fn of(one_of: u64, most: usize, horizon: u64) -> Self {
         Self {
             due: AtomicBool::new(false),
             threshold: AtomicU64::new(u64::MAX / one_of),
+            one_of_at_first: one_of,
+            horizon,
             seen: Mutex::new(Seen {
                 keys: HashMap::default(),
                 sums: Sums::new(2 * most),
@@ -112,7 +162,9 @@ impl Curve {
                 reuses: vec![0.0; SIZES].into(),
                 calls: 0.0,
                 before: (0, 0.0),
-                since: 0,
+                halvings: 0,
+                uses: 0,
+                next: (FIRST_STEP, FIRST_STEP),
             }),
         }
     }
@@ -130,41 +182,52 @@ impl Curve {
         let one_of = self.one_of();
         let mut seen = lock(&self.seen);
         seen.calls += one_of;
-        if let Some(key) = seen.keys.get(&hash).copied() {
-            if of == Use::Sized {
-                let others = seen.sums.after(key.at) as f64 * one_of;
-                let size = size_of(others + key.weight as f64);
-                if let Some(count) = seen.reuses.get_mut(size) {
-                    *count += one_of;
-                }
+        let key = seen.keys.get(&hash).copied();
+        let before = key.filter(|key| match of {
+            Use::Hit(_) => true,
+            Use::Missed(now) => key.weight > 0 && key.expires > now,
+            Use::Never => false,
+        });
+        if let Some(key) = before {
+            let others = seen.sums.after(key.at) as f64 * one_of;
+            let size = size_of(others + key.weight as f64);
+            if let Some(count) = seen.reuses.get_mut(size) {
+                *count += one_of;
             }
-            seen.touch(hash, key.weight);
-        } else {
-            // What it weighs is seen when it is stored.
-            seen.touch(hash, 0);
         }
-        seen.since += 1;
-        if seen.since.is_multiple_of(STEP) {
+        let expires = key.map_or(0, |key| key.expires);
+        // What it weighs that was not there is seen when it is stored.
+        let weight = if let Use::Hit(weight) = of { weight } else { 0 };
+        seen.touch(hash, weight, expires);
+        seen.uses += 1;
+        if seen.uses >= seen.next.0 {
+            let step = seen.next.1.min(STEP);
+            seen.next = (seen.uses + step, 2 * step);
             self.due.store(true, Ordering::Relaxed);
         }
-        if seen.since == HALF_LIFE {
+        if seen.uses.is_multiple_of(HALF_LIFE) {
             seen.fade(all());
         }
         self.bound(&mut seen);
     }
 
-    /// What a key weighs that is stored.
-    pub(crate) fn stored(&self, hash: u64, weight: u64) {
+    /// What a key weighs that is stored, and when it expires.
+    pub(crate) fn stored(&self, hash: u64, weight: u64, expires: u64) {
         if !self.has(hash) {
             return;
         }
         let mut seen = lock(&self.seen);
         match seen.keys.get(&hash).copied() {
             Some(key) => {
+                let stored = Key {
+                    weight,
+                    expires,
+                    ..key
+                };
                 seen.sums.set(key.at, weight);
-                seen.keys.insert(hash, Key { weight, ..key });
+                seen.keys.insert(hash, stored);
             }
-            None => seen.touch(hash, weight),
+            None => seen.touch(hash, weight, expires),
         }
         self.bound(&mut seen);
     }
@@ -179,47 +242,48 @@ impl Curve {
         u64::MAX as f64 / self.threshold.load(Ordering::Relaxed) as f64
     }
 
-    /// Looks at half as many keys if they have become too many.
+    /// Now and then forgets keys that nobody asked for in a long time; and every other one if they have become too many.
     fn bound(&self, seen: &mut Seen) {
-        while seen.keys.len() > seen.sums.len() / 2 {
-            let threshold = self.threshold.load(Ordering::Relaxed) / 2;
-            self.threshold.store(threshold, Ordering::Relaxed);
-            let Seen { keys, sums, .. } = seen;
-            keys.retain(|hash, key| {
-                let stays = number(*hash) < threshold;
-                if !stays {
-                    sums.set(key.at, 0);
-                }
-                stays
-            });
+        let most = seen.sums.len() / 2;
+        let too_many = seen.keys.len() > most;
+        if !too_many && seen.order.len() < seen.sums.len() {
+            return;
         }
+        seen.forget((self.horizon as f64 / self.one_of()) as u64);
+        let mut threshold = self.threshold.load(Ordering::Relaxed);
+        if seen.keys.len() < most / 4 {
+            // Those who were many have gone, like a scan's.
+            threshold = threshold
+                .saturating_mul(2)
+                .min(u64::MAX / self.one_of_at_first);
+        }
+        while too_many && seen.keys.len() > most - most / 4 {
+            threshold /= 2;
+            seen.retain(|hash, _| number(hash) < threshold);
+        }
+        self.threshold.store(threshold, Ordering::Relaxed);
     }
 
-    /// The hit rate for each size, of all calls so far; nothing is known before the first.
+    /// What is known of all calls so far; nothing is before the first.
     pub(crate) fn rates(&self, all: u64) -> Option<Rates> {
         let seen = lock(&self.seen);
         let calls = seen.before.1 + (all.saturating_sub(seen.before.0)) as f64;
         if seen.calls == 0.0 || calls == 0.0 {
             return None;
         }
-        // Where a key of many calls is among those that are looked at, or is not, it is one that nearly any cache would have.
-        let mut hits = calls - seen.calls;
-        let mut points = Vec::new();
-        for (size, count) in seen.reuses.iter().enumerate() {
-            hits += count;
-            if *count > 0.0 {
-                let bytes = SMALLEST * ((size + 1) as f64 / STEPS).exp2();
-                points.push((bytes as u64, (hits / calls).clamp(0.0, 1.0)));
-            }
-        }
-        let curve = MemoryCurve { points };
-        Some(Rates { curve, calls })
+        Some(Rates {
+            reuses: seen.reuses.clone(),
+            seen: seen.calls,
+            calls,
+            halvings: seen.halvings,
+            uses: seen.uses,
+        })
     }
 }
 
 impl Seen {
     /// A key is the one that was used last.
-    fn touch(&mut self, hash: u64, weight: u64) {
+    fn touch(&mut self, hash: u64, weight: u64, expires: u64) {
         if let Some(key) = self.keys.get(&hash) {
             self.sums.set(key.at, 0);
         }
@@ -229,7 +293,29 @@ impl Seen {
         let at = self.order.len();
         self.order.push(hash);
         self.sums.set(at, weight);
-        self.keys.insert(hash, Key { at, weight });
+        let key = Key {
+            at,
+            weight,
+            expires,
+        };
+        self.keys.insert(hash, key);
+    }
+
+    /// Forgets keys behind whose last use the others weigh more than this.
+    fn forget(&mut self, weight: u64) {
+        let first = self.sums.first_before(weight);
+        self.retain(|_, at| at >= first);
+    }
+
+    fn retain(&mut self, stays: impl Fn(u64, usize) -> bool) {
+        let Self { keys, sums, .. } = self;
+        keys.retain(|hash, key| {
+            let stays = stays(*hash, key.at);
+            if !stays {
+                sums.set(key.at, 0);
+            }
+            stays
+        });
     }
 
     /// Gives up the places of all uses but each key's last.
@@ -257,7 +343,7 @@ impl Seen {
         self.before = (all, (counted + all.saturating_sub(before) as f64) / 2.0);
         self.calls /= 2.0;
         self.reuses.iter_mut().for_each(|count| *count /= 2.0);
-        self.since = 0;
+        self.halvings += 1;
     }
 }
 
@@ -265,6 +351,11 @@ impl Seen {
 fn number(hash: u64) -> u64 {
     let mixed = (hash ^ (hash >> 32)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     (mixed ^ (mixed >> 29)).wrapping_mul(0xBF58_476D_1CE4_E5B9)
+}
+
+/// The distances that are counted in a place are those from here to the next one's.
+fn bytes_of(size: usize) -> u64 {
+    (SMALLEST * (size as f64 / STEPS).exp2()) as u64
 }
 
 /// Where a distance is counted.

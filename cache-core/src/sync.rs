@@ -14,6 +14,7 @@ pub(crate) use loom::{
     thread,
 };
 
+use std::sync::TryLockError;
 /// A number in a static, which loom's cannot be, as they are not made by `const` functions: nothing may be ordered by it.
 pub(crate) use std::sync::atomic::AtomicU64 as StaticU64;
 pub(crate) use std::sync::{Arc, PoisonError};
@@ -28,6 +29,16 @@ use std::task::Waker;
 #[inline]
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The same, unless somebody has it.
+#[inline]
+pub(crate) fn try_lock<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
+    match mutex.try_lock() {
+        Ok(guard) => Some(guard),
+        Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+        Err(TryLockError::WouldBlock) => None,
+    }
 }
 
 /// Locks for reading, whether or not a thread panicked while it held the lock for writing (see [`lock`]).

@@ -10,9 +10,15 @@ use cache_core::{Cache, Memory, cache};
 
 use super::traces::Random;
 
+/// From this key on values are large.
+const LARGE: u64 = 1 << 50;
+
 /// A value of some hundred bytes to two KiB.
 #[cache(ttl = "never")]
 fn page(key: u64) -> Vec<u8> {
+    if key >= LARGE {
+        return vec![0; 100_000];
+    }
     vec![0; 200 + (key.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) as usize % 2_000]
 }
 
@@ -64,6 +70,14 @@ pub(crate) fn workloads(calls: usize) -> Vec<Workload> {
             "scanned",
             Box::new(|random, at| match at % 10 {
                 0 => (1 << 40) + at as u64,
+                _ => skewed(random, 50_000.0, 0.9),
+            }),
+        ),
+        // Three of ten calls are of twelve values of 100,000 bytes.
+        make(
+            "some large",
+            Box::new(|random, at| match at % 10 {
+                0 | 3 | 6 => LARGE + (random.next() * 12.0) as u64,
                 _ => skewed(random, 50_000.0, 0.9),
             }),
         ),
@@ -135,26 +149,71 @@ const MOST: u64 = 32 << 20;
 /// ... for the hit rate that this fixed bound would give.
 const GOOD: u64 = 8 << 20;
 
+/// With the same for the largest entry, whatever the bound.
+fn with(memory: Memory) -> Memory {
+    memory.max_entry_bytes(1 << 19)
+}
+
+fn fixed(keys: &[u64], bytes: u64) -> Outcome {
+    replay(keys, with(Memory::new().max_bytes(bytes)))
+}
+
+/// With the fixed bound that gives this hit rate, as between two that give nearly as much. `good` is what is known of one.
+fn fixed_for(keys: &[u64], rate: f64, good: Outcome) -> Outcome {
+    let ((mut less, mut below), (mut more, mut above)) = match good.rate < rate {
+        true => ((GOOD, good), (MOST, fixed(keys, MOST))),
+        false => ((LEAST, fixed(keys, LEAST)), (GOOD, good)),
+    };
+    while more > less + less / 10 {
+        let bytes = ((less as f64) * (more as f64)).sqrt() as u64;
+        let outcome = fixed(keys, bytes);
+        match outcome.rate < rate {
+            true => (less, below) = (bytes, outcome),
+            false => (more, above) = (bytes, outcome),
+        }
+    }
+    let share = (rate - below.rate) / (above.rate - below.rate);
+    // Not a number where both give the same.
+    let share = if share.is_finite() { share } else { 1.0 };
+    Outcome {
+        rate,
+        bytes: below.bytes + (above.bytes - below.bytes) * share,
+    }
+}
+
 /// A workload, replayed.
 #[derive(Debug)]
 pub(crate) struct Row {
     pub(crate) adaptive: Outcome,
     /// With the bound that gives the hit rate that the adaptive one is to reach.
-    pub(crate) fixed: Outcome,
+    pub(crate) asked: Outcome,
+    /// With the one that gives the hit rate that it has reached.
+    pub(crate) equal: Outcome,
 }
 
 impl Row {
-    /// How much more the adaptive one has in use, as a share.
+    /// How much higher its hit rate is than was asked for, as a share.
+    pub(crate) fn higher(&self) -> f64 {
+        self.adaptive.rate / self.asked.rate - 1.0
+    }
+
+    /// How much more it has in use than a fixed bound needs for the same hits, as a share.
     pub(crate) fn more(&self) -> f64 {
-        self.adaptive.bytes / self.fixed.bytes - 1.0
+        self.adaptive.bytes / self.equal.bytes - 1.0
+    }
+
+    /// The same beside the one that gives what was asked for.
+    pub(crate) fn more_than_asked(&self) -> f64 {
+        self.adaptive.bytes / self.asked.bytes - 1.0
     }
 }
 
 pub(crate) fn compare(keys: &[u64]) -> Row {
-    let fixed = replay(keys, Memory::new().max_bytes(GOOD).max_entry_bytes(1 << 16));
-    let between = Memory::new().between(LEAST..=MOST, fixed.rate);
+    let asked = fixed(keys, GOOD);
+    let adaptive = replay(keys, with(Memory::new().between(LEAST..=MOST, asked.rate)));
     Row {
-        adaptive: replay(keys, between.max_entry_bytes(1 << 16)),
-        fixed,
+        adaptive,
+        asked,
+        equal: fixed_for(keys, adaptive.rate, asked),
     }
 }

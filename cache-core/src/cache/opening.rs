@@ -30,6 +30,9 @@ use crate::values::Queues;
 #[cfg(feature = "redis")]
 const SHELF: u64 = 4;
 
+/// How many times the bound the curve reaches.
+const HORIZON: u64 = 4;
+
 impl Parts {
     /// Everything that is in this process. `start` is where its log begins.
     fn new(config: Config, start: Position) -> Self {
@@ -66,8 +69,11 @@ impl Parts {
             ghosts,
             errand: Mutex::default(),
             queues: Queues::default(),
-            lead: super::sizing::Lead::default(),
-            curve: config.sizing.curve.then(Curve::new),
+            steps: super::sizing::Steps::default(),
+            curve: config
+                .sizing
+                .curve
+                .then(|| Curve::new(config.memory.max_bytes.saturating_mul(HORIZON))),
             values_used: AtomicBool::new(false),
             trusted_until: Arc::new(AtomicU64::new(u64::MAX)),
             #[cfg(feature = "redis")]

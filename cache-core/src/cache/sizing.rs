@@ -4,12 +4,15 @@ use super::Cache;
 use crate::config::Adaptive;
 use crate::curve::{Rates, Use};
 use crate::entry::Kept;
-use crate::stats::{MemoryCurve, MissReason};
-use crate::sync::{Mutex, lock};
+use crate::stats::{MemoryCurve, MissReason, SiteCounters};
+use crate::sync::{Mutex, try_lock};
 use crate::tier::memory::{MemoryTier, Resident};
 
-/// It goes down by one part in so many, at most.
+/// It goes down by one part in so many, at most, ...
 const DOWN: u64 = 4;
+
+/// ... and up by one in so many: a key that is large makes a jump of the curve which is none.
+const UP: u64 = 2;
 
 /// So little difference in the hit rate, or in the size as a share of it, is none.
 const NEARLY: f64 = 0.01;
@@ -17,35 +20,77 @@ const NEARLY: f64 = 0.01;
 /// What a step changes of what is known of how much better the tier does than the curve says.
 const SHARE: f64 = 0.1875;
 
-/// What is more than this share of the memory fills it.
-const FULL: f64 = 0.85;
+/// The last calls that count are at least half of all, up to so many that were looked at.
+const LATELY: u64 = 1 << 18;
 
-/// How the tier does beside its curve, which is that of another order, and of a sample.
+/// What is known from one step to the next. Whoever takes one holds it.
 #[derive(Debug, Default)]
-pub(super) struct Lead(Mutex<Measured>);
+pub(super) struct Steps(Mutex<Known>);
 
 #[derive(Debug, Default)]
-struct Measured {
-    /// Hits and calls up to the last step, and what the curve said then.
-    before: Option<(u64, u64, Rates)>,
-    /// By how much its hit rate is the higher, or the lower if negative.
+struct Known {
+    last: Option<Reading>,
+    /// Since when calls count, and since when they will.
+    since: Option<Rates>,
+    next: Option<Rates>,
+    /// By how much the tier's hit rate is higher than its curve says, which is that of another order, and of a sample; or lower if negative.
     lead: f64,
 }
 
-impl Lead {
-    /// After so many hits and calls with so many bytes, and with these rates. Both of the last step alone: what is asked for by day is not
-    /// what is asked for by night. A memory that is not full yet says nothing.
-    fn measure(&self, hits: u64, calls: u64, rates: &Rates, bytes: u64, full: bool) -> f64 {
-        let mut measured = lock(&self.0);
-        let before = measured.before.replace((hits, calls, rates.clone()));
-        if let Some((hits_before, calls_before, before)) = before.filter(|_| full)
-            && let Some(said) = rates.since(&before, bytes)
-            && calls > calls_before
-        {
-            let rate = hits.saturating_sub(hits_before) as f64 / (calls - calls_before) as f64;
-            measured.lead += SHARE * (rate - said - measured.lead);
+/// What has been counted so far.
+#[derive(Clone, Debug)]
+struct Reading {
+    rates: Rates,
+    calls: u64,
+    hits: u64,
+    evictions: u64,
+}
+
+/// The last step.
+struct Step {
+    rates: Rates,
+    hit_rate: f64,
+    /// Whether there was more than fits.
+    full: bool,
+}
+
+impl Known {
+    /// What the step was that ends with this.
+    fn step(&mut self, now: &Reading) -> Option<Step> {
+        let last = self.last.replace(now.clone())?;
+        let calls = now
+            .calls
+            .checked_sub(last.calls)
+            .filter(|calls| *calls > 0)?;
+        Some(Step {
+            rates: now.rates.since(&last.rates)?,
+            hit_rate: (now.hits.saturating_sub(last.hits) as f64 / calls as f64).min(1.0),
+            full: now.evictions > last.evictions,
+        })
+    }
+
+    /// Learns how the tier did with so many bytes. Both of the step alone: what is asked for by day is not what is asked for by night. A
+    /// memory that is not full says nothing.
+    fn learn(&mut self, step: &Step, bytes: u64) {
+        if step.full {
+            let said = step.rates.curve().hit_rate_with(bytes);
+            self.lead += SHARE * (step.hit_rate - said - self.lead);
         }
-        measured.lead
+    }
+
+    /// The curve of the last calls.
+    fn lately(&mut self, now: &Rates) -> MemoryCurve {
+        let passed = |since: &Option<Rates>| {
+            since
+                .as_ref()
+                .map_or(now.uses, |since| now.uses - since.uses)
+        };
+        if passed(&self.next) >= (now.uses / 2).min(LATELY) {
+            self.since = self.next.replace(now.clone());
+        }
+        let since = self.since.as_ref();
+        let lately = since.and_then(|since| now.since(since));
+        lately.as_ref().unwrap_or(now).curve()
     }
 }
 
@@ -68,7 +113,8 @@ impl Cache {
         if entry.is_watched()
             && let Some(curve) = &self.0.curve
         {
-            curve.used(entry.hash(), Use::Sized, || self.calls());
+            let weight = entry.weight() + MemoryTier::<Kept>::OVERHEAD;
+            curve.used(entry.hash(), Use::Hit(weight), || self.calls());
         }
     }
 
@@ -76,7 +122,7 @@ impl Cache {
     pub(crate) fn watch_miss(&self, hash: u64, why: MissReason) {
         let Some(curve) = &self.0.curve else { return };
         let of = match why {
-            MissReason::Absent | MissReason::Evicted => Use::Sized,
+            MissReason::Absent | MissReason::Evicted => Use::Missed(self.now()),
             // Its body runs in any case.
             MissReason::Bypass => return,
             _ => Use::Never,
@@ -90,7 +136,7 @@ impl Cache {
         if curve.has(entry.hash()) {
             entry.watch();
             let weight = entry.weight() + MemoryTier::<Kept>::OVERHEAD;
-            curve.stored(entry.hash(), weight);
+            curve.stored(entry.hash(), weight, entry.expires());
         }
         // Not with a use, which is looked at under a lock of the tier's.
         if let Some(adaptive) = self.0.config.sizing.adaptive
@@ -100,35 +146,48 @@ impl Cache {
         }
     }
 
-    /// Takes a step toward the size that the curve says.
+    /// Takes a step toward the size that the curve says, unless another thread is at it.
     fn adapt(&self, to: Adaptive) {
-        let calls = self.calls();
-        let rates = self.0.curve.as_ref().and_then(|curve| curve.rates(calls));
-        let Some(rates) = rates else { return };
+        let Some(mut known) = try_lock(&self.0.steps.0) else {
+            return;
+        };
+        let Some(now) = self.reading() else { return };
         let present = self.0.memory.max_bytes();
-        let full = self.0.memory.weight() as f64 > FULL * present as f64;
-        let lead = &self.0.lead;
-        let lead = lead.measure(self.hits(), calls, &rates, present, full);
-        let curve = rates.curve;
-        let best = curve.hit_rate_with(to.most);
-        let enough = (to.hit_rate - lead).min(best - NEARLY);
-        let wanted = least(&curve, enough).map_or(to.most, |bytes| bytes.clamp(to.least, to.most));
-        let next = wanted.max(present - present / DOWN);
+        let lately = known.lately(&now.rates);
+        let Some(step) = known.step(&now) else { return };
+        known.learn(&step, present);
+        let enough = (to.hit_rate - known.lead).min(lately.hit_rate_with(to.most) - NEARLY);
+        let mut wanted = least(&lately, enough).unwrap_or(to.most);
+        if !step.full && step.hit_rate < to.hit_rate {
+            // Nobody knows yet how often what is here will be asked for.
+            wanted = wanted.max(present);
+        }
+        let next = wanted
+            .clamp(present - present / DOWN, present + present / UP)
+            .clamp(to.least, to.most);
         if next.abs_diff(present) as f64 > NEARLY * present as f64 {
             self.resize(next);
         }
     }
 
+    fn reading(&self) -> Option<Reading> {
+        let calls = self.calls();
+        let sum = |count: fn(&SiteCounters) -> u64| {
+            let seats = self.0.seats.iter();
+            seats.map(|seat| count(&seat.counters)).sum()
+        };
+        Some(Reading {
+            rates: self.0.curve.as_ref()?.rates(calls)?,
+            calls,
+            hits: sum(SiteCounters::hits),
+            evictions: sum(SiteCounters::evictions),
+        })
+    }
+
     /// What the hit rate would be with more memory, or with less, as far as it is known.
     pub(super) fn memory_curve(&self) -> Option<MemoryCurve> {
         let rates = self.0.curve.as_ref()?.rates(self.calls())?;
-        Some(rates.curve)
-    }
-
-    /// All hits so far.
-    fn hits(&self) -> u64 {
-        let seats = self.0.seats.iter();
-        seats.map(|seat| seat.counters.hits()).sum()
+        Some(rates.curve())
     }
 
     /// All calls that looked for something, so far.

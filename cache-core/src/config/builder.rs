@@ -200,6 +200,10 @@ impl Builder {
     }
 
     fn finish(mut self) -> Result<Cache, Error> {
+        if let Some(adaptive) = self.config.sizing.adaptive {
+            // Whatever a file or the environment says of a bound that stays where it is.
+            self.config.memory.max_bytes = adaptive.most;
+        }
         limits::check(&self.config, &mut |problem| self.problems.push(problem));
         let text = match &self.problems[..] {
             [] => return Cache::open(self.config),

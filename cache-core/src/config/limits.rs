@@ -24,7 +24,7 @@ pub(super) fn check(config: &Config, complain: &mut dyn FnMut(String)) {
         "the namespace is empty, or has braces or spaces; it is a part of keys in Redis: use a word",
     );
     refuse(
-        config.memory.max_bytes == 0,
+        config.memory.max_bytes == 0 && config.sizing.adaptive.is_none(),
         "`max_bytes` is 0: nothing could be stored; give it at least a few MiB",
     );
     if let Some(adaptive) = config.sizing.adaptive {

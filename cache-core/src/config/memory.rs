@@ -72,8 +72,9 @@ impl Memory {
     }
 
     /// Estimates, while the cache runs, what the hit rate would be with more memory, or with less:
-    /// [`Stats::memory_curve`](crate::Stats::memory_curve). One of 16 keys is looked at, at first, and at most 8,192 of them; that
-    /// is half a MiB, some 100 ns for each of their hits, and nothing for all others.
+    /// [`Stats::memory_curve`](crate::Stats::memory_curve). One of 16 keys is looked at, at first, and at most 8,192 of them, of those that
+    /// were used so lately that four times the memory would hold them; that is one MiB at most, some 100 ns for each of their hits, and nothing
+    /// for all others. Of some hundred keys it says little.
     ///
     /// Off by default.
     ///
@@ -96,10 +97,14 @@ impl Memory {
     ///
     /// The curve is that of a cache which throws out what was not used for the longest time, and of a sample of the keys; the memory does
     /// better, most often. What it was found to do better by lately over the same calls, 3/16 of that from each step, is taken off the hit
-    /// rate that is looked for. That is one of all calls: where it changes with the time of day, it is the mean.
+    /// rate that is looked for. That is the mean of the last calls: of at least half of all so far, up to four million and more.
     ///
-    /// It begins with the most. A step goes at most a quarter down, so that nobody has to throw much out at once; one is taken
-    /// after each 4,096 calls of keys that are looked at, with the next value that is stored. [`max_bytes`](Self::max_bytes) has no effect beside it.
+    /// It begins with the most, and stays there as long as there is room and there are too few hits. A step goes at most a quarter down, so
+    /// that nobody has to throw much out at once, and by a half up; one is taken after 512 calls of keys that are looked at, then after
+    /// twice as many each time, and from then on after each 4,096, with the next value that is stored.
+    ///
+    /// [`max_bytes`](Self::max_bytes) has no effect beside it, and neither has the setting of that name. Values have to fit into a part of the
+    /// least, too: what is larger than [`max_entry_bytes`](Self::max_entry_bytes), or than the bound at the time allows, is refused.
     ///
     /// ```
     /// # cache_core::__private::block_on(async {

@@ -48,6 +48,16 @@ impl Sums {
         self.total.wrapping_sub(up_to)
     }
 
+    /// The first place behind which there is no more than this, itself included.
+    pub(super) fn first_before(&self, most: u64) -> usize {
+        let mut sum: u64 = 0;
+        let beyond = self.items.iter().rposition(|item| {
+            sum = sum.saturating_add(*item);
+            sum > most
+        });
+        beyond.map_or(0, |at| at + 1)
+    }
+
     /// Sets the first items to these, and all others to nothing.
     pub(super) fn fill(&mut self, first: &[u64]) {
         self.items.fill(0);

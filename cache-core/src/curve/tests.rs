@@ -78,10 +78,10 @@ fn exact(trace: &Trace, sizes: &[u64]) -> Vec<f64> {
 fn estimated(curve: &Curve, trace: &Trace, sizes: &[u64]) -> Vec<f64> {
     for (at, (key, weight)) in trace.iter().enumerate() {
         let hash = number(*key ^ 0xABCD);
-        curve.used(hash, Use::Sized, || at as u64 + 1);
-        curve.stored(hash, *weight);
+        curve.used(hash, Use::Missed(0), || at as u64 + 1);
+        curve.stored(hash, *weight, u64::MAX);
     }
-    let rates = curve.rates(trace.len() as u64).unwrap().curve;
+    let rates = curve.rates(trace.len() as u64).unwrap().curve();
     let sizes = sizes.iter();
     sizes.map(|size| rates.hit_rate_with(*size)).collect()
 }
@@ -94,7 +94,7 @@ fn the_estimate_is_close_to_the_truth() {
         ("flat", skewed(1_500_000, 200_000.0, 0.5)),
         ("mixed", mixed(1_500_000)),
     ] {
-        let curve = Curve::new();
+        let curve = Curve::new(u64::MAX);
         let (truth, guess) = (exact(&trace, &sizes), estimated(&curve, &trace, &sizes));
         let errors = truth.iter().zip(&guess).map(|(a, b)| (a - b).abs());
         let mean = errors.sum::<f64>() / sizes.len() as f64;
@@ -108,7 +108,7 @@ fn what_goes_round_needs_room_for_all() {
     let trace = circle(2_000_000, 100_000);
     let all: u64 = (0..100_000).map(weight).sum();
     let sizes = [all / 4, all * 3 / 4, all * 5 / 4];
-    let guess = estimated(&Curve::new(), &trace, &sizes);
+    let guess = estimated(&Curve::new(u64::MAX), &trace, &sizes);
     assert!(
         guess[0] < 0.02 && guess[1] < 0.1 && guess[2] > 0.9,
         "{guess:?}"
@@ -117,7 +117,7 @@ fn what_goes_round_needs_room_for_all() {
 
 #[test]
 fn the_number_of_keys_is_bounded() {
-    let curve = Curve::of(1, 1_000);
+    let curve = Curve::of(1, 1_000, u64::MAX);
     let trace = skewed(200_000, 100_000.0, 0.6);
     let sizes = [10 << 20, 30 << 20, 60 << 20];
     let (truth, guess) = (exact(&trace, &sizes), estimated(&curve, &trace, &sizes));
@@ -130,24 +130,24 @@ fn the_number_of_keys_is_bounded() {
 
 #[test]
 fn what_no_cache_would_have_is_no_hit() {
-    let curve = Curve::of(1, 100);
+    let curve = Curve::of(1, 100, u64::MAX);
     for call in 0..1_000 {
         curve.used(7, Use::Never, || call);
-        curve.stored(7, 100);
+        curve.stored(7, 100, u64::MAX);
     }
-    let rates = curve.rates(1_000).unwrap().curve;
+    let rates = curve.rates(1_000).unwrap().curve();
     assert!(rates.hit_rate_with(u64::MAX) < 0.01, "{rates:?}");
-    assert!(Curve::new().rates(0).is_none());
+    assert!(Curve::new(u64::MAX).rates(0).is_none());
 }
 
 #[test]
 fn the_curve_follows_what_changes() {
-    let curve = Curve::of(1, 100);
+    let curve = Curve::of(1, 100, u64::MAX);
     let mut calls = 0;
     let mut call = |hash, of| {
         calls += 1;
         curve.used(hash, of, || calls);
-        curve.stored(hash, 100);
+        curve.stored(hash, 100, u64::MAX);
         calls
     };
     for _ in 0..4 * HALF_LIFE {
@@ -155,35 +155,119 @@ fn the_curve_follows_what_changes() {
     }
     let mut all = 0;
     for _ in 0..4 * HALF_LIFE {
-        all = call(7, Use::Sized);
+        all = call(7, Use::Hit(100));
     }
-    let rate = curve.rates(all).unwrap().curve.hit_rate_with(u64::MAX);
+    let rate = curve.rates(all).unwrap().curve().hit_rate_with(u64::MAX);
     assert!(rate > 0.9, "{rate}");
 }
 
 #[test]
 fn what_is_said_of_the_last_calls_is_said_of_them_alone() {
-    let curve = Curve::of(1, 100);
-    let [before, after] = [0, 1].map(|key| {
-        for call in 1..=100 {
-            curve.used(key, Use::Sized, || call);
-            curve.stored(key, 100);
-            curve.used(2, Use::Never, || call);
-        }
-        curve.rates(200 * (key + 1)).unwrap()
-    });
-    let whole = after.curve.hit_rate_with(u64::MAX);
-    let since = after.since(&before, u64::MAX).unwrap();
-    // The first call of each key is none.
-    assert!((whole - 0.495).abs() < 1e-9, "{whole}");
-    assert!((since - 0.495).abs() < 1e-9, "{since}");
-    assert!(after.since(&after, u64::MAX).is_none());
-    for call in 401..=500 {
-        curve.used(2, Use::Never, || call);
+    let curve = Curve::of(1, 100, u64::MAX);
+    let mut calls = 0;
+    let mut call = |hash, of| {
+        calls += 1;
+        curve.used(hash, of, || calls);
+        curve.rates(calls).unwrap()
+    };
+    let rate = |rates: &Rates| rates.curve().hit_rate_with(u64::MAX);
+    let mut before = call(1, Use::Never);
+    for _ in 0..99 {
+        before = call(1, Use::Never);
     }
-    let last = curve.rates(500).unwrap();
-    assert!(last.since(&after, u64::MAX).unwrap().abs() < 1e-9);
-    assert!((last.curve.hit_rate_with(u64::MAX) - 0.396).abs() < 1e-9);
+    let mut after = before.clone();
+    for _ in 0..25 {
+        call(1, Use::Hit(100));
+        call(1, Use::Hit(100));
+        call(1, Use::Hit(100));
+        after = call(1, Use::Never);
+    }
+    assert!((rate(&after) - 0.375).abs() < 1e-9);
+    assert!((rate(&after.since(&before).unwrap()) - 0.75).abs() < 1e-9);
+    assert!(after.since(&after).is_none());
+    // Whatever has come to count half meanwhile.
+    for _ in 0..HALF_LIFE {
+        after = call(1, Use::Never);
+    }
+    assert_eq!(after.halvings, 1);
+    let since = after.since(&before).unwrap();
+    assert!((since.calls - HALF_LIFE as f64 / 2.0).abs() < 200.0);
+    assert!(rate(&since) < 1e-3);
+}
+
+#[test]
+fn what_was_not_stored_or_has_expired_would_not_have_been_there() {
+    let curve = Curve::of(1, 100, u64::MAX);
+    let rate = |of: &dyn Fn(u64) -> Use, stores: bool| {
+        let before = curve.rates(curve_calls(&curve));
+        for now in 0..1_000 {
+            curve.used(7, of(now), || 0);
+            if stores {
+                curve.stored(7, 100, now + 1);
+            }
+        }
+        let now = curve.rates(curve_calls(&curve)).unwrap();
+        let since = before.map_or(Some(now.clone()), |before| now.since(&before));
+        since.unwrap().curve().hit_rate_with(u64::MAX)
+    };
+    fn curve_calls(curve: &Curve) -> u64 {
+        lock(&curve.seen).uses
+    }
+    assert!(rate(&Use::Missed, false) < 0.01, "never stored");
+    assert!(rate(&Use::Missed, true) < 0.01, "expired by then");
+    assert!(rate(&|_| Use::Missed(0), true) > 0.99);
+    assert!(rate(&|_| Use::Hit(100), false) > 0.99);
+    assert!(rate(&|_| Use::Missed(0), false) < 0.01, "once");
+}
+
+/// What is asked for once, as by a scan, or is newer than all before, makes the sample no smaller for ever.
+#[test]
+fn what_nobody_asks_for_again_is_forgotten() {
+    let steady = skewed(1_000_000, 2_000.0, 0.5);
+    let horizon = 8 << 20;
+    let curve = Curve::of(1, 1_000, horizon);
+    let mut trace = Trace::new();
+    for (at, call) in steady.into_iter().enumerate() {
+        trace.push(call);
+        trace.push(((1 << 40) + at as u64, 1_000));
+    }
+    let sizes = [1 << 20, 2 << 20, 4 << 20];
+    let (truth, guess) = (exact(&trace, &sizes), estimated(&curve, &trace, &sizes));
+    assert!(curve.one_of() <= 16.0, "{}", curve.one_of());
+    for (truth, guess) in truth.iter().zip(&guess) {
+        assert!((truth - guess).abs() < 0.05, "{truth} {guess}");
+    }
+    // And as many are looked at as before when those have gone who were too many.
+    let curve = Curve::of(1, 1_000, horizon);
+    estimated(&curve, &(0..500_000).map(|key| (key, 10)).collect(), &sizes);
+    let less = curve.one_of();
+    let large = skewed(4_000_000, 20_000.0, 0.5).into_iter();
+    estimated(
+        &curve,
+        &large.map(|(key, _)| (key, 100_000)).collect(),
+        &sizes,
+    );
+    assert!(
+        less > 64.0 && curve.one_of() < 2.0,
+        "{less} {}",
+        curve.one_of()
+    );
+}
+
+#[test]
+fn between_two_sizes_the_rate_is_between_theirs() {
+    let points = vec![(100, 0.25), (200, 0.75)];
+    let curve = MemoryCurve { points };
+    for (bytes, rate) in [
+        (0, 0.0),
+        (99, 0.0),
+        (100, 0.25),
+        (150, 0.5),
+        (200, 0.75),
+        (u64::MAX, 0.75),
+    ] {
+        assert!((curve.hit_rate_with(bytes) - rate).abs() < 1e-9, "{bytes}");
+    }
 }
 
 #[test]

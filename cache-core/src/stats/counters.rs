@@ -199,6 +199,10 @@ impl SiteCounters {
         self.often.get(HITS)
     }
 
+    pub(crate) fn evictions(&self) -> u64 {
+        self.evictions.load(Ordering::Relaxed)
+    }
+
     /// Hits, and misses of calls that looked.
     pub(crate) fn looks(&self) -> u64 {
         let misses = self.misses();

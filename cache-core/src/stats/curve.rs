@@ -5,7 +5,7 @@
 /// bound is far too small: what it says of less memory than there is, is the least to expect.
 ///
 /// The formula: the share of calls whose key was used before, with so many bytes of other keys used in between (Mattson et al. 1970),
-/// measured on a sample (SHARDS, FAST 2015). What expired, or was invalidated, is a hit with no bound.
+/// measured on a sample (SHARDS, FAST 2015). What expired, or was invalidated a moment ago, is a hit with no bound.
 #[derive(Clone, Debug, Default, PartialEq, serde::Serialize)]
 #[non_exhaustive]
 pub struct MemoryCurve {
@@ -28,7 +28,13 @@ impl MemoryCurve {
         let within = self
             .points
             .partition_point(|(bytes, _)| *bytes <= max_bytes);
-        let last = within.checked_sub(1).and_then(|at| self.points.get(at));
-        last.map_or(0.0, |(_, rate)| *rate)
+        let Some((below, less)) = within.checked_sub(1).and_then(|at| self.points.get(at)) else {
+            return 0.0;
+        };
+        let Some((above, more)) = self.points.get(within) else {
+            return *less;
+        };
+        let share = (max_bytes - below) as f64 / (above - below) as f64;
+        less + (more - less) * share
     }
 }

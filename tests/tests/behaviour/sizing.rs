@@ -80,7 +80,8 @@ fn what_is_never_there_is_no_hit_with_any_bound() {
             page(n);
             page(n / 2);
             blocking::bypass(|| page(n));
-            let absent = blocking::get::<u64>(&format!("absent:{n}"));
+            // Asked for a second time it is no more there.
+            let absent = blocking::get::<u64>(&format!("absent:{}", n / 2));
             assert!(absent.is_ok_and(|found| found.is_none()));
         }
     });
@@ -122,6 +123,34 @@ fn the_bound_is_near_the_one_that_gives_the_hit_rate() {
     assert!((rate - enough).abs() < 0.05, "{rate} for {enough}");
 }
 
+/// Whoever says it first, and whatever a file or the environment says of the other.
+#[test]
+fn a_fixed_bound_has_no_effect_beside_one_that_moves() {
+    let moving = Memory::new().between(1 << 20..=4 << 20, 0.9);
+    for bytes in [1, 1 << 30] {
+        let cache = cache(moving.max_bytes(bytes));
+        assert_eq!(cache.stats().max_bytes, 4 << 20);
+        calls(&cache, 20_000, 50_000);
+        assert!((1 << 20..=4 << 20).contains(&cache.stats().max_bytes));
+        assert!(cache.stats().total.hits > 0);
+    }
+}
+
+/// Nothing is known yet of how often what has just come will be asked for.
+#[test]
+fn what_is_not_full_and_has_too_few_hits_does_not_shrink() {
+    let cache = cache(Memory::new().between(1 << 20..=64 << 20, 0.9));
+    cache.enter(|| {
+        for n in 0..40_000 {
+            page(n);
+            page(n.saturating_sub(100));
+        }
+    });
+    let stats = cache.stats();
+    assert!(stats.total.evictions == 0, "{stats}");
+    assert!(stats.max_bytes >= 40_000 * 1_000, "{stats}");
+}
+
 #[test]
 fn bounds_that_are_none_are_told() {
     for (bytes, rate) in [
@@ -134,7 +163,11 @@ fn bounds_that_are_none_are_told() {
             .build_blocking()
             .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Config);
-        assert!(error.to_string().contains("`between`"), "{error}");
+        let error = error.to_string();
+        assert!(
+            error.contains("`between`") && !error.contains("max_bytes"),
+            "{error}"
+        );
     }
     for rate in [-0.1, 1.1, f64::NAN] {
         let memory = Memory::new().between(1 << 20..=2 << 20, rate);
