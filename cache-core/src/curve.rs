@@ -77,7 +77,6 @@ struct Seen {
 struct Key {
     /// Its place in the order of uses.
     at: usize,
-    /// None where it is not stored.
     weight: u64,
     expires: u64,
 }
@@ -174,6 +173,11 @@ impl Curve {
         number(hash) < self.threshold.load(Ordering::Relaxed)
     }
 
+    /// Whether it may be looked at some time.
+    pub(crate) fn may_have(&self, hash: u64) -> bool {
+        number(hash) < u64::MAX / self.one_of_at_first
+    }
+
     /// A call of a key. `all` are the calls of all keys so far.
     pub(crate) fn used(&self, hash: u64, of: Use, all: impl FnOnce() -> u64) {
         if !self.has(hash) {
@@ -185,7 +189,7 @@ impl Curve {
         let key = seen.keys.get(&hash).copied();
         let before = key.filter(|key| match of {
             Use::Hit(_) => true,
-            Use::Missed(now) => key.weight > 0 && key.expires > now,
+            Use::Missed(now) => key.expires > now,
             Use::Never => false,
         });
         if let Some(key) = before {
@@ -195,10 +199,11 @@ impl Curve {
                 *count += one_of;
             }
         }
-        let expires = key.map_or(0, |key| key.expires);
-        // What it weighs that was not there is seen when it is stored.
-        let weight = if let Use::Hit(weight) = of { weight } else { 0 };
-        seen.touch(hash, weight, expires);
+        match of {
+            Use::Hit(weight) => seen.touch(hash, weight, key.map_or(u64::MAX, |key| key.expires)),
+            // Until it is stored, if it is.
+            Use::Missed(_) | Use::Never => seen.remove(hash),
+        }
         seen.uses += 1;
         if seen.uses >= seen.next.0 {
             let step = seen.next.1.min(STEP);
@@ -262,6 +267,7 @@ impl Curve {
             seen.retain(|hash, _| number(hash) < threshold);
         }
         self.threshold.store(threshold, Ordering::Relaxed);
+        seen.close_up();
     }
 
     /// What is known of all calls so far; nothing is before the first.
@@ -299,6 +305,12 @@ impl Seen {
             expires,
         };
         self.keys.insert(hash, key);
+    }
+
+    fn remove(&mut self, hash: u64) {
+        if let Some(key) = self.keys.remove(&hash) {
+            self.sums.set(key.at, 0);
+        }
     }
 
     /// Forgets keys behind whose last use the others weigh more than this.

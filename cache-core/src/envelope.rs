@@ -41,6 +41,8 @@ const VERSION: u8 = 1;
 const COMPRESSED: u8 = 1;
 /// Dependencies and payload are encrypted.
 const ENCRYPTED: u8 = 2;
+/// The value was made of what was no longer fresh. To releases that do not know it, a miss.
+const OF_LATE: u8 = 4;
 
 /// The largest payload, before compression. What a stranger's bytes claim is never believed beyond it.
 pub(crate) const LARGEST: usize = 64 << 20;
@@ -64,6 +66,8 @@ pub(crate) struct Envelope<'a> {
     /// In microseconds.
     pub(crate) cost: u32,
     pub(crate) class: Class,
+    /// Whether it was made of what was no longer fresh.
+    pub(crate) of_late: bool,
     pub(crate) deps: Cow<'a, [Dep]>,
     pub(crate) payload: Cow<'a, [u8]>,
 }
@@ -122,6 +126,9 @@ impl<'a> Envelope<'a> {
         let mut flags = if compressed.is_some() { COMPRESSED } else { 0 };
         if cipher.is_on() {
             flags |= ENCRYPTED;
+        }
+        if self.of_late {
+            flags |= OF_LATE;
         }
         let start = into.len();
         into.extend_from_slice(&[MAGIC, VERSION, flags, Rmp::ID]);
@@ -226,7 +233,7 @@ impl<'a> Envelope<'a> {
         } else {
             plain
         };
-        let payload: Cow<'a, [u8]> = match flags & !ENCRYPTED {
+        let payload: Cow<'a, [u8]> = match flags & !(ENCRYPTED | OF_LATE) {
             0 if payload.len() > LARGEST => return Err(Unreadable::Size),
             0 if encrypted => Cow::Owned(payload.to_vec()),
             0 => Cow::Borrowed(plain[1]),
@@ -246,6 +253,7 @@ impl<'a> Envelope<'a> {
                 2 => Class::Failed,
                 _ => return Err(Unreadable::Class),
             },
+            of_late: flags & OF_LATE != 0,
             deps: deps::unpack_beside(deps, own)
                 .ok_or(Unreadable::Deps)?
                 .into(),

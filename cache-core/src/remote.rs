@@ -304,7 +304,7 @@ impl Remote {
         reads::found(replies, &self.log)
     }
 
-    /// Stores a value, in the background, and gives its lease back. It is fresh for its lifetime in milliseconds, or was until so long ago,
+    /// Stores a value, in the background, and gives its lease back if it is of use to those who wait. It is fresh for its lifetime in milliseconds, or was until so long ago,
     /// and stays for `grace` after it.
     pub(crate) fn store(
         &self,
@@ -318,6 +318,8 @@ impl Remote {
             ..1 => lifetime,
             1.. => ((lifetime as f64 * (1.0 - JITTER * time::fraction())) as i64).max(1),
         };
+        // With what is late the lease is not given back: those who wait for it would follow each other, each too late. They compute at once.
+        let claim = claim.filter(|_| lifetime > 0);
         let store = scripts::Store {
             envelope,
             lifetime,

@@ -195,6 +195,9 @@ impl Frame {
         let used = lock(&self.used);
         for other in others {
             other.report(index, used.stamp, used.deps.as_slice());
+            if self.is_late() {
+                other.report_late();
+            }
         }
     }
 

@@ -46,6 +46,9 @@ impl Parts {
                 let key = entry.key();
                 let evicted = matches!(departure, Departure::Evicted | Departure::Capacity);
                 entry.instance.stats.left(entry.weight(), evicted);
+                if departure == Departure::Evicted {
+                    entry.instance.stats.is_crowded_out();
+                }
                 match departure {
                     Departure::Evicted | Departure::Capacity => {
                         leavers.remember(key.hash(), MissReason::Evicted)

@@ -107,14 +107,18 @@ fn least(curve: &MemoryCurve, enough: f64) -> Option<u64> {
     Some(below + ((bytes - below) as f64 * share.clamp(0.0, 1.0)) as u64)
 }
 
+/// What an entry counts for.
+fn charged(entry: &Kept) -> u64 {
+    entry.weight() + MemoryTier::<Kept>::OVERHEAD
+}
+
 impl Cache {
     /// A hit.
     pub(crate) fn watch_use(&self, entry: &Kept) {
         if entry.is_watched()
             && let Some(curve) = &self.0.curve
         {
-            let weight = entry.weight() + MemoryTier::<Kept>::OVERHEAD;
-            curve.used(entry.hash(), Use::Hit(weight), || self.calls());
+            curve.used(entry.hash(), Use::Hit(charged(entry)), || self.calls());
         }
     }
 
@@ -133,10 +137,9 @@ impl Cache {
     /// An entry that is about to be stored.
     pub(super) fn watch_store(&self, entry: &Kept) {
         let Some(curve) = &self.0.curve else { return };
-        if curve.has(entry.hash()) {
+        if curve.may_have(entry.hash()) {
             entry.watch();
-            let weight = entry.weight() + MemoryTier::<Kept>::OVERHEAD;
-            curve.stored(entry.hash(), weight, entry.expires());
+            curve.stored(entry.hash(), charged(entry), entry.expires());
         }
         // Not with a use, which is looked at under a lock of the tier's.
         if let Some(adaptive) = self.0.config.sizing.adaptive
@@ -163,7 +166,10 @@ impl Cache {
             wanted = wanted.max(present);
         }
         let next = wanted
-            .clamp(present - present / DOWN, present + present / UP)
+            .clamp(
+                present - present / DOWN,
+                present.saturating_add(present / UP),
+            )
             .clamp(to.least, to.most);
         if next.abs_diff(present) as f64 > NEARLY * present as f64 {
             self.resize(next);
@@ -180,7 +186,7 @@ impl Cache {
             rates: self.0.curve.as_ref()?.rates(calls)?,
             calls,
             hits: sum(SiteCounters::hits),
-            evictions: sum(SiteCounters::evictions),
+            evictions: sum(SiteCounters::crowded_out),
         })
     }
 

@@ -100,8 +100,8 @@ impl Memory {
     /// rate that is looked for. That is the mean of the last calls: of at least half of all so far, up to four million and more.
     ///
     /// It begins with the most, and stays there as long as there is room and there are too few hits. A step goes at most a quarter down, so
-    /// that nobody has to throw much out at once, and by a half up; one is taken after 512 calls of keys that are looked at, then after
-    /// twice as many each time, and from then on after each 4,096, with the next value that is stored.
+    /// that nobody has to throw much out at once, and by a half up; the first is taken after 1,024 calls of keys that are looked at, then
+    /// one after twice as many each time, and from then on after each 4,096, with the next value that is stored.
     ///
     /// [`max_bytes`](Self::max_bytes) has no effect beside it, and neither has the setting of that name. Values have to fit into a part of the
     /// least, too: what is larger than [`max_entry_bytes`](Self::max_entry_bytes), or than the bound at the time allows, is refused.

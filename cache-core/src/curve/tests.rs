@@ -168,6 +168,7 @@ fn what_is_said_of_the_last_calls_is_said_of_them_alone() {
     let mut call = |hash, of| {
         calls += 1;
         curve.used(hash, of, || calls);
+        curve.stored(hash, 100, u64::MAX);
         curve.rates(calls).unwrap()
     };
     let rate = |rates: &Rates| rates.curve().hit_rate_with(u64::MAX);
@@ -252,6 +253,15 @@ fn what_nobody_asks_for_again_is_forgotten() {
         "{less} {}",
         curve.one_of()
     );
+}
+
+#[test]
+fn what_is_never_stored_takes_no_place() {
+    let curve = Curve::of(1, 1_000, 8 << 20);
+    for call in 0..200_000 {
+        curve.used(number(call), Use::Missed(0), || call);
+    }
+    assert!(curve.one_of() < 2.0, "{}", curve.one_of());
 }
 
 #[test]

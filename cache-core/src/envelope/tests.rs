@@ -34,6 +34,7 @@ fn envelope(payload: &[u8]) -> Envelope<'_> {
         fresh_for: 0x4142_4344,
         cost: 0x5152_5354,
         class: Class::Value,
+        of_late: false,
         deps: vec![
             Dep::entry(key, "users:ü".into()),
             Dep::tag("tenant:7"),
@@ -232,6 +233,7 @@ fn envelopes() -> impl Strategy<Value = Envelope<'static>> {
             fresh_for: plain.5,
             cost: plain.6,
             class,
+            of_late: plain.6 % 2 == 1,
             deps: deps.into(),
             payload: payload.into(),
         })

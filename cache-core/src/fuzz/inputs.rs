@@ -48,6 +48,7 @@ fn an_envelope(random: &mut Random) -> Envelope<'static> {
         fresh_for: random.number() as u32,
         cost: random.number() as u32,
         class: [Class::Value, Class::Absent, Class::Failed][random.below(3)],
+        of_late: random.below(2) == 0,
         deps: deps_of(random).into(),
         payload: payload.into(),
     }

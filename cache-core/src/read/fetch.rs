@@ -16,6 +16,7 @@ use crate::flight::{Leader, Status};
 use crate::index::{Dep, Deps};
 use crate::lifetime::{Last, Sighting};
 use crate::link::{Answer, LinkError};
+use crate::modifiers::Mode;
 use crate::position::Position;
 use crate::remote::{Claim, Found, Read, Remote, Sound};
 use crate::stats::FetchMiss;
@@ -212,6 +213,11 @@ impl Driver {
         });
         if !is_late {
             self.report(stamp, &deps);
+            if envelope.of_late
+                && let Some(frame) = self.frame()
+            {
+                frame.report_late();
+            }
             self.trace(|trace| {
                 trace.tier = Some("redis");
                 trace.stamp = Some(stamp);
@@ -254,7 +260,7 @@ impl Driver {
             // It was computed before it was asked for: what has begun since is newer.
             ordinal: leader.flight().id,
             cost_ns: u64::from(envelope.cost) * 1_000,
-            of_late: false,
+            of_late: envelope.of_late,
         };
         let entry = head.with(copy, envelope.payload.len());
         entry.refresh_ahead(ahead);
@@ -322,11 +328,16 @@ impl Driver {
             return;
         };
         let now = self.ticket.cache.now();
-        // What never expires would never leave Redis, and what is made of something late lasts for a second, which nobody there would know.
-        if entry.expires() == u64::MAX || entry.expires() <= now || entry.is_of_late() {
+        // What never expires would never leave Redis.
+        if entry.expires() == u64::MAX || entry.expires() <= now {
             return;
         }
-        let lifetime = entry.fresh_until().cast_signed() - now.cast_signed();
+        let millis = |time: u64| i64::try_from(time).unwrap_or(i64::MAX);
+        let mut lifetime = millis(entry.fresh_until()).saturating_sub(millis(now));
+        if self.ticket.mode() == Some(Mode::Refresh) {
+            // It was fresh when that was asked, and is to take the place of what may be yet.
+            lifetime = lifetime.max(1);
+        }
         let grace = Duration::from_millis(self.learnt.instance.grace_of(entry.class));
         let encoded = catch_unwind(AssertUnwindSafe(|| work.encode()));
         let Some(payload) = encoded.ok().flatten() else {
@@ -342,6 +353,7 @@ impl Driver {
                 .unwrap_or(u32::MAX),
             cost: u32::try_from(entry.cost_ns() / 1_000).unwrap_or(u32::MAX),
             class: entry.class,
+            of_late: entry.is_of_late(),
             deps: entry.deps().into(),
             payload: payload.into(),
         };

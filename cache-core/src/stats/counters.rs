@@ -116,6 +116,8 @@ pub(crate) struct SiteCounters {
     failed: AtomicU64,
     stores: AtomicU64,
     evictions: AtomicU64,
+    /// Of these, those that had to go for others of any function, and not of their own.
+    crowded_out: AtomicU64,
     foreign: AtomicU64,
     cost_ns: AtomicU64,
     latencies: Histogram,
@@ -182,6 +184,12 @@ impl SiteCounters {
         self.stores.fetch_sub(1, Ordering::Relaxed);
         self.left(bytes, false);
     }
+    /// Whether a body has come to its end.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn has_computed(&self) -> bool {
+        self.computed.load(Ordering::Relaxed) > 0
+    }
+
     /// What one computation costs on average, in nanoseconds; 0 before the first.
     pub(crate) fn mean_cost_ns(&self) -> u64 {
         let computed = self.computed.load(Ordering::Relaxed);
@@ -199,8 +207,14 @@ impl SiteCounters {
         self.often.get(HITS)
     }
 
-    pub(crate) fn evictions(&self) -> u64 {
-        self.evictions.load(Ordering::Relaxed)
+    /// How many have left because there was no room.
+    pub(crate) fn crowded_out(&self) -> u64 {
+        self.crowded_out.load(Ordering::Relaxed)
+    }
+
+    /// One has left because there was no room.
+    pub(crate) fn is_crowded_out(&self) {
+        bump(&self.crowded_out);
     }
 
     /// Hits, and misses of calls that looked.

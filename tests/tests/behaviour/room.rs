@@ -7,7 +7,7 @@ use cache_core::{Cache, TestCache, cache};
 use crate::refreshing::{MILLI, SECOND, Source, stored, until};
 
 /// As many as the documentation says.
-const MOST: u64 = 256;
+const MOST: u64 = 1_024;
 
 /// More than that.
 const KEYS: u64 = MOST + 100;

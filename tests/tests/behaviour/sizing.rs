@@ -151,6 +151,35 @@ fn what_is_not_full_and_has_too_few_hits_does_not_shrink() {
     assert!(stats.max_bytes >= 40_000 * 1_000, "{stats}");
 }
 
+/// Those that its own function throws out, as it may not have more, are none that there is no room for.
+#[test]
+fn a_capacity_does_not_shrink_the_memory_of_others() {
+    #[cache(ttl = "1h", capacity = 10)]
+    fn few(n: u64) -> u64 {
+        n
+    }
+    let cache = cache(Memory::new().between(1 << 20..=256 << 20, 0.9));
+    cache.enter(|| {
+        for n in 0..60_000 {
+            page(n);
+            page(n.saturating_sub(100));
+            few(n);
+        }
+    });
+    let stats = cache.stats();
+    assert!(stats.total.evictions > 10_000, "{stats}");
+    assert_eq!(stats.max_bytes, 256 << 20, "{stats}");
+}
+
+#[test]
+fn a_bound_may_be_as_large_as_a_number() {
+    let cache = cache(Memory::new().between(1 << 20..=u64::MAX, 0.2));
+    calls(&cache, 60_000, 10_000);
+    cache.resize(u64::MAX);
+    assert!(calls(&cache, 200_000, 10_000) > 0.2);
+    assert!(cache.stats().max_bytes < u64::MAX);
+}
+
 #[test]
 fn bounds_that_are_none_are_told() {
     for (bytes, rate) in [

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use cache_core::__private::block_on;
 use cache_core::{
-    EventKind, MissReason, TestCache, blocking, cache, cache_query, cache_result, explain,
+    EventKind, MissReason, TestCache, blocking, cache, cache_query, cache_result, explain, refresh,
 };
 
 use crate::runs::{Hand, run, runs, start};
@@ -462,5 +462,47 @@ fn a_refresh_that_fails_leaves_what_is_there_to_all_others() {
         assert!(blocking::refresh(kept).is_err());
         assert_eq!(kept(), Ok(1), "nor is the window closed");
     });
+    fail(false);
+}
+
+/// Each of them, and not the first alone.
+#[test]
+fn what_a_batch_makes_of_a_late_value_is_not_fresh_for_long() {
+    #[cache_result(ttl = 10, stale_if_error = "1h")]
+    fn inner() -> Result<u64, String> {
+        source()
+    }
+    #[cache(ttl = 600, each = ids)]
+    async fn many(ids: Vec<u64>) -> Vec<u64> {
+        let value = inner().unwrap_or_default();
+        ids.into_iter().map(|id| 10 * id + value).collect()
+    }
+    let test = start();
+    let many = |ids| block_on(test.run(many(ids)));
+    assert_eq!(many(vec![1, 2, 3]), [11, 21, 31]);
+    test.advance(600 * SECOND);
+    fail(true);
+    assert_eq!(many(vec![1, 2, 3]), [11, 21, 31]);
+    fail(false);
+    test.advance(2 * SECOND);
+    assert_eq!(many(vec![3]), [33]);
+}
+
+#[test]
+fn who_waits_for_a_refresh_that_fails_falls_back_on_what_is_there() {
+    let test = start();
+    let gate = crate::runs::Gate::default();
+    gate.open();
+    assert_eq!(block_on(test.run(slow(1, &gate))), Ok(1));
+    test.advance(10 * SECOND);
+    fail(true);
+    let shut = crate::runs::Gate::default();
+    let mut leader = Hand::new(test.run(refresh(slow(1, &shut))));
+    let mut waiter = Hand::new(test.run(slow(1, &shut)));
+    assert!(leader.poll().is_pending() && waiter.poll().is_pending());
+    shut.open();
+    assert!(matches!(leader.poll(), std::task::Poll::Ready(Err(_))));
+    assert_eq!(waiter.poll(), std::task::Poll::Ready(Ok(1)));
+    assert_eq!(runs(), 2, "nobody has tried for himself");
     fail(false);
 }

@@ -157,6 +157,50 @@ async fn a_refresh_that_comes_too_late_leaves_nothing_older() {
     assert_eq!(a.scope(dwindling(1)).await, Ok(2), "what was there before");
 }
 
+/// It lasts for a second; then what it took the place of is not there any more.
+#[tokio::test]
+async fn what_is_made_of_a_late_value_takes_the_place_of_what_was_before() {
+    static ROW: Row = Row::new();
+    static FAILS: AtomicBool = AtomicBool::new(false);
+    #[cache_resource("part:{id}", ttl = BRIEF, stale_if_error = "1h")]
+    async fn part(id: u64) -> Result<u64, String> {
+        if FAILS.load(SeqCst) {
+            return Err("as it should".to_owned());
+        }
+        Ok(id)
+    }
+    #[cache_resource("whole:{id}", ttl = "1h")]
+    async fn whole(id: u64) -> Result<u64, String> {
+        part(id).await?;
+        Ok(ROW.read())
+    }
+    #[cache_resource("larger:{id}", ttl = "1h")]
+    async fn larger(id: u64) -> Result<u64, String> {
+        whole(id).await
+    }
+    let server = start!();
+    let (a, b) = (process(&server).await, process(&server).await);
+    assert_eq!(a.scope(whole(1)).await, Ok(1));
+    until("they are stored", || stored(&server) == 2);
+    ROW.write();
+    outlived(&a, async || part(1).await.is_ok()).await;
+    FAILS.store(true, SeqCst);
+    assert_eq!(a.scope(refresh(whole(1))).await, Ok(2));
+    // Who finds it in Redis knows what it is of.
+    let began = Instant::now();
+    assert_eq!(b.scope(larger(1)).await, Ok(2));
+    ROW.write();
+    FAILS.store(false, SeqCst);
+    while began.elapsed() < Duration::from_millis(1_300) {
+        for cache in [&a, &b] {
+            assert_ne!(cache.scope(whole(1)).await, Ok(1), "what was before");
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(b.scope(larger(1)).await, Ok(3));
+    assert_eq!(a.scope(whole(1)).await, Ok(3));
+}
+
 /// There is no memory where those would find it who come while the first one refreshes.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_late_in_redis_alone_is_given_to_all_at_once() {

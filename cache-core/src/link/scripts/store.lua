@@ -24,13 +24,17 @@ local stamp = ours and string.sub(current, 5)
 local stored = 1
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
--- What is no longer fresh is there to fall back on, and in nobody's way.
-local function fresh() return (tonumber(redis.call('GETRANGE', value, -13, -1)) or 0) > now end
-local late = tonumber(lifetime) <= 0
-if ours and stamp ~= observed and (late or older(string.sub(envelope, 5, 20), stamp)) and fresh() then
+local expiry = now + lifetime
+-- What is no longer fresh is there to fall back on, and in nobody's way, but for what is late and older.
+local function in_the_way()
+  local late, new = expiry <= now, string.sub(envelope, 5, 20)
+  local ends = tonumber(redis.call('GETRANGE', value, -13, -1)) or 0
+  if ends > now then return late or older(new, stamp) end
+  return late and ends > expiry and not older(stamp, new)
+end
+if ours and stamp ~= observed and in_the_way() then
   stored = 0
 else
-  local expiry = now + lifetime
   redis.call('SET', value, envelope .. string.format('%.0f', expiry), 'PXAT', string.format('%.0f', expiry + grace))
 end
 

@@ -52,6 +52,7 @@ impl Driver {
                 scope.count_kept();
             }
             self.report(entry.stamp(), entry.deps());
+            self.note_late(&entry);
             let age = self.ticket.cache.now().saturating_sub(entry.began());
             let age = Duration::from_millis(age);
             self.trace(|trace| {

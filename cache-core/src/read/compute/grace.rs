@@ -137,6 +137,17 @@ impl Driver {
         });
     }
 
+    /// For how long a refresh is waited for, where it is known how long it usually takes. What is replaced may be another process's, which
+    /// alone has measured that.
+    #[cfg(feature = "tokio")]
+    pub(in crate::read) fn patience_behind(&self) -> Option<Duration> {
+        let cost = self.late.as_ref().map_or(0, |entry| entry.cost_ns());
+        let known = cost > 0 || self.ticket.seat.counters.has_computed();
+        let usual = Duration::from_nanos(cost).saturating_mul(4);
+        let patience = self.ticket.cache.patience(&self.ticket.seat);
+        known.then(|| patience.max(usual))
+    }
+
     /// The refresh, or the one before it, has failed.
     pub(in crate::read) fn refresh_failed(&self) {
         self.ticket.seat.counters.refresh_failed();

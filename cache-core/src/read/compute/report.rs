@@ -52,7 +52,7 @@ impl Driver {
     }
 
     /// The computation that began this call.
-    pub(super) fn frame(&self) -> Option<&Frame> {
+    pub(in crate::read) fn frame(&self) -> Option<&Frame> {
         self.ticket.scope.as_ref()?.frame.as_deref()
     }
 

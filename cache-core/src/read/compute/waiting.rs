@@ -1,7 +1,7 @@
 //! What comes after another's flight.
 
 use super::{Driver, Stage};
-use crate::entry::Kept;
+use crate::entry::{Class, Kept};
 use crate::events::EventKind;
 use crate::flight::Status;
 use crate::read::run::Work;
@@ -28,6 +28,13 @@ impl Driver {
             Status::Running | Status::Meanwhile(_) => Some(Stage::Begin),
             Status::Abandoned => Some(Stage::Begin),
             Status::Failed => Some(self.compute(None, true)),
+            // A refresh has nothing to fall back on itself.
+            Status::Done(entry) if entry.class == Class::Failed && self.excuse(work).is_some() => {
+                self.ticket.seat.counters.coalesced();
+                self.tell(EventKind::Coalesced);
+                self.stage = Stage::Done;
+                None
+            }
             Status::Done(entry) => {
                 // What the function depends on by itself was checked when we joined, and what came later may be
                 // missing in our value. What it turned out to depend on was not.

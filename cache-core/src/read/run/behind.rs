@@ -109,10 +109,9 @@ impl<S: Split + 'static> Future for Behind<S> {
 /// To the end, on the caller's runtime. Without one, or without room, the computation ends here, and a later call begins another.
 #[cfg(feature = "tokio")]
 fn spawn<S: Split + 'static>(owned: Box<Owned<S>>) {
-    let ticket = &owned.driver.ticket;
-    match Task::of(&ticket.seat) {
+    match Task::of(&owned.driver.ticket.seat) {
         Some(task) => {
-            let patience = ticket.cache.patience(&ticket.seat);
+            let patience = owned.driver.patience_behind();
             task.run(patience, owned, |owned, cx| owned.poll_behind(cx));
         }
         None => owned.driver.fail_behind(),

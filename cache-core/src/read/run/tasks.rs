@@ -13,11 +13,14 @@ use crate::sync::Arc;
 
 /// So many at a time: bodies that hang are never through, and each that is overdue is followed by another. There is no queue: what
 /// is refused is tried again by a later call. Each function has its own, as one that hangs is no reason for another not to refresh.
-const MOST: u32 = 256;
+const MOST: u32 = 1_024;
 
 /// After so many times its patience a body is given up, so that those that hang do not keep the places when their source is well again.
 /// Nobody has waited for it as long.
 const PATIENCE: u32 = 32;
+
+/// But not sooner than this, however impatient somebody is.
+const LEAST: Duration = Duration::from_secs(2);
 
 /// Gives it back when it is dropped.
 pub(super) struct Place(Arc<Seat>, Taken);
@@ -53,12 +56,13 @@ impl Task {
     /// Polls this to its end, or until it has taken far longer than somebody's patience.
     pub(super) fn run<T: Send + 'static>(
         self,
-        patience: Duration,
+        patience: Option<Duration>,
         mut work: T,
         poll: fn(&mut T, &mut Context<'_>) -> Poll<()>,
     ) {
         let Self { runtime, place } = self;
-        let end = Instant::now().checked_add(patience.saturating_mul(PATIENCE));
+        let longest = patience.map(|patience| patience.saturating_mul(PATIENCE).max(LEAST));
+        let end = longest.and_then(|longest| Instant::now().checked_add(longest));
         let mut end = end.map(sleep_until);
         drop(runtime.spawn(async move {
             poll_fn(|cx| match (poll(&mut work, cx), &mut end) {

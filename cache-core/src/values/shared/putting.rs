@@ -240,6 +240,7 @@ impl Cache {
                 fresh_for: u32::try_from(left).unwrap_or(u32::MAX),
                 cost: 0,
                 class: Class::Value,
+                of_late: false,
                 deps: vec![self.value_dep(VALUE, address)].into(),
                 payload: std::mem::take(payload).into(),
             };

@@ -72,7 +72,7 @@ fn what_is_no_longer_fresh_when_it_is_stored_is_in_the_way_of_nothing_that_is() 
         };
         flag(ask(&link, super::store(VALUE, LEASE, &store))).unwrap()
     };
-    // Of values that are late the younger one stays, too, or else the last.
+    // Of values that are late the one stays that ceased to be fresh last, unless the other is younger.
     assert!(put(at(G, 1), b"late", -5_000, None));
     let value = bytes(ask(&link, Command::from(Cmd::get(VALUE)))).unwrap();
     let now = time(ask(&link, Command::from(redis::cmd("TIME")))).unwrap();
@@ -84,6 +84,8 @@ fn what_is_no_longer_fresh_when_it_is_stored_is_in_the_way_of_nothing_that_is() 
         panic!("no time");
     };
     assert!((1..=95_000).contains(&left), "{left}");
+    assert!(!put(at(G, 1), b"later", -50_000, None));
+    assert!(put(at(G, 2), b"later and younger", -50_000, None));
     assert!(put(at(G, 1), b"late again", 0, None));
     assert!(put(at(G, 1), b"fresh", 100_000, None));
     assert!(!put(at(G, 1), b"late", -1, None));
