@@ -134,8 +134,8 @@ impl Rates {
 /// What a call found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Use {
-    /// It was there, and weighs so much.
-    Hit(u64),
+    /// It was there.
+    Hit { weight: u64, expires: u64 },
     /// It was not, at this time, but would have been in a larger cache if it had been stored before and not expired.
     Missed(u64),
     /// It would not have been there in any.
@@ -188,7 +188,7 @@ impl Curve {
         seen.calls += one_of;
         let key = seen.keys.get(&hash).copied();
         let before = key.filter(|key| match of {
-            Use::Hit(_) => true,
+            Use::Hit { .. } => true,
             Use::Missed(now) => key.expires > now,
             Use::Never => false,
         });
@@ -200,7 +200,7 @@ impl Curve {
             }
         }
         match of {
-            Use::Hit(weight) => seen.touch(hash, weight, key.map_or(u64::MAX, |key| key.expires)),
+            Use::Hit { weight, expires } => seen.touch(hash, weight, expires),
             // Until it is stored, if it is.
             Use::Missed(_) | Use::Never => seen.remove(hash),
         }

@@ -305,13 +305,14 @@ impl Remote {
     }
 
     /// Stores a value, in the background, and gives its lease back if it is of use to those who wait. It is fresh for its lifetime in milliseconds, or was until so long ago,
-    /// and stays for `grace` after it.
+    /// and stays for `grace` after it. One that `yields` takes the place of nothing that is fresh.
     pub(crate) fn store(
         &self,
         key: KeyDigest,
         envelope: &[u8],
         lifetime: i64,
         grace: Duration,
+        yields: bool,
         claim: Option<Claim>,
     ) {
         let lifetime = match lifetime {
@@ -324,6 +325,7 @@ impl Remote {
             envelope,
             lifetime,
             grace: u64::try_from(grace.as_millis()).unwrap_or(u64::MAX),
+            yields,
             observed: None,
             token: claim.and_then(Claim::hand_over),
         };

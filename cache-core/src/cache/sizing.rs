@@ -118,7 +118,11 @@ impl Cache {
         if entry.is_watched()
             && let Some(curve) = &self.0.curve
         {
-            curve.used(entry.hash(), Use::Hit(charged(entry)), || self.calls());
+            let hit = Use::Hit {
+                weight: charged(entry),
+                expires: entry.expires(),
+            };
+            curve.used(entry.hash(), hit, || self.calls());
         }
     }
 

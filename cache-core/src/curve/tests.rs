@@ -14,6 +14,11 @@ impl Random {
     }
 }
 
+const HIT: Use = Use::Hit {
+    weight: 100,
+    expires: u64::MAX,
+};
+
 /// Keys with their weights, in the order of their calls.
 type Trace = Vec<(u64, u64)>;
 
@@ -155,7 +160,7 @@ fn the_curve_follows_what_changes() {
     }
     let mut all = 0;
     for _ in 0..4 * HALF_LIFE {
-        all = call(7, Use::Hit(100));
+        all = call(7, HIT);
     }
     let rate = curve.rates(all).unwrap().curve().hit_rate_with(u64::MAX);
     assert!(rate > 0.9, "{rate}");
@@ -178,9 +183,9 @@ fn what_is_said_of_the_last_calls_is_said_of_them_alone() {
     }
     let mut after = before.clone();
     for _ in 0..25 {
-        call(1, Use::Hit(100));
-        call(1, Use::Hit(100));
-        call(1, Use::Hit(100));
+        call(1, HIT);
+        call(1, HIT);
+        call(1, HIT);
         after = call(1, Use::Never);
     }
     assert!((rate(&after) - 0.375).abs() < 1e-9);
@@ -217,7 +222,7 @@ fn what_was_not_stored_or_has_expired_would_not_have_been_there() {
     assert!(rate(&Use::Missed, false) < 0.01, "never stored");
     assert!(rate(&Use::Missed, true) < 0.01, "expired by then");
     assert!(rate(&|_| Use::Missed(0), true) > 0.99);
-    assert!(rate(&|_| Use::Hit(100), false) > 0.99);
+    assert!(rate(&|_| HIT, false) > 0.99);
     assert!(rate(&|_| Use::Missed(0), false) < 0.01, "once");
 }
 

@@ -204,11 +204,12 @@ pub(crate) fn tailed(reply: Value) -> Result<Vec<RawRecord>, LinkError> {
 pub(crate) struct Store<'a> {
     /// The bytes; 4 to 20 are the stamp.
     pub(crate) envelope: &'a [u8],
-    /// For how many milliseconds it is fresh. If it is no longer, how long ago it ceased to be, with a minus; it is then in the way of nothing
-    /// that is.
+    /// For how many milliseconds it is fresh. If it is no longer, how long ago it ceased to be, with a minus.
     pub(crate) lifetime: i64,
     /// For how many milliseconds after its lifetime it stays, for those who fall back on it.
     pub(crate) grace: u64,
+    /// Whether it takes the place of nothing that is fresh.
+    pub(crate) yields: bool,
     /// The stamp of the entry that was found invalid, and may be overwritten by an older one.
     pub(crate) observed: Option<Position>,
     /// The lease to be given back.
@@ -228,6 +229,7 @@ pub(crate) fn store(value: &[u8], lease: &[u8], store: &Store<'_>) -> Command {
             observed.as_ref().map_or(&[], |stamp| &stamp[..]),
             store.token.as_ref().map_or(&[], |token| &token[..]),
             grace.as_bytes(),
+            if store.yields { b"1" } else { b"" },
         ],
     )
 }

@@ -188,7 +188,7 @@ impl Driver {
         let ahead = self.ticket.seat.site.spec.policy.ahead(lifetime);
         // What is here already is as good, and a refresh is for what is newer.
         let due = self.behind && time::millis(left) <= ahead;
-        if (left.is_zero() || due) && self.late.is_some() {
+        if (left.is_zero() || due || self.behind && envelope.of_late) && self.late.is_some() {
             return Err(FetchMiss::Expired);
         }
         // A `Deserialize` that panics is a user's: the body can still give the value.
@@ -196,7 +196,8 @@ impl Driver {
         if !catch_unwind(AssertUnwindSafe(decode)).unwrap_or(false) {
             return Err(FetchMiss::Type);
         }
-        if !left.is_zero() && leader.is_some() && envelope.class == Class::Value {
+        let teaches = leader.is_some() && envelope.class == Class::Value && !envelope.of_late;
+        if !left.is_zero() && teaches {
             self.notice(
                 sent,
                 time::deadline(sent, left),
@@ -213,10 +214,8 @@ impl Driver {
         });
         if !is_late {
             self.report(stamp, &deps);
-            if envelope.of_late
-                && let Some(frame) = self.frame()
-            {
-                frame.report_late();
+            if envelope.of_late {
+                self.report_late();
             }
             self.trace(|trace| {
                 trace.tier = Some("redis");
@@ -334,10 +333,12 @@ impl Driver {
         }
         let millis = |time: u64| i64::try_from(time).unwrap_or(i64::MAX);
         let mut lifetime = millis(entry.fresh_until()).saturating_sub(millis(now));
-        if self.ticket.mode() == Some(Mode::Refresh) {
-            // It was fresh when that was asked, and is to take the place of what may be yet.
+        // What was asked for in place of something else was fresh when that was looked at.
+        let replaces = self.ticket.mode() == Some(Mode::Refresh);
+        if replaces {
             lifetime = lifetime.max(1);
         }
+        let yields = !replaces && entry.is_late_for_others(now);
         let grace = Duration::from_millis(self.learnt.instance.grace_of(entry.class));
         let encoded = catch_unwind(AssertUnwindSafe(|| work.encode()));
         let Some(payload) = encoded.ok().flatten() else {
@@ -363,7 +364,7 @@ impl Driver {
             .write(config.compress_from, &config.cipher, &mut bytes)
             .is_ok()
         {
-            remote.store(self.target.digest, &bytes, lifetime, grace, claim);
+            remote.store(self.target.digest, &bytes, lifetime, grace, yields, claim);
         }
     }
 

@@ -88,6 +88,7 @@ impl Remote {
                 envelope: &shown.envelope,
                 lifetime: shown.lifetime,
                 grace: 0,
+                yields: false,
                 observed: None,
                 token: None,
             };

@@ -30,7 +30,7 @@ impl Drop for Noted {
 }
 
 /// Overdue after so long, and given up after 32 times as long.
-const PATIENCE: std::time::Duration = std::time::Duration::from_millis(100);
+const PATIENCE: std::time::Duration = std::time::Duration::from_millis(300);
 
 #[tokio::test]
 async fn bodies_that_hang_behind_their_calls_are_bounded_and_delay_nobody() {

@@ -157,6 +157,21 @@ async fn a_refresh_that_comes_too_late_leaves_nothing_older() {
     assert_eq!(a.scope(dwindling(1)).await, Ok(2), "what was there before");
 }
 
+/// What stands in Redis, as text.
+fn values(server: &Server) -> String {
+    let Ok(tests::redis::Reply::Array(names)) = server.command(["KEYS", VALUES]) else {
+        return String::new();
+    };
+    let names = names.into_iter().filter_map(|name| match name {
+        tests::redis::Reply::Bytes(name) => Some(name),
+        _ => None,
+    });
+    let mut names: Vec<Vec<u8>> = names.collect();
+    names.sort();
+    let values = names.iter().map(|name| server.command([&b"GET"[..], name]));
+    values.map(|value| format!("{value:?}")).collect()
+}
+
 /// It lasts for a second; then what it took the place of is not there any more.
 #[tokio::test]
 async fn what_is_made_of_a_late_value_takes_the_place_of_what_was_before() {
@@ -185,10 +200,12 @@ async fn what_is_made_of_a_late_value_takes_the_place_of_what_was_before() {
     ROW.write();
     outlived(&a, async || part(1).await.is_ok()).await;
     FAILS.store(true, SeqCst);
+    let before = values(&server);
     assert_eq!(a.scope(refresh(whole(1))).await, Ok(2));
+    until("it has taken its place", || values(&server) != before);
     // Who finds it in Redis knows what it is of.
-    let began = Instant::now();
     assert_eq!(b.scope(larger(1)).await, Ok(2));
+    let began = Instant::now();
     ROW.write();
     FAILS.store(false, SeqCst);
     while began.elapsed() < Duration::from_millis(1_300) {

@@ -3,10 +3,10 @@
 --
 -- KEYS: value, lease
 -- ARGV: envelope, lifetime in milliseconds (negative if it ended so long ago), stamp of the entry that the caller found invalid or '',
---       token of the lease or '', milliseconds that it stays when it is no longer fresh
+--       token of the lease or '', milliseconds that it stays when it is no longer fresh, '1' if it takes the place of nothing fresh
 -- Answer: 1 if stored
 local value, lease = KEYS[1], KEYS[2]
-local envelope, lifetime, observed, token, grace = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local envelope, lifetime, observed, token, grace, yields = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 
 -- Byte by byte, as `<` on strings follows the server's locale.
 local function older(one, other)
@@ -27,10 +27,10 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local expiry = now + lifetime
 -- What is no longer fresh is there to fall back on, and in nobody's way, but for what is late and older.
 local function in_the_way()
-  local late, new = expiry <= now, string.sub(envelope, 5, 20)
+  local new = string.sub(envelope, 5, 20)
   local ends = tonumber(redis.call('GETRANGE', value, -13, -1)) or 0
-  if ends > now then return late or older(new, stamp) end
-  return late and ends > expiry and not older(stamp, new)
+  if ends > now then return yields == '1' or older(new, stamp) end
+  return expiry <= now and (older(new, stamp) or ends > expiry and not older(stamp, new))
 end
 if ours and stamp ~= observed and in_the_way() then
   stored = 0

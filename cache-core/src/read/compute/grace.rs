@@ -215,10 +215,8 @@ impl Driver {
     /// Tells that a call was given what is no longer fresh, if it is not.
     pub(super) fn note_late(&self, entry: &Kept) {
         let now = self.ticket.cache.now();
-        if let Some(frame) = self.frame()
-            && entry.is_late_for_others(now)
-        {
-            frame.report_late();
+        if entry.is_late_for_others(now) {
+            self.report_late();
         }
         if let Some(late) = entry.late(now) {
             entry.instance.stats.stale();

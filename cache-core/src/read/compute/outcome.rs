@@ -59,8 +59,8 @@ impl Driver {
 
         let used = frame.take();
         let late = frame.is_late();
-        if late && let Some(outer) = self.frame() {
-            outer.report_late();
+        if late {
+            self.report_late();
         }
         // Before the user's rules, which may panic. Its own dependencies were told before.
         self.report(used.stamp, used.deps.as_slice());

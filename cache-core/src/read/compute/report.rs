@@ -41,14 +41,21 @@ impl Driver {
         let Some(frame) = scope::current().and_then(|scope| scope.frame.clone()) else {
             return;
         };
-        let mut known = self
-            .frame()
-            .into_iter()
-            .chain(self.others.iter().map(Arc::as_ref));
-        if !known.any(|known| std::ptr::eq(known, &*frame)) {
+        if !self.frames().any(|known| std::ptr::eq(known, &*frame)) {
             self.others.push(frame);
             self.report_call();
         }
+    }
+
+    /// Those that this call is part of.
+    fn frames(&self) -> impl Iterator<Item = &Frame> {
+        let others = self.others.iter().map(Arc::as_ref);
+        self.frame().into_iter().chain(others)
+    }
+
+    /// They have used what was no longer fresh.
+    pub(in crate::read) fn report_late(&self) {
+        self.frames().for_each(Frame::report_late);
     }
 
     /// The computation that began this call.

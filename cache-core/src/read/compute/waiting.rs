@@ -32,6 +32,10 @@ impl Driver {
             Status::Done(entry) if entry.class == Class::Failed && self.excuse(work).is_some() => {
                 self.ticket.seat.counters.coalesced();
                 self.tell(EventKind::Coalesced);
+                if let Some(scope) = &self.ticket.scope {
+                    scope.count_kept();
+                }
+                self.trace(|trace| trace.coalesced = true);
                 self.stage = Stage::Done;
                 None
             }

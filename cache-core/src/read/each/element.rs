@@ -70,6 +70,9 @@ impl Driver {
         };
         let used = computation.frame.take();
         self.report(used.stamp, used.deps.as_slice());
+        if computation.frame.is_late() {
+            self.report_late();
+        }
         if let Some(leader) = computation.leader {
             self.refuse(RefusalReason::Length);
             leader.finish(Status::Failed);

@@ -17,6 +17,7 @@ fn an_older_envelope_does_not_replace_a_younger_one() {
             envelope: &envelope(stamped, payload),
             lifetime: 100_000,
             grace: 0,
+            yields: false,
             observed,
             token,
         };
@@ -67,6 +68,7 @@ fn what_is_no_longer_fresh_when_it_is_stored_is_in_the_way_of_nothing_that_is() 
             envelope: &envelope(stamped, payload),
             lifetime,
             grace: 100_000,
+            yields: lifetime <= 0,
             observed,
             token: None,
         };
@@ -86,7 +88,8 @@ fn what_is_no_longer_fresh_when_it_is_stored_is_in_the_way_of_nothing_that_is() 
     assert!((1..=95_000).contains(&left), "{left}");
     assert!(!put(at(G, 1), b"later", -50_000, None));
     assert!(put(at(G, 2), b"later and younger", -50_000, None));
-    assert!(put(at(G, 1), b"late again", 0, None));
+    assert!(!put(at(G, 1), b"late and older", 0, None));
+    assert!(put(at(G, 2), b"late again", 0, None));
     assert!(put(at(G, 1), b"fresh", 100_000, None));
     assert!(!put(at(G, 1), b"late", -1, None));
     assert!(!put(at(G, 2), b"late and younger", 0, None));
@@ -171,6 +174,7 @@ fn a_lease_has_one_holder() {
         envelope: &[0xfc; 20],
         lifetime: 1_000,
         grace: 0,
+        yields: false,
         observed: None,
         token: Some(token(byte)),
     };
@@ -219,6 +223,7 @@ fn who_has_nothing_for_others_lets_nobody_wait() {
         envelope: &envelope,
         lifetime: 100_000,
         grace: 0,
+        yields: false,
         observed: None,
         token,
     };
