@@ -47,7 +47,7 @@ impl Parts {
                 let evicted = matches!(departure, Departure::Evicted | Departure::Capacity);
                 entry.instance.stats.left(entry.weight(), evicted);
                 if departure == Departure::Evicted {
-                    entry.instance.stats.is_crowded_out();
+                    entry.instance.stats.left_for_room();
                 }
                 match departure {
                     Departure::Evicted | Departure::Capacity => {

@@ -73,8 +73,8 @@ impl Memory {
 
     /// Estimates, while the cache runs, what the hit rate would be with more memory, or with less:
     /// [`Stats::memory_curve`](crate::Stats::memory_curve). One of 16 keys is looked at, at first, and at most 8,192 of them, of those that
-    /// were used so lately that four times the memory would hold them; that is one MiB at most, some 100 ns for each of their hits, and nothing
-    /// for all others. Of some hundred keys it says little.
+    /// were used so lately that four times the memory would hold them; that is one MiB at most, some 100 ns for each of their hits, less for
+    /// those of other keys among the one of 16, and nothing for all others. Of some hundred keys it says little.
     ///
     /// Off by default.
     ///
@@ -118,7 +118,6 @@ impl Memory {
     /// # Errors
     /// Building fails if the range is empty or begins at 0, or the rate is none.
     pub fn between(mut self, bytes: RangeInclusive<u64>, hit_rate: f64) -> Self {
-        self.options.max_bytes = *bytes.end();
         self.sizing.curve = true;
         self.sizing.adaptive = Some(Adaptive {
             least: *bytes.start(),

@@ -213,7 +213,7 @@ impl SiteCounters {
     }
 
     /// One has left because there was no room.
-    pub(crate) fn is_crowded_out(&self) {
+    pub(crate) fn left_for_room(&self) {
         bump(&self.crowded_out);
     }
 

@@ -59,7 +59,7 @@ impl Driver {
     }
 
     /// The computation that began this call.
-    pub(in crate::read) fn frame(&self) -> Option<&Frame> {
+    pub(super) fn frame(&self) -> Option<&Frame> {
         self.ticket.scope.as_ref()?.frame.as_deref()
     }
 
