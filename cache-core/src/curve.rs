@@ -18,8 +18,13 @@ use crate::sync::{Mutex, lock};
 mod sums;
 use sums::Sums;
 
-/// Of so many keys one is looked at, at first.
+/// Of so many keys one is looked at, at most, once enough is known.
 const ONE_OF: u64 = 16;
+
+/// Until so many calls were seen it may be every key; then every other, until there were twice as many, and so on. Each of these calls
+/// takes some 100 ns more, and contends for a lock: few enough to be nothing beside what is learned. What is small, or soon over, has steps
+/// enough to go from a bound to a hundredth of it, and to settle there.
+const EVERY_KEY: u64 = 32 * STEP;
 
 /// So many keys are looked at, at most; more would not make the curve much better.
 const MOST_KEYS: usize = 8_192;
@@ -31,7 +36,7 @@ const HALF_LIFE: u64 = 1 << 19;
 const FIRST_STEP: u64 = 512;
 
 /// ... up to so many.
-const STEP: u64 = 4_096;
+const STEP: u64 = 2_048;
 
 /// Distances are counted by their size, with so many steps from each to the double.
 const STEPS: f64 = 8.0;
@@ -47,7 +52,10 @@ const SIZES: usize = 34 * STEPS as usize;
 pub(crate) struct Curve {
     /// Keys whose number is below are looked at.
     threshold: AtomicU64,
-    one_of_at_first: u64,
+    /// Those with another are not looked at any more, ever.
+    ceiling: AtomicU64,
+    /// Which goes down to one key of so many.
+    one_of: u64,
     /// What is further away than this is forgotten: it would be a hit with no bound that anybody asks about.
     horizon: u64,
     seen: Mutex<Seen>,
@@ -71,6 +79,8 @@ struct Seen {
     uses: u64,
     /// After how many uses there is something new to see, and how many more than the last time that are.
     next: (u64, u64),
+    /// After how many uses half of the keys are enough.
+    enough: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -151,8 +161,9 @@ impl Curve {
     fn of(one_of: u64, most: usize, horizon: u64) -> Self {
         Self {
             due: AtomicBool::new(false),
-            threshold: AtomicU64::new(u64::MAX / one_of),
-            one_of_at_first: one_of,
+            threshold: AtomicU64::new(u64::MAX),
+            ceiling: AtomicU64::new(u64::MAX),
+            one_of,
             horizon,
             seen: Mutex::new(Seen {
                 keys: HashMap::default(),
@@ -164,6 +175,7 @@ impl Curve {
                 halvings: 0,
                 uses: 0,
                 next: (FIRST_STEP, FIRST_STEP),
+                enough: EVERY_KEY,
             }),
         }
     }
@@ -175,7 +187,7 @@ impl Curve {
 
     /// Whether it may be looked at some time.
     pub(crate) fn may_have(&self, hash: u64) -> bool {
-        number(hash) < u64::MAX / self.one_of_at_first
+        number(hash) < self.ceiling.load(Ordering::Relaxed)
     }
 
     /// A call of a key. `all` are the calls of all keys so far.
@@ -247,7 +259,7 @@ impl Curve {
         u64::MAX as f64 / self.threshold.load(Ordering::Relaxed) as f64
     }
 
-    /// Now and then forgets keys that nobody asked for in a long time; and every other one if they have become too many.
+    /// Now and then forgets keys that nobody asked for in a long time; and every other one if they have become too many, or enough is known.
     fn bound(&self, seen: &mut Seen) {
         let most = seen.sums.len() / 2;
         let too_many = seen.keys.len() > most;
@@ -256,17 +268,25 @@ impl Curve {
         }
         seen.forget((self.horizon as f64 / self.one_of()) as u64);
         let mut threshold = self.threshold.load(Ordering::Relaxed);
-        if seen.keys.len() < most / 4 {
+        let mut ceiling = self.ceiling.load(Ordering::Relaxed);
+        let lowest = u64::MAX / self.one_of;
+        if ceiling > lowest && seen.uses >= seen.enough {
+            seen.enough *= 2;
+            ceiling = lowest.max(ceiling / 2);
+        } else if seen.keys.len() < most / 4 {
             // Those who were many have gone, like a scan's.
-            threshold = threshold
-                .saturating_mul(2)
-                .min(u64::MAX / self.one_of_at_first);
+            threshold = threshold.saturating_mul(2);
         }
+        threshold = threshold.min(ceiling);
+        seen.retain(|hash, _| number(hash) < threshold);
         while too_many && seen.keys.len() > most - most / 4 {
             threshold /= 2;
             seen.retain(|hash, _| number(hash) < threshold);
         }
         self.threshold.store(threshold, Ordering::Relaxed);
+        // Entries of keys above are watched no longer.
+        self.ceiling
+            .store(ceiling.min(threshold.max(lowest)), Ordering::Relaxed);
         seen.close_up();
     }
 

@@ -122,8 +122,16 @@ impl Face {
 
     /// Remembers what the entry was found to be.
     pub(crate) fn remember(&self, entry: &Kept) {
+        if entry.is_watched() {
+            return;
+        }
         let version = entry.checked.load(Ordering::Relaxed);
-        raise(&self.checked, index::checked(version, &entry.deps));
+        let checked = index::checked(version, &entry.deps);
+        if self.checked.load(Ordering::Relaxed) == WATCHED {
+            self.checked.store(checked, Ordering::Relaxed);
+        } else {
+            raise(&self.checked, checked);
+        }
     }
 }
 
@@ -246,6 +254,11 @@ impl Kept {
     /// Lets each of its uses be looked at, from when it is stored.
     pub(crate) fn watch(&self) {
         self.watched.store(true, Ordering::Relaxed);
+    }
+
+    /// Lets its uses pass without a look again.
+    pub(crate) fn unwatch(&self) {
+        self.watched.store(false, Ordering::Relaxed);
     }
 
     /// Whether each of its uses is looked at.
@@ -395,7 +408,7 @@ impl Resident for Kept {
 mod tests {
     use super::*;
 
-    fn weight(key: &[u8], value_weight: usize) -> u64 {
+    fn kept(key: &[u8], value_weight: usize) -> Arc<Kept> {
         let identity = TypeId::of::<()>();
         let head = Head {
             instance: Arc::new(Instance {
@@ -416,7 +429,28 @@ mod tests {
             cost_ns: 0,
             of_late: false,
         };
-        head.with(Arc::new(1_u8), value_weight).weight()
+        head.with(Arc::new(1_u8), value_weight)
+    }
+
+    fn weight(key: &[u8], value_weight: usize) -> u64 {
+        kept(key, value_weight).weight()
+    }
+
+    #[test]
+    fn hits_pass_again_when_an_entry_is_watched_no_longer() {
+        let entry = kept(b"", 1);
+        let version = entry.instance.index.version();
+        // As if found valid.
+        raise(&entry.checked, version);
+        entry.watch();
+        let face = entry.face();
+        let look = || {
+            face.remember(&entry);
+            (face.is_checked(version), face.passes())
+        };
+        assert_eq!(look(), (false, false));
+        entry.unwatch();
+        assert_eq!(look(), (true, true));
     }
 
     #[test]

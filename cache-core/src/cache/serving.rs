@@ -71,8 +71,8 @@ impl Cache {
             return Ok(face.hit());
         }
         self.judge(entry, due, now)?;
-        face.remember(entry);
         self.watch_use(entry);
+        face.remember(entry);
         face.instance.served(entry.late(now));
         Ok(face.payload())
     }

@@ -8,11 +8,11 @@ use crate::stats::{MemoryCurve, MissReason, SiteCounters};
 use crate::sync::{Mutex, try_lock};
 use crate::tier::memory::{MemoryTier, Resident};
 
-/// It goes down by one part in so many, at most, ...
-const DOWN: u64 = 4;
-
-/// ... and up by one in so many: a key that is large makes a jump of the curve which is none.
+/// It goes up by one part in so many, at most: a key that is large makes a jump of the curve which is none. ...
 const UP: u64 = 2;
+
+/// ... And down by one in so many, which is as far as that: two steps up take back what two steps down took.
+const DOWN: u64 = 3;
 
 /// So little difference in the hit rate, or in the size as a share of it, is none.
 const NEARLY: f64 = 0.01;
@@ -20,7 +20,8 @@ const NEARLY: f64 = 0.01;
 /// What a step changes of what is known of how much better the tier does than the curve says.
 const SHARE: f64 = 0.1875;
 
-/// The last calls that count are at least half of all, up to so many that were looked at.
+/// Of the calls that were looked at at least the last half counts, up to so many; none of those that fill a new cache, which are misses
+/// whatever its size.
 const LATELY: u64 = 1 << 18;
 
 /// What is known from one step to the next. Whoever takes one holds it.
@@ -30,9 +31,8 @@ pub(super) struct Steps(Mutex<Known>);
 #[derive(Debug, Default)]
 struct Known {
     last: Option<Reading>,
-    /// Since when calls count, and since when they will.
-    since: Option<Rates>,
-    next: Option<Rates>,
+    /// Since when calls count, and since when they will; as soon as any do.
+    since: Option<(Rates, Rates)>,
     /// By how much the tier's hit rate is higher than its curve says, which is that of another order, and of a sample; or lower if negative.
     lead: f64,
 }
@@ -48,6 +48,8 @@ struct Reading {
 
 /// The last step.
 struct Step {
+    /// What was known when it began.
+    before: Rates,
     rates: Rates,
     hit_rate: f64,
     /// Whether there was more than fits.
@@ -57,15 +59,16 @@ struct Step {
 impl Known {
     /// What the step was that ends with this.
     fn step(&mut self, now: &Reading) -> Option<Step> {
-        let last = self.last.replace(now.clone())?;
+        let before = self.last.replace(now.clone())?;
         let calls = now
             .calls
-            .checked_sub(last.calls)
+            .checked_sub(before.calls)
             .filter(|calls| *calls > 0)?;
         Some(Step {
-            rates: now.rates.since(&last.rates)?,
-            hit_rate: (now.hits.saturating_sub(last.hits) as f64 / calls as f64).min(1.0),
-            full: now.evictions > last.evictions,
+            rates: now.rates.since(&before.rates)?,
+            hit_rate: (now.hits.saturating_sub(before.hits) as f64 / calls as f64).min(1.0),
+            full: now.evictions > before.evictions,
+            before: before.rates,
         })
     }
 
@@ -78,19 +81,19 @@ impl Known {
         }
     }
 
-    /// The curve of the last calls.
-    fn lately(&mut self, now: &Rates) -> MemoryCurve {
-        let passed = |since: &Option<Rates>| {
-            since
-                .as_ref()
-                .map_or(now.uses, |since| now.uses - since.uses)
+    /// The curve of the last calls, once a new cache is full, or as good as it is to be.
+    fn lately(&mut self, step: &Step, now: &Rates, good: f64) -> Option<MemoryCurve> {
+        let (since, next) = match self.since.take() {
+            None if !step.full && step.hit_rate < good => return None,
+            None => (step.before.clone(), now.clone()),
+            Some((_, next)) if now.uses - next.uses >= (now.uses / 2).min(LATELY) => {
+                (next, now.clone())
+            }
+            Some(since) => since,
         };
-        if passed(&self.next) >= (now.uses / 2).min(LATELY) {
-            self.since = self.next.replace(now.clone());
-        }
-        let since = self.since.as_ref();
-        let lately = since.and_then(|since| now.since(since));
-        lately.as_ref().unwrap_or(now).curve()
+        let lately = now.since(&since);
+        self.since = Some((since, next));
+        Some(lately?.curve())
     }
 }
 
@@ -122,7 +125,11 @@ impl Cache {
                 weight: charged(entry),
                 expires: entry.expires(),
             };
-            curve.used(entry.hash(), hit, || self.calls());
+            if curve.may_have(entry.hash()) {
+                curve.used(entry.hash(), hit, || self.calls());
+            } else {
+                entry.unwatch();
+            }
         }
     }
 
@@ -160,9 +167,11 @@ impl Cache {
         };
         let Some(now) = self.reading() else { return };
         let present = self.0.memory.max_bytes();
-        let lately = known.lately(&now.rates);
         let Some(step) = known.step(&now) else { return };
         known.learn(&step, present);
+        let Some(lately) = known.lately(&step, &now.rates, to.hit_rate) else {
+            return;
+        };
         let enough = (to.hit_rate - known.lead).min(lately.hit_rate_with(to.most) - NEARLY);
         let mut wanted = least(&lately, enough).unwrap_or(to.most);
         if !step.full && step.hit_rate < to.hit_rate {

@@ -72,9 +72,10 @@ impl Memory {
     }
 
     /// Estimates, while the cache runs, what the hit rate would be with more memory, or with less:
-    /// [`Stats::memory_curve`](crate::Stats::memory_curve). One of 16 keys is looked at, at first, and at most 8,192 of them, of those that
-    /// were used so lately that four times the memory would hold them; that is one MiB at most, some 100 ns for each of their hits, less for
-    /// those of other keys among the one of 16, and nothing for all others. Of some hundred keys it says little.
+    /// [`Stats::memory_curve`](crate::Stats::memory_curve). Every key is looked at for the first 65,536 calls, then every other one, until twice as many were seen,
+    /// and so on, down to one of 16; and at most 8,192 of them, of those that were used so lately that four times the memory would hold
+    /// them. That is one MiB at most, some 100 ns for each of their hits, less for those of other keys among the one of 16, and nothing for
+    /// all others. Of some hundred keys it says little.
     ///
     /// Off by default.
     ///
@@ -97,11 +98,13 @@ impl Memory {
     ///
     /// The curve is that of a cache which throws out what was not used for the longest time, and of a sample of the keys; the memory does
     /// better, most often. What it was found to do better by lately over the same calls, 3/16 of that from each step, is taken off the hit
-    /// rate that is looked for. That is the mean of the last calls: of at least half of all so far, up to four million and more.
+    /// rate that is looked for. That is the mean of the last calls: of at least half of those that were looked at so far, up to four
+    /// million calls and more.
     ///
-    /// It begins with the most, and stays there as long as there is room and there are too few hits. A step goes at most a quarter down, so
-    /// that nobody has to throw much out at once, and by a half up; the first is taken after 1,024 calls of keys that are looked at, then
-    /// one after twice as many each time, and from then on after each 4,096, with the next value that is stored.
+    /// It begins with the most, and stays there as long as there is room and there are too few hits. What was asked for until it was full, or
+    /// had hits enough, does not count: it was missing from a cache of any size. A step goes at most a third down, so that nobody has to
+    /// throw much out at once, and by a half up; the first is taken after 1,024 calls of keys that are looked at, then one after twice as
+    /// many, and from then on after each 2,048, with the next value that is stored.
     ///
     /// [`max_bytes`](Self::max_bytes) has no effect beside it, and neither has the setting of that name. Values have to fit into a part of the
     /// least, too: what is larger than [`max_entry_bytes`](Self::max_entry_bytes), or than the bound at the time allows, is refused.

@@ -226,6 +226,25 @@ fn what_was_not_stored_or_has_expired_would_not_have_been_there() {
     assert!(rate(&|_| Use::Missed(0), false) < 0.01, "once");
 }
 
+#[test]
+fn fewer_keys_are_looked_at_once_enough_is_known() {
+    let curve = Curve::new(u64::MAX);
+    let looked_at = |calls: u64| {
+        let keys = |call: u64| number(call % 1_000);
+        (0..calls).for_each(|call| curve.used(keys(call), HIT, || call));
+        let all = (0..1_000).map(number);
+        let looked_at = all.clone().filter(|hash| curve.has(*hash)).count();
+        let may_be = all.filter(|hash| curve.may_have(*hash)).count();
+        assert_eq!(looked_at, may_be, "the others are not watched, either");
+        looked_at
+    };
+    assert_eq!(looked_at(EVERY_KEY / 2), 1_000);
+    let half = looked_at(EVERY_KEY);
+    assert!((400..600).contains(&half), "{half}");
+    let few = looked_at(100 * EVERY_KEY);
+    assert!((40..90).contains(&few), "{few}");
+}
+
 /// What is asked for once, as by a scan, or is newer than all before, makes the sample no smaller for ever.
 #[test]
 fn what_nobody_asks_for_again_is_forgotten() {

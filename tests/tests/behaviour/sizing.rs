@@ -123,6 +123,16 @@ fn the_bound_is_near_the_one_that_gives_the_hit_rate() {
     assert!((rate - enough).abs() < 0.05, "{rate} for {enough}");
 }
 
+/// What is small, or soon over, has no millions of calls to learn from.
+#[test]
+fn the_bound_moves_within_few_calls() {
+    let adaptive = cache(Memory::new().between(1 << 20..=32 << 20, 0.6));
+    calls(&adaptive, 40_000, 5_000);
+    let bound = adaptive.stats().max_bytes;
+    let rate = calls(&adaptive, 10_000, 5_000);
+    assert!(bound < 8 << 20 && rate > 0.5, "{rate} with {bound}");
+}
+
 /// Whoever says it first, and whatever a file or the environment says of the other.
 #[test]
 fn a_fixed_bound_has_no_effect_beside_one_that_moves() {
