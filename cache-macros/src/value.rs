@@ -251,14 +251,11 @@ pub(crate) fn permille(expr: Expr, diag: &mut Diag) -> Option<u16> {
         let (whole, tenths) = number.split_once('.').unwrap_or((number, "0"));
         let digits =
             |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-        if !digits(whole) || !digits(tenths) || tenths.len() > 1 {
-            return None;
-        }
-        whole
-            .parse::<u16>()
-            .ok()?
-            .checked_mul(10)?
-            .checked_add(tenths.parse().ok()?)
+        (digits(whole) && digits(tenths)).then(|| (whole.to_owned(), tenths.to_owned()))
+    };
+    let permille = |(whole, tenths): &(String, String)| {
+        let whole = whole.parse::<u16>().ok()?.checked_mul(10)?;
+        whole.checked_add(tenths.parse().ok()?)
     };
     let share = match &expr {
         Expr::Lit(lit) => match &lit.lit {
@@ -268,12 +265,16 @@ pub(crate) fn permille(expr: Expr, diag: &mut Diag) -> Option<u16> {
         _ => None,
     };
     match share {
-        Some(share) if share <= 1000 => Some(share),
-        Some(_) => {
+        Some((_, decimals)) if decimals.len() > 1 => {
+            diag.error(&expr, "finer than a tenth of a percent")
+                .help("write one decimal: `\"0.1%\"`");
+            None
+        }
+        Some(share) => permille(&share).filter(|share| *share <= 1000).or_else(|| {
             diag.error(&expr, "more than all of it")
                 .help("write at most `\"100%\"`");
             None
-        }
+        }),
         None => {
             diag.error(&expr, "not a percentage")
                 .help("write `\"10%\"`");

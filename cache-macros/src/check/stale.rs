@@ -64,17 +64,6 @@ pub(super) fn check(options: &Options, function: &Function, diag: &mut Diag) {
             }
         }
     }
-    if let (Some(Length::Millis(meanwhile, _)), Some(Length::Millis(on_error, place))) =
-        (&options.stale_while_revalidate, &options.stale_if_error)
-        && on_error <= meanwhile
-        && *on_error > 0
-    {
-        diag.error_at(
-            *place,
-            "`stale_if_error` has no effect within `stale_while_revalidate`, where nobody is given an error",
-        )
-        .help("write a longer time, or remove it");
-    }
     let behind = BEHIND
         .into_iter()
         .find_map(|name| Some((name, options.named(name)?)));

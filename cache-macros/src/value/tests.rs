@@ -127,11 +127,15 @@ fn reads_percentages() {
     ] {
         assert_eq!(read(text, permille), Ok(expected), "{text}");
     }
-    for text in ["10", "\"10\"", "\"%\"", "\"-1%\"", "\"2.55%\"", "0.1"] {
+    for text in ["10", "\"10\"", "\"%\"", "\"-1%\"", "\"2.%\"", "0.1"] {
         assert_eq!(
             read(text, permille),
             Err(format!("not a percentage\nhelp: write `\"10%\"` @ {text}"))
         );
+    }
+    for text in ["\"0.05%\"", "\"2.55%\""] {
+        let error = "finer than a tenth of a percent\nhelp: write one decimal: `\"0.1%\"`";
+        assert_eq!(read(text, permille), Err(format!("{error} @ {text}")));
     }
     assert_eq!(
         read("\"101%\"", permille),

@@ -369,6 +369,24 @@ fn a_miss_is_counted_once() {
     assert_eq!(test.cache().stats().total.misses.total(), 2);
 }
 
+/// There its caller waits for the body, and is given its error.
+#[test]
+fn what_cannot_go_on_behind_its_call_falls_back_within_the_other_window() {
+    #[cache(ttl = 10, stale_while_revalidate = 60, stale_if_error = 30)]
+    async fn both() -> Result<u64, String> {
+        source()
+    }
+    let test = start();
+    let both = || block_on(test.run(both()));
+    assert_eq!(both(), Ok(1));
+    fail(true);
+    test.advance(11 * SECOND);
+    assert_eq!((both(), runs()), (Ok(1), 2), "there is no runtime");
+    test.advance(30 * SECOND);
+    assert!(both().is_err(), "its own window has closed");
+    fail(false);
+}
+
 /// However long the window is, the `ttl` ends.
 #[test]
 fn a_window_without_an_end_leaves_the_ttl_as_it_is() {
