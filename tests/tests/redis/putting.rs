@@ -115,6 +115,10 @@ async fn what_was_not_logged_and_then_was_is_no_value_here() {
     };
     let error = told.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotLogged, "{error}");
+    assert!(
+        error.to_string().starts_with("put in this process alone"),
+        "{error}"
+    );
     until("both have the log", || {
         a.health().is_well()
             && a.health().redis.unwrap().applied == b.health().redis.unwrap().applied

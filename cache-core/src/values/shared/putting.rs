@@ -58,6 +58,17 @@ impl Drop for Unsaid<'_> {
     }
 }
 
+/// What a caller is told whose value the others do not know of.
+fn put_here_alone(why: &dyn std::fmt::Display) -> Error {
+    Error::new(
+        ErrorKind::NotLogged,
+        format!(
+            "put in this process alone: {why}. Here it is until the log is there again, and then nowhere: put it again. Until then the \
+             others may serve older values for `max_staleness`"
+        ),
+    )
+}
+
 impl Cache {
     /// Puts values under their addresses; the last of several of one address.
     pub(in crate::values) async fn put_shared<T: CacheValue + Serialize + DeserializeOwned>(
@@ -202,7 +213,7 @@ impl Cache {
         for address in &addresses {
             self.tell_invalidated(address);
         }
-        logged.map_err(|error| not_logged(&error.to_string()))?;
+        logged.map_err(|error| put_here_alone(&error))?;
         shown?;
         told.map(drop)
             .map_err(|error| not_logged(&error.to_string()))
