@@ -318,18 +318,30 @@ impl Driver {
         self.tell(EventKind::NotFetched(why));
     }
 
-    /// Gives others what was computed here.
+    /// Gives others what was computed here; and where that cannot leave the process, what it was asked for in place of is not left to them.
     pub(super) fn share(&self, entry: &Kept, work: &dyn Work, claim: Option<Claim>) {
-        let Some(remote) = self
-            .remote()
-            .filter(|remote| entry.class != Class::Failed && !remote.is_refused())
-        else {
+        let shared = |remote: &&Remote| entry.class != Class::Failed && !remote.is_refused();
+        let Some(remote) = self.remote().filter(shared) else {
             return;
         };
+        let sent = self.send(remote, entry, work, claim);
+        if sent.is_none() && self.ticket.mode() == Some(Mode::Refresh) {
+            self.unshare();
+        }
+    }
+
+    /// `None` for what cannot leave the process.
+    fn send(
+        &self,
+        remote: &Remote,
+        entry: &Kept,
+        work: &dyn Work,
+        claim: Option<Claim>,
+    ) -> Option<()> {
         let now = self.ticket.cache.now();
         // What never expires would never leave Redis.
         if entry.expires() == u64::MAX || entry.expires() <= now {
-            return;
+            return None;
         }
         let millis = |time: u64| i64::try_from(time).unwrap_or(i64::MAX);
         let mut lifetime = millis(entry.fresh_until()).saturating_sub(millis(now));
@@ -341,9 +353,7 @@ impl Driver {
         let yields = !replaces && entry.is_late_for_others(now);
         let grace = Duration::from_millis(self.learnt.instance.grace_of(entry.class));
         let encoded = catch_unwind(AssertUnwindSafe(|| work.encode()));
-        let Some(payload) = encoded.ok().flatten() else {
-            return;
-        };
+        let payload = encoded.ok().flatten()?;
         let age = now.saturating_sub(entry.began());
         let envelope = Envelope {
             stamp: entry.stamp(),
@@ -360,12 +370,10 @@ impl Driver {
         };
         let mut bytes = Vec::new();
         let config = &self.ticket.cache.0.config;
-        if envelope
-            .write(config.compress_from, &config.cipher, &mut bytes)
-            .is_ok()
-        {
-            remote.store(self.target.digest, &bytes, lifetime, grace, yields, claim);
-        }
+        let written = envelope.write(config.compress_from, &config.cipher, &mut bytes);
+        written.ok()?;
+        remote.store(self.target.digest, &bytes, lifetime, grace, yields, claim);
+        Some(())
     }
 
     /// Invalidates what a refresh has shown to be none any more. That it is removed from Redis, some time, would not be enough: the

@@ -157,6 +157,33 @@ async fn a_refresh_that_comes_too_late_leaves_nothing_older() {
     assert_eq!(a.scope(dwindling(1)).await, Ok(2), "what was there before");
 }
 
+/// What never expires has no place in Redis, and neither has what it took the place of.
+#[tokio::test]
+async fn a_refresh_that_cannot_be_shared_leaves_nothing_older() {
+    static ROW: Row = Row::new();
+    fn lifetime(value: u64) -> Duration {
+        match value {
+            1 => Duration::from_secs(3_600),
+            _ => Duration::MAX,
+        }
+    }
+    #[cache_resource("lasting:{id}", ttl = |value: &u64| lifetime(*value))]
+    async fn lasting(id: u64) -> u64 {
+        let _ = id;
+        ROW.read()
+    }
+    let server = start!();
+    let a = process(&server).await;
+    assert_eq!(a.scope(lasting(1)).await, 1);
+    until("it is stored", || stored(&server) == 1);
+    assert_eq!(ROW.write(), 2);
+    assert_eq!(a.scope(refresh(lasting(1))).await, 2);
+    assert_eq!(a.scope(lasting(1)).await, 2, "here");
+    until("it is removed", || stored(&server) == 0);
+    let b = process(&server).await;
+    assert_eq!(b.scope(lasting(1)).await, 2, "elsewhere");
+}
+
 /// What stands in Redis, as text.
 fn values(server: &Server) -> String {
     let Ok(tests::redis::Reply::Array(names)) = server.command(["KEYS", VALUES]) else {
