@@ -70,6 +70,11 @@ impl Error {
         )
     }
 
+    /// The same, with where it comes from said before.
+    pub(crate) fn of(self, place: &str) -> Self {
+        Self::new(self.kind, format!("{place}: {}", self.text))
+    }
+
     /// Which kind of error this is.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {

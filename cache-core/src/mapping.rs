@@ -141,7 +141,10 @@ impl Cache {
         for handler in handlers {
             // It is the user's, and what it would have named is not known.
             match catch_unwind(AssertUnwindSafe(|| handler(event))) {
-                Ok(named) => matchers.extend(named?),
+                Ok(named) => {
+                    let place = || format!("what a handler of the event `{name}` names");
+                    matchers.extend(named.map_err(|error| error.of(&place()))?);
+                }
                 Err(_) => {
                     let why = "its handler panicked; everything is invalidated in its place";
                     let events = &self.0.events;

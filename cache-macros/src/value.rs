@@ -299,8 +299,11 @@ pub(crate) fn integer<N: std::str::FromStr<Err: std::fmt::Display>>(
         }
         return parsed;
     }
-    diag.error(&expr, "not a whole number")
-        .help("write digits: `100`");
+    let wrong = match &expr {
+        Expr::Unary(unary) if matches!(unary.op, UnOp::Neg(_)) => "a negative number",
+        _ => "not a whole number",
+    };
+    diag.error(&expr, wrong).help("write digits: `100`");
     None
 }
 

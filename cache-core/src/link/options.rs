@@ -35,7 +35,7 @@ impl Default for LinkOptions {
             failures: 5,
             probe_interval: Duration::from_millis(500),
             send_timeout: Duration::from_millis(500),
-            queue_length: 1_024,
+            queue_length: 16_384,
             queue_bytes: 16 << 20,
             key: Box::default(),
             tls: RedisTls::default(),

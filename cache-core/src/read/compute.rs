@@ -64,6 +64,8 @@ pub(super) struct Driver {
     rear: Rear,
     /// Whether its caller has, and it goes on.
     pub(super) behind: bool,
+    /// Until when nobody else refreshes what it is about to replace; 0 if it has kept nobody from that.
+    postponed: u64,
     /// How long its caller waits.
     limit: Option<Sleep>,
     /// Computations that have polled this call and did not begin it.
@@ -90,6 +92,7 @@ impl Drop for Driver {
             let used = computation.frame.take();
             self.report(used.stamp, used.deps.as_slice());
         }
+        self.end_behind();
     }
 }
 
@@ -178,6 +181,7 @@ impl Driver {
             gone: 0,
             rear: Rear::None,
             behind: false,
+            postponed: 0,
             limit: None,
             others: Vec::new(),
             given: None,

@@ -154,6 +154,10 @@ fn reads_the_rest() {
         read("N", integer::<u32>),
         Err("not a whole number\nhelp: write digits: `100` @ N".into())
     );
+    assert_eq!(
+        read("-1", integer::<u32>),
+        Err("a negative number\nhelp: write digits: `100` @ -1".into())
+    );
     assert!(read("is_good", judge).is_ok() && read("|v| v.ok", judge).is_ok());
     assert_eq!(
         read("true", judge).err().as_deref(),

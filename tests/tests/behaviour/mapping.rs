@@ -153,6 +153,8 @@ fn a_pattern_that_does_not_parse_is_an_error_and_nothing_is_invalidated() {
         for bad in ["[", "\\", "{id}"] {
             let error = blocking::emit("searched", &bad.to_owned()).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Pattern, "{bad}");
+            let text = error.to_string();
+            assert!(text.starts_with("what a handler of the event `"), "{text}");
             assert_eq!(read_again(), [0; 0]);
         }
         blocking::emit("searched", &escape("[*")).unwrap();

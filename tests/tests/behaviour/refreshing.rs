@@ -277,6 +277,42 @@ async fn a_refresh_that_hangs_is_overdue_and_followed_by_another() {
     until("it is stored", || stored(&test) > 1).await;
 }
 
+/// Many have one runtime for each test, or each thread, and one cache for all.
+#[test]
+fn a_refresh_that_ends_with_its_runtime_is_counted_and_followed_by_another() {
+    static SOURCE: Source = Source::shut();
+    #[cache(ttl = 10, stale_while_revalidate = "1h")]
+    async fn row(id: u64) -> u64 {
+        SOURCE.read().await.unwrap() + id
+    }
+    let test = TestCache::new();
+    let runtime = || {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        runtime.enable_all().build().unwrap()
+    };
+    SOURCE.admit(1);
+    let first = runtime();
+    assert_eq!(first.block_on(test.run(row(0))), 1);
+    test.advance(10 * SECOND);
+    first.block_on(async {
+        assert_eq!(test.run(row(0)).await, 1);
+        until("it has begun", || SOURCE.runs() == 2).await;
+    });
+    let failures = || test.cache().stats().total.refresh_failures;
+    assert_eq!(failures(), 0);
+    drop(first);
+    assert_eq!(failures(), 1);
+    SOURCE.write(2);
+    SOURCE.admit(1);
+    test.advance(SECOND);
+    runtime().block_on(async {
+        assert_eq!(test.run(row(0)).await, 1);
+        until("it is stored", || stored(&test) == 2).await;
+        assert_eq!(test.run(row(0)).await, 2);
+    });
+    assert_eq!(failures(), 1);
+}
+
 #[tokio::test]
 async fn an_invalidation_wins_over_a_refresh_that_began_before() {
     static SOURCE: Source = Source::shut();

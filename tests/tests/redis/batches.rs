@@ -41,6 +41,18 @@ async fn calls<T>(
     server.calls_during(work).unwrap()
 }
 
+#[tokio::test]
+async fn every_element_of_a_large_batch_is_stored() {
+    let server = start!();
+    let a = process(&server).await;
+    // Nothing leaves while it is computed.
+    server.pause().unwrap();
+    a.scope(rows("many", &ids(1..5_001))).await.unwrap();
+    server.resume().unwrap();
+    until("they are stored", || stored(&server) == 5_000);
+    assert_eq!(a.stats().redis.unwrap().dropped, 0);
+}
+
 /// 1,000 ids of which 50 are nowhere: one look at the memory, one trip, one run of the body.
 #[tokio::test(flavor = "multi_thread")]
 async fn one_trip_for_what_is_missing() {

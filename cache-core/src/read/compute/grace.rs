@@ -100,7 +100,8 @@ impl Driver {
             return false;
         }
         let patience = self.ticket.cache.patience(&self.ticket.seat);
-        entry.postpone(time::deadline(now, patience).min(entry.refreshable_until()));
+        self.postponed = time::deadline(now, patience).min(entry.refreshable_until());
+        entry.postpone(self.postponed);
         self.serve_late(&entry, tier);
         entry.instance.stats.refreshes();
         self.detach();
@@ -152,6 +153,15 @@ impl Driver {
     pub(in crate::read) fn refresh_failed(&self) {
         self.ticket.seat.counters.refresh_failed();
         self.tell(EventKind::RefreshFailed);
+    }
+
+    /// The refresh is dropped, be it with the runtime that it was on: if it has neither come to an end nor been followed by another, nobody
+    /// waits for it any longer.
+    pub(super) fn end_behind(&self) {
+        let waited_for = |entry: &Arc<Kept>| entry.due() == self.postponed;
+        if self.goes_on() && self.postponed > 0 && self.late.as_ref().is_some_and(waited_for) {
+            self.fail_behind();
+        }
     }
 
     /// The refresh has failed: the next one waits for a while.

@@ -98,9 +98,9 @@ impl<S: Split + 'static> Future for Behind<S> {
         if let Some(owned) = this.0.take().filter(|owned| owned.driver.goes_on()) {
             #[cfg(feature = "tokio")]
             spawn(owned);
-            // Without the feature there is no runtime to go on.
+            // Without the feature there is no runtime to go on, and the refresh has failed.
             #[cfg(not(feature = "tokio"))]
-            owned.driver.refresh_failed();
+            drop(owned);
         }
         Poll::Ready(out)
     }
