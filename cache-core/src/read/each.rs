@@ -6,28 +6,30 @@
 //! another waits for, in whatever order ids are given. For the same reason no lease is asked for: an element that another process has
 //! leased would keep the others waiting.
 
-use std::collections::HashMap;
-use std::future::{pending, poll_fn};
+use std::collections::{BTreeSet, HashMap};
+use std::future::poll_fn;
 use std::marker::PhantomData;
-use std::pin::pin;
 use std::task::{Context, Poll};
 
-use super::compute::{Driver, Stage};
-use super::run::{Job, no_rules};
+use super::compute::Driver;
 use super::{Call, Callee, Function, KeyPart, Miss, Ticket, look_with_care};
-use crate::entry::Payload;
+use crate::entry::{Kept, Payload};
+use crate::flight::{self, Waiting};
 use crate::global;
 use crate::key::Encoder;
 use crate::modifiers::{Mode, Modifier};
-use crate::scope::{self, Scope};
+use crate::scope::{self, Frame, Scope};
 use crate::shape::{Elements, Gives, Holds, Ids, Outer, Split};
 use crate::site::Site;
 use crate::stats::MissReason;
 use crate::sync::Arc;
 use crate::tier::memory::{Lookup, MemoryKey};
 
+mod bells;
 mod element;
 mod part;
+mod turns;
+use bells::Bells;
 pub use part::run_part;
 use part::{Part, Rules};
 
@@ -54,6 +56,20 @@ pub struct Batch<K, V, I, C, H, R> {
     /// Those that were given before, and where.
     again: Vec<(usize, usize)>,
     members: Vec<Member>,
+    /// Which of them can go on, from the first turn on.
+    bells: Option<Arc<Bells>>,
+    /// Those that are to be computed, and not begun.
+    claimed: BTreeSet<usize>,
+    /// Those that came to be claimed since the last part began.
+    fresh: Vec<usize>,
+    /// How many are neither claimed nor done.
+    open: usize,
+    /// Of how many of these it will be known soon what becomes of them.
+    soon: usize,
+    /// The computations that have polled this call.
+    pollers: Vec<Arc<Frame>>,
+    /// Whoever waits for what is claimed waits for this, and this for the body that runs.
+    node: u64,
     /// How many the body takes at once.
     most: usize,
     /// The run of the body that is under way.
@@ -70,6 +86,8 @@ struct Member {
     driver: Box<Driver>,
     /// Which of the ids that were given.
     at: usize,
+    /// While it is claimed and others are computed.
+    edge: Option<Waiting<MemoryKey, Arc<Kept>>>,
 }
 
 /// What surrounds the call: of all its elements the first has the modifier.
@@ -209,7 +227,11 @@ where
         name(id, &mut miss);
         let mut driver = Driver::new(miss);
         driver.together = true;
-        batch.members.push(Member { driver, at });
+        batch.members.push(Member {
+            driver,
+            at,
+            edge: None,
+        });
     }
     if let (Some(modifier), true) = (&around.modifier, batch.given.is_empty())
         && modifier.mode == Mode::Capture
@@ -219,6 +241,7 @@ where
     if batch.members.is_empty() {
         return Ok(batch.answer::<O>());
     }
+    batch.open = batch.members.len();
     Err(Box::new(batch))
 }
 
@@ -263,6 +286,13 @@ impl<K: Clone, V: Clone, I, C: Ids<Id = K>, R> Batch<K, V, I, C, C::Held, R> {
             found: Vec::new(),
             again: Vec::new(),
             members: Vec::new(),
+            bells: None,
+            claimed: BTreeSet::new(),
+            fresh: Vec::new(),
+            open: 0,
+            soon: 0,
+            pollers: Vec::new(),
+            node: flight::next_id(),
             most,
             part: None,
             whole: false,
@@ -285,83 +315,5 @@ impl<K: Clone, V: Clone, I, C: Ids<Id = K>, R> Batch<K, V, I, C, C::Held, R> {
         O::success(O::Value::join(
             both.filter_map(|(id, element)| Some((id, element?))),
         ))
-    }
-
-    fn poll_next<O, S>(&mut self, cx: &mut Context<'_>) -> Poll<Turn<C::Held, R>>
-    where
-        O: Outer<Return = R, Value: Elements<K, Element = V>>,
-        S: Split<Item = I, Return = <O::With<V> as Outer>::Return>,
-    {
-        if self.whole {
-            return Poll::Ready(Turn::Run(self.begin_whole()));
-        }
-        let mut failed = self.go_on::<O, S>(cx);
-        while failed.is_none() && self.ask() {
-            failed = self.go_on::<O, S>(cx);
-        }
-        if let Some(failed) = failed {
-            return Poll::Ready(Turn::Answer(failed));
-        }
-        let mut stages = self.members.iter().map(|member| &member.driver.stage);
-        if stages.clone().any(Stage::is_about_to_be_known) {
-            Poll::Pending
-        } else if stages.clone().any(Stage::is_claimed) {
-            Poll::Ready(Turn::Run(self.begin_part()))
-        } else if stages.all(Stage::is_done) {
-            Poll::Ready(Turn::Answer(self.answer::<O>()))
-        } else {
-            Poll::Pending
-        }
-    }
-
-    /// Lets every element that waits for something go on; the answer, if one of them is another's failure.
-    fn go_on<O, S>(&mut self, cx: &mut Context<'_>) -> Option<R>
-    where
-        O: Outer<Return = R, Value: Elements<K, Element = V>>,
-        S: Split<Item = I, Return = <O::With<V> as Outer>::Return>,
-    {
-        for Member { driver, at } in &mut self.members {
-            let mut job = Job::<S> {
-                body: pin!(pending()),
-                rules: &mut no_rules,
-                out: None,
-            };
-            if driver.poll(cx, &mut job).is_pending() {
-                continue;
-            }
-            match job.out.map(O::With::<V>::open) {
-                Some(Ok(element)) => self.found[*at] = Some(element),
-                Some(Err(failure)) => return Some(O::failure(failure)),
-                // A driver that is through has an outcome.
-                None => {}
-            }
-        }
-        None
-    }
-
-    /// There is nobody to ask.
-    #[cfg(not(feature = "redis"))]
-    fn ask(&mut self) -> bool {
-        false
-    }
-
-    /// Asks Redis for all that is to be asked for, in one trip; whether there was anything.
-    #[cfg(feature = "redis")]
-    fn ask(&mut self) -> bool {
-        let drivers = self.members.iter_mut().map(|member| &mut *member.driver);
-        let mut asking: Vec<&mut Driver> = drivers.filter(|driver| driver.is_asking()).collect();
-        let Some(first) = asking.first() else {
-            return false;
-        };
-        let cache = first.ticket.cache.clone();
-        let Some(remote) = &cache.0.remote else {
-            return false;
-        };
-        let keys: Vec<_> = asking.iter().map(|driver| driver.target.digest).collect();
-        let sent = cache.now();
-        for (driver, read) in asking.iter_mut().zip(remote.fetch_many(&keys)) {
-            driver.asked(read, sent);
-        }
-        true
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use futures_util::future::{join, join_all};
@@ -432,6 +432,32 @@ fn a_body_that_asks_for_what_comes_after_it() {
     let (test, table) = (fresh(), Table::open());
     assert_eq!(now(test.run(once(&table, vec![1, 2]))), [3, 2]);
     assert_eq!(table.asked(), [[1], [2], [2]]);
+}
+
+/// A part costs what it has to do, and not what all that are claimed or waited for have.
+#[test]
+fn many_parts_do_not_make_each_of_them_slower() {
+    const MANY: u64 = 10_000;
+    #[cache("parts:{ids}", each = ids, each_max = 1, skip(table))]
+    async fn parts(table: &Table, ids: &[u64]) -> Vec<u64> {
+        table.read(ids).await
+    }
+    let (test, table) = (fresh(), Table::shut());
+    let half: Vec<u64> = (0..MANY).collect();
+    let whole: Vec<u64> = (0..2 * MANY).collect();
+    let begun = Instant::now();
+    let mut first = Box::pin(test.run(parts(&table, &half)));
+    assert!(poll(&mut first).is_pending());
+    let mut second = Box::pin(test.run(parts(&table, &whole)));
+    assert!(poll(&mut second).is_pending());
+    table.source.open();
+    assert!(poll(&mut second).is_pending());
+    assert_eq!(ready(&mut first).len(), half.len());
+    assert_eq!(ready(&mut second).len(), whole.len());
+    // It was minutes, and is less than a second of one processor.
+    let took = begun.elapsed();
+    assert!(took < Duration::from_secs(20), "{took:?}");
+    assert_eq!(table.asked().len(), whole.len(), "each was asked for once");
 }
 
 /// A call is `Send` if its body is, whatever its error is.

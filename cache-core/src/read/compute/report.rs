@@ -37,7 +37,7 @@ impl Driver {
     }
 
     /// A future that is shared is begun by one computation and polled by others, each of which depends on it.
-    pub(super) fn meet_poller(&mut self) {
+    pub(in crate::read) fn meet_poller(&mut self) {
         let Some(frame) = scope::current().and_then(|scope| scope.frame.clone()) else {
             return;
         };

@@ -15,8 +15,9 @@ impl Stage {
         matches!(self, Self::Claimed { .. })
     }
 
-    pub(super) fn is_done(&self) -> bool {
-        matches!(self, Self::Done)
+    /// Whether it goes on by itself, or waits for others.
+    pub(super) fn is_open(&self) -> bool {
+        !matches!(self, Self::Claimed { .. } | Self::Computing(_) | Self::Done)
     }
 
     /// Whether it will be known soon what becomes of it, whatever others do.

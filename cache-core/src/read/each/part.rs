@@ -32,10 +32,10 @@ pub(super) struct Part {
 impl<K: Clone, V: Clone, I, C: Ids<Id = K>, R> Batch<K, V, I, C, C::Held, R> {
     /// The ids of a run of the body, which now begins.
     pub(super) fn begin_part(&mut self) -> C::Held {
-        let claimed = |at: &usize| self.members[*at].driver.stage.is_claimed();
-        let claimed: Vec<usize> = (0..self.members.len()).filter(claimed).collect();
-        let part = &claimed[..claimed.len().min(self.most)];
-        self.begin(part, &claimed);
+        let most = self.most.min(self.claimed.len());
+        let first = std::iter::from_fn(|| self.claimed.pop_first());
+        let part: Vec<usize> = first.take(most).collect();
+        self.begin(&part);
         let ids = part.iter().map(|at| self.members[*at].at);
         ids.map(|at| self.given[at].clone()).collect()
     }
@@ -48,16 +48,21 @@ impl<K: Clone, V: Clone, I, C: Ids<Id = K>, R> Batch<K, V, I, C, C::Held, R> {
             let driver = &mut first.driver;
             driver.stage = driver.compute(None, false);
         }
-        self.begin(&[0], &[0]);
+        self.claimed.clear();
+        self.begin(&[0]);
         self.given.iter().cloned().collect()
     }
 
-    fn begin(&mut self, members: &[usize], claimed: &[usize]) {
+    fn begin(&mut self, members: &[usize]) {
         let sharers = u32::try_from(members.len()).unwrap_or(u32::MAX);
         let flight = |at: &usize| self.members[*at].driver.flight();
-        let flights: Vec<u64> = claimed.iter().skip(1).filter_map(flight).collect();
+        let mut waiting: Vec<u64> = members.iter().skip(1).filter_map(flight).collect();
+        waiting.push(self.node);
+        self.stand_by();
         for at in members {
-            self.members[*at].driver.begin_with(sharers);
+            let member = &mut self.members[*at];
+            member.edge = None;
+            member.driver.begin_with(sharers);
         }
         let first = members.first().map(|at| &self.members[*at].driver);
         let Some((first, Stage::Computing(computation))) = first.map(|first| (first, &first.stage))
@@ -72,9 +77,21 @@ impl<K: Clone, V: Clone, I, C: Ids<Id = K>, R> Batch<K, V, I, C, C::Held, R> {
                 .cache
                 .0
                 .flights
-                .wait(&flights, computation.frame.id),
+                .wait(&waiting, computation.frame.id),
             polling: false,
         });
+    }
+
+    /// Whoever waits for what has been claimed since waits for the batch until that begins: an edge to each body would be one for each
+    /// element and body.
+    fn stand_by(&mut self) {
+        for at in std::mem::take(&mut self.fresh) {
+            let member = &mut self.members[at];
+            if let (Some(flight), true) = (member.driver.flight(), self.claimed.contains(&at)) {
+                let flights = &member.driver.ticket.cache.0.flights;
+                member.edge = flights.wait(&[flight], self.node);
+            }
+        }
     }
 
     /// The body has given its elements.
