@@ -304,8 +304,8 @@ impl Remote {
         reads::found(replies, &self.log)
     }
 
-    /// Stores a value, in the background, and gives its lease back if it is of use to those who wait. It is fresh for its lifetime in milliseconds, or was until so long ago,
-    /// and stays for `grace` after it. One that `yields` takes the place of nothing that is fresh.
+    /// Stores a value, in the background, and gives its lease back if it is of use to those who wait. It is fresh for its lifetime in
+    /// milliseconds, or was until so long ago, and stays for `grace` after it. One that `yields` takes the place of nothing that is fresh.
     pub(crate) fn store(
         &self,
         key: KeyDigest,

@@ -72,10 +72,10 @@ impl Memory {
     }
 
     /// Estimates, while the cache runs, what the hit rate would be with more memory, or with less:
-    /// [`Stats::memory_curve`](crate::Stats::memory_curve). Every key is looked at for the first 65,536 calls, then every other one, until twice as many were seen,
-    /// and so on, down to one of 16; and at most 8,192 of them, of those that were used so lately that four times the memory would hold
-    /// them. That is one MiB at most, some 100 ns for each of their hits, less for those of other keys among the one of 16, and nothing for
-    /// all others. Of some hundred keys it says little.
+    /// [`Stats::memory_curve`](crate::Stats::memory_curve). Every key is looked at for the first 65,536 calls, then every other one, until
+    /// twice as many were seen, and so on, down to one of 16; and at most 8,192 of them, of those that were used so lately that four times
+    /// the memory would hold them. That is one MiB at most, some 100 ns for each of their hits, less for those of other keys among the one
+    /// of 16, and nothing for all others. Of some hundred keys it says little.
     ///
     /// Off by default.
     ///
