@@ -76,13 +76,14 @@ fn show_memory(file: Option<&Path>) -> Result<bool, Box<dyn Error>> {
     };
     let rows = workloads
         .into_iter()
-        .map(|memory::Workload { name, keys }| {
-            let row = memory::compare(&keys);
+        .map(|calls| {
+            let row = memory::compare(&calls);
             let met = row.more() <= BAR && row.higher().abs() <= BAR;
             let mib = |bytes: f64| bytes / f64::from(1 << 20);
             println!(
-                "{name:20}  {:>9}  {:>8.1}%  {:>7.1}  {:>8.1}%  {:>7.1}  {:>7.1}  {:>+8.1}%  {:>+8.1}%  {:>+8.1}%  {}",
-                keys.len(),
+                "{:20}  {:>9}  {:>8.1}%  {:>7.1}  {:>8.1}%  {:>7.1}  {:>7.1}  {:>+8.1}%  {:>+8.1}%  {:>+8.1}%  {}",
+                calls.name,
+                calls.keys.len(),
                 100.0 * row.asked.rate,
                 mib(row.asked.bytes),
                 100.0 * row.adaptive.rate,

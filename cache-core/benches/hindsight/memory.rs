@@ -1,7 +1,8 @@
 //! [`Memory::between`] beside the fixed bound that gives the same hit rate, if one knows which it is.
 //!
 //! Calls are replayed in their order by an annotated function and caches of its own. What counts is from when a third of them
-//! is over: until then nobody knows anything.
+//! is over: until then nobody knows anything. Where long days and nights take turns it is the days: by night few keys are asked for,
+//! which are hits with any bound, and what matters is that the night did not cost what the day needs.
 
 use std::error::Error;
 use std::path::Path;
@@ -26,6 +27,19 @@ fn page(key: u64) -> Vec<u8> {
 pub(crate) struct Workload {
     pub(crate) name: String,
     pub(crate) keys: Vec<u64>,
+    /// Of how many calls each turn is, a night's, and two of a day's, if days alone count.
+    turn: Option<usize>,
+}
+
+impl Workload {
+    fn by_night(&self, at: usize) -> bool {
+        self.turn.is_some_and(|calls| night(at, calls))
+    }
+}
+
+/// Whether the call with this number is a night's, if turns are of so many calls.
+fn night(at: usize, calls: usize) -> bool {
+    (at / calls).is_multiple_of(3)
 }
 
 /// One of so many keys, the small ones more often: the inverse of the integral of Zipf's distribution.
@@ -39,9 +53,9 @@ type Make = Box<dyn FnMut(&mut Random, usize) -> u64>;
 
 /// For so many calls some of few keys, and for twice as many those of others.
 fn alternating(calls: usize) -> Make {
-    Box::new(move |random, at| match at / calls % 3 {
-        0 => (1 << 40) + skewed(random, 2_000.0, 0.5),
-        _ => skewed(random, 40_000.0, 0.8),
+    Box::new(move |random, at| match night(at, calls) {
+        true => (1 << 40) + skewed(random, 2_000.0, 0.5),
+        false => skewed(random, 40_000.0, 0.8),
     })
 }
 
@@ -52,6 +66,7 @@ pub(crate) fn workloads(calls: usize) -> Vec<Workload> {
         Workload {
             name: name.to_owned(),
             keys: (0..calls).map(|at| key(&mut random, at)).collect(),
+            turn: None,
         }
     };
     vec![
@@ -81,9 +96,11 @@ pub(crate) fn workloads(calls: usize) -> Vec<Workload> {
                 _ => skewed(random, 50_000.0, 0.9),
             }),
         ),
-        // A third of the time the calls are others', of few keys. Half of the calls while nothing counts yet, and a quarter afterwards.
-        make("by day and by night", alternating(calls / 12)),
-        // The same in short turns: a third throughout.
+        Workload {
+            turn: Some(calls / 12),
+            ..make("by day and by night", alternating(calls / 12))
+        },
+        // In turns so short that their mean is what counts.
         make("hour by hour", alternating(calls / 36)),
     ]
 }
@@ -104,6 +121,7 @@ pub(crate) fn recorded(file: &Path) -> Result<Workload, Box<dyn Error>> {
     Ok(Workload {
         name: name.to_string_lossy().into_owned(),
         keys: keys.collect(),
+        turn: None,
     })
 }
 
@@ -115,29 +133,49 @@ pub(crate) struct Outcome {
     pub(crate) bytes: f64,
 }
 
-pub(crate) fn replay(keys: &[u64], memory: Memory) -> Outcome {
+/// So many calls at once, and a look at the bytes.
+const SOME: usize = 10_000;
+
+/// What is short is replayed until there were so many calls: which keys are looked at is chance, and hashes are others each time.
+const CALLS: usize = 1_000_000;
+
+/// The means of all replays.
+fn replay(calls: &Workload, memory: Memory) -> Outcome {
+    let runs = (CALLS / calls.keys.len().max(1)).clamp(1, 10);
+    let outcomes = (0..runs).map(|_| replay_once(calls, memory));
+    let (rate, bytes) = outcomes.fold((0.0, 0.0), |(rate, bytes), outcome| {
+        (rate + outcome.rate, bytes + outcome.bytes)
+    });
+    Outcome {
+        rate: rate / runs as f64,
+        bytes: bytes / runs as f64,
+    }
+}
+
+fn replay_once(workload: &Workload, memory: Memory) -> Outcome {
     let Ok(cache) = Cache::builder().memory(memory).build_blocking() else {
         unreachable!("the bounds are valid");
     };
-    let (known, rest) = keys.split_at(keys.len() / 3);
-    let call = |keys: &[u64]| {
+    let known = workload.keys.len() / 3;
+    let (mut bytes, mut looks, mut calls) = (0.0, 0.0, 0);
+    let (mut hits, mut before) = (0, 0);
+    for (at, some) in workload.keys.chunks(SOME).enumerate() {
         cache.enter(|| {
-            keys.iter().for_each(|key| {
+            some.iter().for_each(|key| {
                 page(*key);
             });
         });
-        cache.stats().total
-    };
-    let before = call(known).hits;
-    let (mut bytes, mut looks, mut hits) = (0.0, 0.0, 0);
-    for some in rest.chunks(10_000) {
-        let total = call(some);
-        bytes += total.bytes as f64;
-        looks += 1.0;
-        hits = total.hits;
+        let total = cache.stats().total;
+        if at * SOME >= known && !workload.by_night(at * SOME) {
+            bytes += total.bytes as f64;
+            looks += 1.0;
+            calls += some.len();
+            hits += total.hits - before;
+        }
+        before = total.hits;
     }
     Outcome {
-        rate: (hits - before) as f64 / rest.len() as f64,
+        rate: hits as f64 / calls as f64,
         bytes: bytes / looks,
     }
 }
@@ -154,19 +192,19 @@ fn with(memory: Memory) -> Memory {
     memory.max_entry_bytes(1 << 19)
 }
 
-fn fixed(keys: &[u64], bytes: u64) -> Outcome {
-    replay(keys, with(Memory::new().max_bytes(bytes)))
+fn fixed(calls: &Workload, bytes: u64) -> Outcome {
+    replay(calls, with(Memory::new().max_bytes(bytes)))
 }
 
 /// With the fixed bound that gives this hit rate, as between two that give nearly as much. `good` is what is known of one.
-fn fixed_for(keys: &[u64], rate: f64, good: Outcome) -> Outcome {
+fn fixed_for(calls: &Workload, rate: f64, good: Outcome) -> Outcome {
     let ((mut less, mut below), (mut more, mut above)) = match good.rate < rate {
-        true => ((GOOD, good), (MOST, fixed(keys, MOST))),
-        false => ((LEAST, fixed(keys, LEAST)), (GOOD, good)),
+        true => ((GOOD, good), (MOST, fixed(calls, MOST))),
+        false => ((LEAST, fixed(calls, LEAST)), (GOOD, good)),
     };
     while more > less + less / 10 {
         let bytes = ((less as f64) * (more as f64)).sqrt() as u64;
-        let outcome = fixed(keys, bytes);
+        let outcome = fixed(calls, bytes);
         match outcome.rate < rate {
             true => (less, below) = (bytes, outcome),
             false => (more, above) = (bytes, outcome),
@@ -208,12 +246,12 @@ impl Row {
     }
 }
 
-pub(crate) fn compare(keys: &[u64]) -> Row {
-    let asked = fixed(keys, GOOD);
-    let adaptive = replay(keys, with(Memory::new().between(LEAST..=MOST, asked.rate)));
+pub(crate) fn compare(calls: &Workload) -> Row {
+    let asked = fixed(calls, GOOD);
+    let adaptive = replay(calls, with(Memory::new().between(LEAST..=MOST, asked.rate)));
     Row {
         adaptive,
         asked,
-        equal: fixed_for(keys, adaptive.rate, asked),
+        equal: fixed_for(calls, adaptive.rate, asked),
     }
 }

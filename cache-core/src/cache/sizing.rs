@@ -24,6 +24,12 @@ const SHARE: f64 = 0.1875;
 /// whatever its size.
 const LATELY: u64 = 1 << 18;
 
+/// Of all calls at least the last half counts for itself, up to so many: those of a day would be few among a night's.
+const NOW: u64 = 1 << 16;
+
+/// If they want so many times as much memory they have it; less may be chance.
+const MUCH: u64 = 2;
+
 /// What is known from one step to the next. Whoever takes one holds it.
 #[derive(Debug, Default)]
 pub(super) struct Steps(Mutex<Known>);
@@ -31,10 +37,18 @@ pub(super) struct Steps(Mutex<Known>);
 #[derive(Debug, Default)]
 struct Known {
     last: Option<Reading>,
-    /// Since when calls count, and since when they will; as soon as any do.
-    since: Option<(Rates, Rates)>,
+    lately: Window,
+    /// The shorter one.
+    now: Window,
     /// By how much the tier's hit rate is higher than its curve says, which is that of another order, and of a sample; or lower if negative.
     lead: f64,
+}
+
+/// Which of the last calls count.
+#[derive(Debug, Default)]
+struct Window {
+    /// Since when they do, and since when they will; as soon as any do.
+    since: Option<(Reading, Reading)>,
 }
 
 /// What has been counted so far.
@@ -46,10 +60,20 @@ struct Reading {
     evictions: u64,
 }
 
+impl Reading {
+    fn calls(&self) -> u64 {
+        self.calls
+    }
+
+    fn uses(&self) -> u64 {
+        self.rates.uses
+    }
+}
+
 /// The last step.
 struct Step {
     /// What was known when it began.
-    before: Rates,
+    before: Reading,
     rates: Rates,
     hit_rate: f64,
     /// Whether there was more than fits.
@@ -68,7 +92,7 @@ impl Known {
             rates: now.rates.since(&before.rates)?,
             hit_rate: (now.hits.saturating_sub(before.hits) as f64 / calls as f64).min(1.0),
             full: now.evictions > before.evictions,
-            before: before.rates,
+            before,
         })
     }
 
@@ -81,19 +105,46 @@ impl Known {
         }
     }
 
-    /// The curve of the last calls, once a new cache is full, or as good as it is to be.
-    fn lately(&mut self, step: &Step, now: &Rates, good: f64) -> Option<MemoryCurve> {
+    /// Whether calls count: once a new cache is full, or as good as it is to be.
+    fn counts(&self, step: &Step, good: f64) -> bool {
+        self.lately.since.is_some() || step.full || step.hit_rate >= good
+    }
+}
+
+impl Window {
+    /// The curve of at least the last half of what is counted, up to so many.
+    fn curve(
+        &mut self,
+        step: &Step,
+        now: &Reading,
+        most: u64,
+        counted: fn(&Reading) -> u64,
+    ) -> Option<MemoryCurve> {
         let (since, next) = match self.since.take() {
-            None if !step.full && step.hit_rate < good => return None,
             None => (step.before.clone(), now.clone()),
-            Some((_, next)) if now.uses - next.uses >= (now.uses / 2).min(LATELY) => {
-                (next, now.clone())
+            Some((since, next)) => {
+                let enough = (counted(now) / 2).min(most);
+                match counted(now).saturating_sub(counted(&next)) >= enough {
+                    true => (next, now.clone()),
+                    false => (since, next),
+                }
             }
-            Some(since) => since,
         };
-        let lately = now.since(&since);
+        let lately = now.rates.since(&since.rates);
         self.since = Some((since, next));
         Some(lately?.curve())
+    }
+}
+
+impl Step {
+    /// Whether there were too few hits though more memory would give more, or nobody knows yet how often what is here will be asked for.
+    fn is_poor(&self, present: u64, to: Adaptive) -> bool {
+        if !self.full {
+            return self.hit_rate < to.hit_rate;
+        }
+        let own = self.rates.curve();
+        self.hit_rate < to.hit_rate - NEARLY
+            && own.hit_rate_with(to.most) > own.hit_rate_with(present) + NEARLY
     }
 }
 
@@ -169,13 +220,25 @@ impl Cache {
         let present = self.0.memory.max_bytes();
         let Some(step) = known.step(&now) else { return };
         known.learn(&step, present);
-        let Some(lately) = known.lately(&step, &now.rates, to.hit_rate) else {
+        if !known.counts(&step, to.hit_rate) {
+            return;
+        }
+        let lead = known.lead;
+        let wanted = |curve: MemoryCurve| {
+            let enough = (to.hit_rate - lead).min(curve.hit_rate_with(to.most) - NEARLY);
+            least(&curve, enough).unwrap_or(to.most)
+        };
+        let lately = known.lately.curve(&step, &now, LATELY, Reading::uses);
+        let shortly = known.now.curve(&step, &now, NOW, Reading::calls);
+        let (Some(lately), Some(shortly)) = (lately.map(wanted), shortly.map(wanted)) else {
             return;
         };
-        let enough = (to.hit_rate - known.lead).min(lately.hit_rate_with(to.most) - NEARLY);
-        let mut wanted = least(&lately, enough).unwrap_or(to.most);
-        if !step.full && step.hit_rate < to.hit_rate {
-            // Nobody knows yet how often what is here will be asked for.
+        let mut wanted = if shortly / MUCH >= lately {
+            shortly
+        } else {
+            lately
+        };
+        if step.is_poor(present, to) {
             wanted = wanted.max(present);
         }
         let next = wanted

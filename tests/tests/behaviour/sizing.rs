@@ -123,6 +123,25 @@ fn the_bound_is_near_the_one_that_gives_the_hit_rate() {
     assert!((rate - enough).abs() < 0.05, "{rate} for {enough}");
 }
 
+/// By night few keys are asked for, which are hits with any bound.
+#[test]
+fn a_night_does_not_take_what_the_day_needs() {
+    let adaptive = cache(Memory::new().between(1 << 20..=64 << 20, 0.8));
+    let (day, night) = (20_000, 10);
+    calls(&adaptive, 300_000, day);
+    let before = (
+        calls(&adaptive, 100_000, day),
+        adaptive.stats().max_bytes as f64,
+    );
+    calls(&adaptive, 600_000, night);
+    let after = (
+        calls(&adaptive, 100_000, day),
+        adaptive.stats().max_bytes as f64,
+    );
+    assert!(after.0 > before.0 - 0.05, "{after:?} after {before:?}");
+    assert!(after.1 > before.1 / 2.0, "{after:?} after {before:?}");
+}
+
 /// What is small, or soon over, has no millions of calls to learn from.
 #[test]
 fn the_bound_moves_within_few_calls() {
