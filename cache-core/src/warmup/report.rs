@@ -22,6 +22,25 @@ pub struct WarmupReport {
     pub took: Duration,
 }
 
+/// Of each kind no more are written than one reads.
+const LISTED: usize = 20;
+
+fn list(
+    f: &mut fmt::Formatter<'_>,
+    kind: &str,
+    calls: impl ExactSizeIterator<Item = impl fmt::Display>,
+) -> fmt::Result {
+    let more = calls.len().saturating_sub(LISTED);
+    for call in calls.take(LISTED) {
+        write!(f, "\n  {kind}: {call}")?;
+    }
+    if more > 0 {
+        write!(f, "\n  {kind}: {more} more")?;
+    }
+    Ok(())
+}
+
+/// How many were warmed and failed, and in a line each what was not, of each kind twenty.
 impl fmt::Display for WarmupReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
@@ -31,18 +50,13 @@ impl fmt::Display for WarmupReport {
             self.failed.len(),
             self.took
         )?;
-        for (name, why) in &self.failed {
-            write!(f, "\n  failed: {name}: {why}")?;
-        }
-        for name in &self.refused {
-            write!(f, "\n  kept nothing: {name}")?;
-        }
-        for name in &self.cancelled {
-            write!(f, "\n  cancelled: {name}")?;
-        }
-        for name in &self.untouched {
-            write!(f, "\n  touched no cache: {name}")?;
-        }
-        Ok(())
+        let failed = self
+            .failed
+            .iter()
+            .map(|(name, why)| format!("{name}: {why}"));
+        list(f, "failed", failed)?;
+        list(f, "kept nothing", self.refused.iter())?;
+        list(f, "cancelled", self.cancelled.iter())?;
+        list(f, "touched no cache", self.untouched.iter())
     }
 }

@@ -23,7 +23,8 @@ pub(super) struct Round<'a> {
     warmup: &'a Warmup<'a>,
     /// The next one last.
     jobs: Vec<&'static WarmupJob>,
-    /// Those that turned out to be many; the next one last.
+    /// Those that turned out to be many; the next one last. Those of one priority take turns, so that one without end keeps none of them
+    /// from beginning.
     opened: Vec<Opened>,
     /// Whether what is there already is replaced.
     refresh: bool,
@@ -141,16 +142,18 @@ impl<'a> Round<'a> {
     /// The next call, if there is one, while so many are under way.
     fn next(&mut self, under_way: usize) -> Option<Call> {
         let scope = Arc::new(self.scope());
-        while let Some(opened) = self.opened.last_mut() {
+        while let Some(mut opened) = self.next_opened() {
             // It is the user's, as is its end, and may call what is cached.
             let next = || scope::enter(Some(Arc::clone(&scope)), || opened.calls.next());
             match catch_unwind(AssertUnwindSafe(next)) {
                 Ok(Some(call)) => {
                     let name = format!("{}[{}]", opened.name, opened.made);
+                    let priority = opened.priority;
                     opened.made += 1;
+                    self.open(opened);
                     return Some(Call {
                         name,
-                        priority: opened.priority,
+                        priority,
                         run: Box::new(|| call),
                     });
                 }
@@ -161,9 +164,8 @@ impl<'a> Round<'a> {
                     self.through += 1;
                 }
             }
-            let ended = self.opened.pop();
-            let is_empty = ended.as_ref().is_some_and(|ended| ended.made == 0);
-            let _ = catch_unwind(AssertUnwindSafe(|| drop(ended)));
+            let is_empty = opened.made == 0;
+            let _ = catch_unwind(AssertUnwindSafe(|| drop(opened)));
             if is_empty {
                 // There are fewer than it seemed.
                 self.tell(under_way);
@@ -177,23 +179,33 @@ impl<'a> Round<'a> {
         })
     }
 
+    /// The one to take the next call from, unless a registered call that is not begun comes before.
+    fn next_opened(&mut self) -> Option<Opened> {
+        let priority = self.opened.last()?.priority;
+        let before = self.jobs.last().is_some_and(|job| job.priority >= priority);
+        if before { None } else { self.opened.pop() }
+    }
+
+    /// Behind those of the same priority that are there.
+    fn open(&mut self, opened: Opened) {
+        let behind = |other: &Opened| other.priority < opened.priority;
+        let at = self.opened.partition_point(behind);
+        self.opened.insert(at, opened);
+    }
+
     /// Notes what came of a call, while so many others are under way.
     fn came(&mut self, (name, priority): (String, u32), came: Came, under_way: usize) {
         let report = &mut self.report;
         match came {
             Came::Opened(calls) => {
                 let size = catch_unwind(AssertUnwindSafe(|| calls.size_hint().0));
-                let opened = Opened {
+                self.open(Opened {
                     name,
                     priority,
                     calls,
                     made: 0,
                     known: size.unwrap_or(0),
-                };
-                // Behind those of the same priority that are there.
-                let behind = |other: &Opened| other.priority < priority;
-                let at = self.opened.partition_point(behind);
-                self.opened.insert(at, opened);
+                });
                 return;
             }
             Came::To(Reach::Nothing) => report.untouched.push(name),

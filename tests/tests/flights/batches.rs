@@ -1,13 +1,14 @@
 //! Batches that meet: each other, single elements, an invalidation, a panic, the end of a caller.
 
+mod circles;
+
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, resume_unwind};
-use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
-use futures_util::future::{join, join_all};
+use futures_util::future::join_all;
 use tokio::sync::Barrier;
 
 use cache_core::{cache, peek, refresh};
@@ -362,76 +363,6 @@ async fn a_batch_that_is_never_polled_again_is_overtaken() {
         [3_000, 2_000, 4_000]
     );
     assert_eq!(ready(&mut stuck), [1_000, 2_000, 3_000]);
-}
-
-type Rows = Pin<Box<dyn Future<Output = Vec<u64>> + Send>>;
-
-/// Each body waits for an element that the other one has claimed, the last of several.
-#[cache("left:{ids}", each = ids, skip(both))]
-async fn left(both: Arc<Barrier>, ids: Vec<u64>) -> Vec<u64> {
-    both.wait().await;
-    if ids.len() > 1 {
-        right_boxed(Arc::clone(&both), vec![30]).await;
-    }
-    ids
-}
-
-#[cache("right:{ids}", each = ids, skip(both))]
-async fn right(both: Arc<Barrier>, ids: Vec<u64>) -> Vec<u64> {
-    if ids.len() > 1 {
-        both.wait().await;
-        left_boxed(Arc::clone(&both), vec![3]).await;
-    }
-    ids
-}
-
-fn left_boxed(both: Arc<Barrier>, ids: Vec<u64>) -> Rows {
-    Box::pin(left(both, ids))
-}
-
-fn right_boxed(both: Arc<Barrier>, ids: Vec<u64>) -> Rows {
-    Box::pin(right(both, ids))
-}
-
-/// Of a circle through any of the elements somebody computes for himself, at once.
-#[tokio::test]
-async fn bodies_that_wait_for_each_others_elements_are_seen() {
-    let test = fresh();
-    let both = Arc::new(Barrier::new(2));
-    // Whoever computes for itself in place of `left` meets itself at the barrier.
-    let single = Arc::clone(&both);
-    let lonely = tokio::spawn(async move {
-        loop {
-            single.wait().await;
-        }
-    });
-    let calls = join(
-        test.run(left(Arc::clone(&both), vec![1, 2, 3])),
-        test.run(right(both, vec![10, 20, 30])),
-    );
-    assert_eq!(soon(calls).await, (vec![1, 2, 3], vec![10, 20, 30]));
-    lonely.abort();
-}
-
-/// A body that asks for an element which its own call has claimed, and not begun.
-#[cache("once:{ids}", each = ids, each_max = 1, skip(table))]
-async fn once(table: &Table, ids: Vec<u64>) -> Vec<u64> {
-    table.read(&ids).await;
-    if ids == [1] {
-        return vec![once_boxed(table, vec![2]).await[0] + 1];
-    }
-    ids
-}
-
-fn once_boxed(table: &Table, ids: Vec<u64>) -> Pin<Box<dyn Future<Output = Vec<u64>> + Send + '_>> {
-    Box::pin(once(table, ids))
-}
-
-#[test]
-fn a_body_that_asks_for_what_comes_after_it() {
-    let (test, table) = (fresh(), Table::open());
-    assert_eq!(now(test.run(once(&table, vec![1, 2]))), [3, 2]);
-    assert_eq!(table.asked(), [[1], [2], [2]]);
 }
 
 /// A part costs what it has to do, and not what all that are claimed or waited for have.
