@@ -14,9 +14,10 @@ use super::traces::Random;
 /// From this key on values are large.
 const LARGE: u64 = 1 << 50;
 
-/// A value of some hundred bytes to two KiB.
+/// A value of some hundred bytes to two KiB; in each replay the keys are others, and the values are not.
 #[cache(ttl = "never")]
-fn page(key: u64) -> Vec<u8> {
+fn page(key: u64, replay: usize) -> Vec<u8> {
+    let _ = replay;
     if key >= LARGE {
         return vec![0; 100_000];
     }
@@ -136,13 +137,13 @@ pub(crate) struct Outcome {
 /// So many calls at once, and a look at the bytes.
 const SOME: usize = 10_000;
 
-/// What is short is replayed until there were so many calls: which keys are looked at is chance, and hashes are others each time.
-const CALLS: usize = 1_000_000;
+/// What is short is replayed until there were so many calls: which keys are looked at is chance, by their hashes.
+const CALLS: usize = 2_000_000;
 
 /// The means of all replays.
 fn replay(calls: &Workload, memory: Memory) -> Outcome {
-    let runs = (CALLS / calls.keys.len().max(1)).clamp(1, 10);
-    let outcomes = (0..runs).map(|_| replay_once(calls, memory));
+    let runs = (CALLS / calls.keys.len().max(1)).clamp(1, 20);
+    let outcomes = (0..runs).map(|nth| replay_once(calls, memory, nth));
     let (rate, bytes) = outcomes.fold((0.0, 0.0), |(rate, bytes), outcome| {
         (rate + outcome.rate, bytes + outcome.bytes)
     });
@@ -152,7 +153,7 @@ fn replay(calls: &Workload, memory: Memory) -> Outcome {
     }
 }
 
-fn replay_once(workload: &Workload, memory: Memory) -> Outcome {
+fn replay_once(workload: &Workload, memory: Memory, nth: usize) -> Outcome {
     let Ok(cache) = Cache::builder().memory(memory).build_blocking() else {
         unreachable!("the bounds are valid");
     };
@@ -162,7 +163,7 @@ fn replay_once(workload: &Workload, memory: Memory) -> Outcome {
     for (at, some) in workload.keys.chunks(SOME).enumerate() {
         cache.enter(|| {
             some.iter().for_each(|key| {
-                page(*key);
+                page(*key, nth);
             });
         });
         let total = cache.stats().total;
