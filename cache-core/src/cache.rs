@@ -187,9 +187,15 @@ impl Cache {
         self.0.config.key_secret.as_ref().map(|secret| &*secret.0)
     }
 
-    /// The most that an entry may weigh: there is no need to weigh a value any further.
+    /// The most that an entry may weigh: there is no need to weigh a value any further. Where the bound moves it is what the largest one
+    /// would take, so that a value that is too large for the present one can be what it goes up for.
     pub(crate) fn max_weight(&self) -> usize {
-        usize::try_from(self.0.memory.max_entry_bytes()).unwrap_or(usize::MAX)
+        let memory = &self.0.memory;
+        let most = match self.0.config.sizing.adaptive {
+            Some(_) => memory.max_entry_bytes().max(memory.first_max_entry_bytes()),
+            None => memory.max_entry_bytes(),
+        };
+        usize::try_from(most).unwrap_or(usize::MAX)
     }
 
     /// Stores an entry that was weighed up to `limit`, in place of any older one of its key.

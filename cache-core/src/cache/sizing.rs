@@ -27,8 +27,11 @@ const LATELY: u64 = 1 << 18;
 /// Of all calls at least the last half counts for itself, up to so many: those of a day would be few among a night's.
 const NOW: u64 = 1 << 16;
 
-/// If they want so many times as much memory they have it; less may be chance.
-const MUCH: u64 = 2;
+/// Where they want so many times as much memory as the others they have it; less may be chance, ...
+const MUCH: f64 = 2.0;
+
+/// ... and then for as long as it is so many times as much: the others come to want more as well, as these become many among them.
+const STILL: f64 = 1.25;
 
 /// What is known from one step to the next. Whoever takes one holds it.
 #[derive(Debug, Default)]
@@ -40,6 +43,8 @@ struct Known {
     lately: Window,
     /// The shorter one.
     now: Window,
+    /// Whether that one goes.
+    by_now: bool,
     /// By how much the tier's hit rate is higher than its curve says, which is that of another order, and of a sample; or lower if negative.
     lead: f64,
 }
@@ -148,7 +153,7 @@ impl Step {
     }
 }
 
-/// The least size that gives this hit rate, between two points as if they were joined by a line.
+/// The least size that gives this hit rate, which is above 0, between two points as if they were joined by a line.
 fn least(curve: &MemoryCurve, enough: f64) -> Option<u64> {
     let at = curve.points.iter().position(|(_, rate)| *rate >= enough)?;
     let (bytes, rate) = curve.points[at];
@@ -226,6 +231,10 @@ impl Cache {
         let lead = known.lead;
         let wanted = |curve: MemoryCurve| {
             let enough = (to.hit_rate - lead).min(curve.hit_rate_with(to.most) - NEARLY);
+            if enough <= 0.0 {
+                // No size gives anything: a scan, say.
+                return to.least;
+            }
             least(&curve, enough).unwrap_or(to.most)
         };
         let lately = known.lately.curve(&step, &now, LATELY, Reading::uses);
@@ -233,11 +242,9 @@ impl Cache {
         let (Some(lately), Some(shortly)) = (lately.map(wanted), shortly.map(wanted)) else {
             return;
         };
-        let mut wanted = if shortly / MUCH >= lately {
-            shortly
-        } else {
-            lately
-        };
+        let much = if known.by_now { STILL } else { MUCH };
+        known.by_now = shortly as f64 > much * lately as f64;
+        let mut wanted = if known.by_now { shortly } else { lately };
         if step.is_poor(present, to) {
             wanted = wanted.max(present);
         }

@@ -99,9 +99,9 @@ impl Memory {
     /// The curve is that of a cache which throws out what was not used for the longest time, and of a sample of the keys; the memory does
     /// better, most often. What it was found to do better by lately over the same calls, 3/16 of that from each step, is taken off the hit
     /// rate that is looked for. That is the mean of the last calls: of at least half of those that were looked at so far, up to four
-    /// million calls and more; or of the last hundred thousand if that takes twice as much, as by day after a night of hits. Where the last
-    /// step had too few hits nothing is taken away. So each of several loads that take turns has hits enough after some hundred thousand
-    /// calls, and together they may have more than was asked for.
+    /// million calls and more; or of the last hundred thousand if they want twice as much, as by day after a night of hits. Where the
+    /// last step had too few hits nothing is taken away. So of loads that take turns, each for some hundred thousand calls, one that wants much
+    /// more than the mean of all has it, and all together may have more than was asked for; one that wants little more has the mean's.
     ///
     /// It begins with the most, and stays there as long as there is room and there are too few hits. What was asked for until it was full, or
     /// had hits enough, does not count: it was missing from a cache of any size. A step goes at most a third down, so that nobody has to
@@ -109,7 +109,8 @@ impl Memory {
     /// many, and from then on after each 2,048, with the next value that is stored.
     ///
     /// [`max_bytes`](Self::max_bytes) has no effect beside it, and neither has the setting of that name. Values have to fit into a part of the
-    /// least, too: what is larger than [`max_entry_bytes`](Self::max_entry_bytes), or than the bound at the time allows, is refused.
+    /// least, too: what is larger than [`max_entry_bytes`](Self::max_entry_bytes), or than the bound at the time allows, is refused; the
+    /// bound goes up for the latter as for what there is no room for.
     ///
     /// ```
     /// # cache_core::__private::block_on(async {

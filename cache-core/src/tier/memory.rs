@@ -127,7 +127,9 @@ pub(crate) struct MemoryTier<R: Resident, E: Engine<R> = Shards<R>> {
     max_bytes: Mutex<u64>,
     /// As asked for.
     wanted_entry_bytes: u64,
-    /// As the present bound allows.
+    /// As the first bound allows.
+    first_entry_bytes: u64,
+    /// As the present one does.
     max_entry_bytes: AtomicU64,
 }
 
@@ -139,7 +141,7 @@ impl<R: Resident, E: Engine<R>> MemoryTier<R, E> {
     pub(crate) fn new(options: MemoryOptions, clock: Clock, on_leave: OnLeave<R>) -> Self {
         let largest = (options.max_bytes / 32).max(64 * 1024);
         let largest = options.max_entry_bytes.unwrap_or(largest);
-        let tier = Self {
+        let mut tier = Self {
             engine: E::new(options.max_bytes, largest, options.eviction),
             seeds: Seeds::of_process().clone(),
             reclaim: ReclaimRing::new(),
@@ -147,9 +149,11 @@ impl<R: Resident, E: Engine<R>> MemoryTier<R, E> {
             on_leave,
             max_bytes: Mutex::new(options.max_bytes),
             wanted_entry_bytes: largest,
+            first_entry_bytes: 0,
             max_entry_bytes: AtomicU64::new(0),
         };
         tier.limit_entries();
+        tier.first_entry_bytes = tier.max_entry_bytes();
         tier
     }
 
@@ -289,6 +293,11 @@ impl<R: Resident, E: Engine<R>> MemoryTier<R, E> {
     /// The largest entry that is stored, in bytes with its key and the overhead.
     pub(crate) fn max_entry_bytes(&self) -> u64 {
         self.max_entry_bytes.load(Ordering::Relaxed)
+    }
+
+    /// The largest that was stored with the bound that there was at first.
+    pub(crate) fn first_max_entry_bytes(&self) -> u64 {
+        self.first_entry_bytes
     }
 
     fn limit_entries(&self) {

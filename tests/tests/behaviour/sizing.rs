@@ -142,6 +142,42 @@ fn a_night_does_not_take_what_the_day_needs() {
     assert!(after.1 > before.1 / 2.0, "{after:?} after {before:?}");
 }
 
+#[test]
+fn what_nobody_asks_for_again_is_worth_no_memory() {
+    let adaptive = cache(Memory::new().between(1 << 20..=64 << 20, 0.8));
+    calls(&adaptive, 300_000, 20_000);
+    adaptive.enter(|| {
+        for n in 1_000_000..1_400_000 {
+            page(n);
+        }
+    });
+    let bound = adaptive.stats().max_bytes;
+    assert!(bound < 40 << 20, "{bound}");
+}
+
+/// Of which a bound that has become small takes none.
+#[test]
+fn the_bound_goes_up_for_what_is_too_large_for_it() {
+    #[cache(ttl = "1h")]
+    fn large(n: u64) -> Vec<u8> {
+        vec![n as u8; 40_000]
+    }
+    let adaptive = cache(Memory::new().between(128 << 10..=64 << 20, 0.8));
+    let hits = || {
+        let mut numbers = Skewed(7);
+        let before = adaptive.stats().total.hits;
+        adaptive.enter(|| {
+            for _ in 0..10_000 {
+                large(numbers.next(400));
+            }
+        });
+        adaptive.stats().total.hits - before
+    };
+    hits();
+    adaptive.resize(128 << 10);
+    assert!((0..40).any(|_| hits() > 5_000), "{}", adaptive.stats());
+}
+
 /// What is small, or soon over, has no millions of calls to learn from.
 #[test]
 fn the_bound_moves_within_few_calls() {
