@@ -147,9 +147,11 @@ impl Step {
         if !self.full {
             return self.hit_rate < to.hit_rate;
         }
+        if self.hit_rate >= to.hit_rate - NEARLY {
+            return false;
+        }
         let own = self.rates.curve();
-        self.hit_rate < to.hit_rate - NEARLY
-            && own.hit_rate_with(to.most) > own.hit_rate_with(present) + NEARLY
+        own.hit_rate_with(to.most) > own.hit_rate_with(present) + NEARLY
     }
 }
 
