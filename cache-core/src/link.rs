@@ -11,6 +11,7 @@ mod error;
 mod health;
 mod notice;
 mod options;
+mod owed;
 mod process;
 mod queue;
 mod reply;
@@ -42,6 +43,7 @@ use crate::sync::{Mutex, lock};
 
 use breaker::Breaker;
 use connection::{Address, State};
+use owed::Owed;
 use queue::Queue;
 use target::Target;
 use trips::{bump, nanos};
@@ -90,6 +92,7 @@ struct Shared {
     wire: Mutex<Option<Wire>>,
     breaker: Breaker,
     queue: Queue,
+    owed: Owed,
     connections: AtomicU64,
     answered: AtomicU64,
     refused: AtomicU64,
@@ -136,6 +139,7 @@ impl Link {
             breaker: Breaker::new(options.failures),
             options,
             queue: Queue::default(),
+            owed: Owed::default(),
             connections: AtomicU64::new(0),
             answered: AtomicU64::new(0),
             refused: AtomicU64::new(0),
@@ -157,6 +161,7 @@ impl Link {
         });
         runtime.spawn(wiring::keep(Arc::clone(&shared)));
         runtime.spawn(trips::drain(Arc::clone(&shared)));
+        runtime.spawn(owed::pay(Arc::clone(&shared)));
         let ending = Arc::clone(&shared);
         // Where there is no thread for it, it may be dropped neither with the closure nor here: a task of another one may be at it.
         let runtime = Arc::new(Mutex::new(Some(runtime)));
@@ -270,17 +275,13 @@ impl Link {
     }
 
     /// Sends a request whose answer does not matter, after those sent before. Dropped and counted if too many are waiting or the
-    /// breaker is open.
+    /// breaker is open; what it has [otherwise](Request::otherwise) is sent later.
     pub(crate) fn send(&self, request: Request) {
-        let shared = &self.shared;
-        if self.refusal().is_some() {
-            shared.queue.drop(1);
-            return;
+        match self.is_forked() {
+            // Nothing may be locked there.
+            true => self.shared.queue.drop(1),
+            false => self.shared.send(request),
         }
-        let options = &shared.options;
-        shared
-            .queue
-            .push(request, options.queue_length, options.queue_bytes);
     }
 
     /// When all has been answered that was given to [`send`](Self::send) by now, or could not be sent.

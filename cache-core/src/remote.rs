@@ -331,7 +331,11 @@ impl Remote {
         };
         let (value, lease) = (self.value(key), self.lease_name(key));
         let command = scripts::store(value.as_bytes(), lease.as_bytes(), &store);
-        self.link.send(Request::of(command));
+        let request = Request::of(command);
+        self.link.send(match store.token {
+            Some(token) => request.otherwise(scripts::release(lease.as_bytes(), token)),
+            None => request,
+        });
     }
 
     /// When what was stored by now is there.

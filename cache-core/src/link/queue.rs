@@ -43,24 +43,26 @@ impl Queue {
     /// ... of so many bytes, unless one request alone has more: readers on the same connection wait behind them.
     const BATCH_BYTES: usize = 256 << 10;
 
-    /// Whether there was room.
-    pub(super) fn push(&self, request: Request, most: usize, most_bytes: usize) -> bool {
+    /// Adds a request if there is room; the caller counts it if not.
+    pub(super) fn push(
+        &self,
+        request: Request,
+        most: usize,
+        most_bytes: usize,
+    ) -> Result<(), Request> {
         let mut waiting = lock(&self.waiting);
         let fits = !waiting.closed
             && waiting.requests.len() < most
             && waiting.bytes + request.bytes() <= most_bytes;
-        if fits {
-            waiting.bytes += request.bytes();
-            waiting.requests.push_back(request);
-            waiting.pushed += 1;
+        if !fits {
+            return Err(request);
         }
+        waiting.bytes += request.bytes();
+        waiting.requests.push_back(request);
+        waiting.pushed += 1;
         drop(waiting);
-        if fits {
-            self.filled.notify_one();
-        } else {
-            self.drop(1);
-        }
-        fits
+        self.filled.notify_one();
+        Ok(())
     }
 
     /// What goes in the next trip, and how many requests it was.
@@ -163,32 +165,33 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_counted() {
+    fn what_does_not_fit_is_given_back() {
         let queue = Queue::default();
-        assert!(queue.push(set(10), 2, 100));
-        assert!(!queue.push(set(91), 2, 100), "too many bytes");
-        assert!(queue.push(set(90), 2, 100));
-        assert!(!queue.push(Request::default(), 2, 100), "too many");
-        assert_eq!((queue.unsent(), queue.dropped()), (2, 2));
+        let push = |request| queue.push(request, 2, 100).is_ok();
+        assert!(push(set(10)));
+        assert!(!push(set(91)), "too many bytes");
+        assert!(push(set(90)));
+        assert!(!push(Request::default()), "too many");
+        assert_eq!(queue.unsent(), 2);
         assert_eq!(queue.take().1, 2);
         assert_eq!(queue.unsent(), 2, "they are on their way");
         queue.left(0);
         assert_eq!(queue.unsent(), 0);
-        assert!(queue.push(set(100), 2, 100), "room was not given back");
+        assert!(push(set(100)), "room was not given back");
     }
 
     #[test]
     fn trips_are_bounded_and_in_order() {
         let queue = Queue::default();
         for bytes in [10, 300 << 10, 10] {
-            assert!(queue.push(set(bytes), 100, 1 << 20));
+            assert!(queue.push(set(bytes), 100, 1 << 20).is_ok());
         }
         for bytes in [10, 300 << 10, 10] {
             let (batch, requests) = queue.take();
             assert_eq!((batch.bytes(), requests), (bytes, 1));
         }
         for _ in 0..65 {
-            assert!(queue.push(set(10), 100, 1 << 20));
+            assert!(queue.push(set(10), 100, 1 << 20).is_ok());
         }
         assert_eq!((queue.take().1, queue.take().1, queue.take().1), (64, 1, 0));
     }

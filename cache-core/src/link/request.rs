@@ -56,6 +56,7 @@ impl Script {
 }
 
 /// One command of a request.
+#[derive(Clone)]
 pub(crate) struct Command {
     cmd: Cmd,
     script: Option<&'static Script>,
@@ -104,6 +105,7 @@ pub(crate) fn pack_count(kind: u8, count: usize, into: &mut Vec<u8>) {
 #[derive(Default)]
 pub(crate) struct Request {
     commands: Vec<Command>,
+    otherwise: Vec<Command>,
     bytes: usize,
 }
 
@@ -119,6 +121,17 @@ impl Request {
         self.bytes += command.bytes();
         self.commands.push(command);
         self
+    }
+
+    /// With what is sent later if this is not sent, or not answered.
+    pub(crate) fn otherwise(mut self, command: impl Into<Command>) -> Self {
+        self.otherwise.push(command.into());
+        self
+    }
+
+    /// What is sent later if this is not sent, or not answered.
+    pub(super) fn take_otherwise(&mut self) -> Vec<Command> {
+        std::mem::take(&mut self.otherwise)
     }
 
     /// As they are sent, one after the other. Scripts are sent by their hash alone.
@@ -151,6 +164,7 @@ impl Request {
     /// Takes the commands of another one over.
     pub(super) fn absorb(&mut self, other: Self) {
         self.commands.extend(other.commands);
+        self.otherwise.extend(other.otherwise);
         self.bytes += other.bytes;
     }
 

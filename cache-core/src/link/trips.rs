@@ -63,6 +63,21 @@ impl Shared {
         }
     }
 
+    /// Gives what nobody waits for to [`drain`], unless it is not sent.
+    pub(super) fn send(&self, request: Request) {
+        let options = &self.options;
+        let pushed = match self.breaker.is_open() {
+            true => Err(request),
+            false => self
+                .queue
+                .push(request, options.queue_length, options.queue_bytes),
+        };
+        if let Err(mut request) = pushed {
+            self.queue.drop(1);
+            self.owed.keep(request.take_otherwise());
+        }
+    }
+
     /// One trip.
     async fn trip(&self, request: Request) -> Result<Outcome, LinkError> {
         let connection = self.connection().await?;
@@ -124,10 +139,12 @@ async fn probe(shared: Arc<Shared>) {
 /// Sends what nobody waits for, one trip at a time.
 pub(super) async fn drain(shared: Arc<Shared>) {
     loop {
-        let (batch, requests) = shared.queue.batch().await;
+        let (mut batch, requests) = shared.queue.batch().await;
         let sent = Instant::now();
         let stores = batch.stores();
+        let otherwise = batch.take_otherwise();
         if shared.breaker.is_open() {
+            shared.owed.keep(otherwise);
             shared.queue.left(requests);
             continue;
         }
@@ -140,7 +157,12 @@ pub(super) async fn drain(shared: Arc<Shared>) {
                 shared.late.fetch_add(late as u64, Ordering::Relaxed);
                 shared.queue.left(0);
             }
-            Err(_) => shared.queue.left(requests),
+            Err(why) => {
+                if !matches!(why, LinkError::Refused(_)) {
+                    shared.owed.keep(otherwise);
+                }
+                shared.queue.left(requests);
+            }
         }
     }
 }

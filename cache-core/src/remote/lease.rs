@@ -74,12 +74,16 @@ impl Drop for Claim {
         }
         if let Some(token) = self.token {
             let name = self.name.as_bytes();
-            self.link.send(Request::of(if self.computing {
-                let took = self.since.elapsed().min(self.longest);
-                scripts::pass(name, token, millis(took + NOBODYS))
-            } else {
-                scripts::release(name, token)
-            }));
+            let back = match self.computing {
+                true => {
+                    let took = self.since.elapsed().min(self.longest);
+                    scripts::pass(name, token, millis(took + NOBODYS))
+                }
+                false => scripts::release(name, token),
+            };
+            // Nobody else could give back what was granted, or is yet to be, by a server that does not answer.
+            let request = Request::of(back).otherwise(scripts::release(name, token));
+            self.link.send(request);
         }
     }
 }

@@ -390,6 +390,36 @@ async fn a_miss_costs_three_trips_and_a_hit_in_redis_one() {
     assert!(alone <= 2 * CALLS + slack, "{alone}");
 }
 
+/// Leases were asked for, and to be given back, while Redis did not answer.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hiccup_of_redis_leaves_no_lease_that_nobody_has() {
+    #[cache(ttl = 60)]
+    async fn row(n: u64) -> u64 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        n
+    }
+    let server = start!();
+    let cache = patient(&server).await;
+    for pause in [100, 300, 1_500] {
+        let calls = (0..1_000).map(|n| {
+            let (cache, n) = (cache.clone(), pause * 10_000 + n);
+            tokio::spawn(async move {
+                tokio::time::sleep(Duration::from_micros(n % 1_000 * 200)).await;
+                cache.scope(row(n)).await
+            })
+        });
+        let calls: Vec<_> = calls.collect();
+        tokio::time::sleep(Duration::from_millis(40)).await;
+        server.pause().unwrap();
+        tokio::time::sleep(Duration::from_millis(pause)).await;
+        server.resume().unwrap();
+        for call in calls {
+            call.await.unwrap();
+        }
+        until("all are given back", || leases(&server).is_empty());
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lease_lasts_as_long_as_the_computation() {
     static ROW: Row = Row::new();
