@@ -45,6 +45,12 @@ impl Target {
                 "there are certificates for TLS, and the URL of the Redis server asks for none: write rediss://",
             ));
         }
+        let path = rest.strip_prefix("//").unwrap_or(rest);
+        if plain.ends_with("unix") && !path.starts_with('/') {
+            return Err(wrong(
+                "the URL of the Redis server names a socket whose path does not begin with `/`: write redis+unix:///path/to/socket",
+            ));
+        }
         let parsed = match rest.strip_prefix("//") {
             Some(rest) if !plain.ends_with("unix") => parts(scheme, plain, rest),
             _ => Some(Parts {

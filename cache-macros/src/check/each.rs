@@ -36,7 +36,7 @@ pub(super) fn each(
         .iter()
         .position(|each| each.name() == name);
     let Some(place) = found else {
-        names::unknown_argument(&ids, function, diag);
+        names::unknown_argument(&ids, function, None, diag);
         return None;
     };
     let binding = &function.bindings[place];

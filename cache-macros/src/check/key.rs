@@ -16,7 +16,7 @@ pub(super) fn key(options: &Options, function: &Function, diag: &mut Diag) -> Ve
         .iter()
         .filter(|ident| function.binding(&ident.unraw().to_string()).is_none())
     {
-        names::unknown_argument(ident, function, diag);
+        names::unknown_argument(ident, function, None, diag);
     }
     if let (Some(_), Some(ident)) = (options.named("key"), options.named("skip")) {
         diag.error(ident, "`skip` has no effect beside `key`")
@@ -26,7 +26,7 @@ pub(super) fn key(options: &Options, function: &Function, diag: &mut Diag) -> Ve
         let exprs = options.key.clone().unwrap_or_default();
         for ident in exprs.iter().filter_map(bare_name) {
             if function.binding(&ident.unraw().to_string()).is_none() {
-                names::unknown_argument(ident, function, diag);
+                names::unknown_argument(ident, function, None, diag);
             }
         }
         return exprs

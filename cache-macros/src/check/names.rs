@@ -9,17 +9,22 @@ use crate::diag::{Diag, quoted};
 use crate::input::Function;
 use crate::template::{Path, Template};
 
-/// Reports an identifier that is no argument of the function.
-pub(super) fn unknown_argument(ident: &Ident, function: &Function, diag: &mut Diag) {
+/// Reports an identifier that is no argument of the function, nor one of these.
+pub(super) fn unknown_argument(
+    ident: &Ident,
+    function: &Function,
+    others: impl IntoIterator<Item = &'static str>,
+    diag: &mut Diag,
+) {
     let name = ident.unraw().to_string();
-    let names = names(function);
+    let (names, others): (_, Vec<&str>) = (names(function), others.into_iter().collect());
     diag.error(
         ident,
         format!("`{}` has no argument `{name}`", function.name()),
     )
     .did_you_mean(
         &name,
-        names.iter().map(String::as_str),
+        names.iter().map(String::as_str).chain(others),
         str::to_owned,
         || listed(&names, str::to_owned),
     );

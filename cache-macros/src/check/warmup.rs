@@ -9,7 +9,7 @@ use crate::args::{Arg, Given};
 use crate::diag::Diag;
 use crate::input::Function;
 use crate::model::{self, Warmup};
-use crate::options::Options;
+use crate::options::{self, Options};
 use crate::preset::Macro;
 
 /// The model of a call at start-up; of use only if nothing was reported.
@@ -40,7 +40,9 @@ pub(crate) fn warmup(args: Vec<Arg>, function: Function, diag: &mut Diag) -> War
             }
             // Part of an argument that is taken apart, which is reported.
             Arg::Named(name, _) if function.binding(&name.unraw().to_string()).is_some() => {}
-            Arg::Named(name, _) => names::unknown_argument(&name, &function, diag),
+            Arg::Named(name, _) => {
+                names::unknown_argument(&name, &function, options::names(Macro::Warmup), diag);
+            }
             Arg::Positional(expr) => {
                 diag.error(&expr, "arguments are given by name")
                     .help(match parameters.first() {
@@ -129,7 +131,7 @@ fn parameters(function: &Function, diag: &mut Diag) -> Vec<Ident> {
 }
 
 fn is_option(name: &Ident) -> bool {
-    crate::options::TABLE
+    options::TABLE
         .iter()
         .any(|row| row.on.contains(&Macro::Warmup) && name == row.name)
 }

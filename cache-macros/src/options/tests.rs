@@ -82,6 +82,7 @@ fn the_contract_s_table_of_errors() {
         (Cache, "", "fn log(x: u64) { x; }", "`log` returns nothing to cache\nhelp: return a value, or remove the attribute @ log"),
         (Cache, "", "fn f() -> impl Stream<Item = Row> { x }", "an `impl Trait` value cannot be stored\nhelp: collect it @ impl Stream<Item = Row>"),
         (Invalidate, "\"resource:users:{idd}\"", rename, "`{idd}` is not an argument of `rename_user`\nhelp: did you mean `{id}`? @ \"resource:users:{idd}\""),
+        (Warmup, "evry = \"1h\"", "fn f(id: u8) -> u8 { 1 }", "`f` has no argument `evry`\nhelp: did you mean `every`? @ evry"),
         (Warmup, "user = 1", "fn profile(user_id: u64) -> u8 { 1 }", "`profile` has no argument `user`\nhelp: did you mean `user_id`? @ user"),
         (Cache, "", "impl Foo { fn f() {} }", "put `#[cache]` on the methods\nhelp: an attribute belongs to one function @ impl"),
     ];

@@ -86,6 +86,17 @@ fn what_says_nothing_is_an_error() {
 }
 
 #[test]
+fn the_path_of_a_socket_is_absolute() {
+    for url in ["redis+unix://run/redis.sock", "unix:redis.sock", "unix://"] {
+        let error = Target::parse(url, &RedisTls::default()).err().unwrap();
+        assert!(
+            error.to_string().contains("begin with `/`"),
+            "{url}: {error}"
+        );
+    }
+}
+
+#[test]
 fn certificates_are_for_tls() {
     let tls = RedisTls::new().ca_certificate("no certificate, but hunter2");
     for url in ["redis://one/", "rediss://one/"] {
