@@ -6,9 +6,9 @@ use std::hash::Hash;
 use super::Flights;
 use crate::sync::{Arc, lock};
 
-/// For each computation, those that it waits for; more than one where its body joins several futures.
+/// For each computation, those that it waits for, and how often; more than one where its body joins several futures.
 #[derive(Debug, Default)]
-pub(super) struct Waits(HashMap<u64, Vec<u64>>);
+pub(super) struct Waits(HashMap<u64, HashMap<u64, usize>>);
 
 impl Waits {
     /// Whether `from` waits, directly or not, for one of `goals`.
@@ -20,7 +20,7 @@ impl Waits {
                 return true;
             }
             if seen.insert(flight) {
-                open.extend(self.0.get(&flight).into_iter().flatten());
+                open.extend(self.0.get(&flight).into_iter().flat_map(HashMap::keys));
             }
         }
         false
@@ -42,7 +42,8 @@ impl<K: Hash + Eq + Clone, V: Clone> Waiting<K, V> {
             return None;
         }
         for flight in chain {
-            waits.0.entry(*flight).or_default().push(target);
+            let targets = waits.0.entry(*flight).or_default();
+            *targets.entry(target).or_default() += 1;
         }
         drop(waits);
         Some(Self {
@@ -57,13 +58,17 @@ impl<K, V> Drop for Waiting<K, V> {
     fn drop(&mut self) {
         let mut waits = lock(&self.flights.waits);
         for flight in &self.chain {
-            if let Some(targets) = waits.0.get_mut(flight) {
-                if let Some(at) = targets.iter().position(|t| *t == self.target) {
-                    targets.swap_remove(at);
+            let Some(targets) = waits.0.get_mut(flight) else {
+                continue;
+            };
+            if let Some(times) = targets.get_mut(&self.target) {
+                *times -= 1;
+                if *times == 0 {
+                    targets.remove(&self.target);
                 }
-                if targets.is_empty() {
-                    waits.0.remove(flight);
-                }
+            }
+            if targets.is_empty() {
+                waits.0.remove(flight);
             }
         }
     }
