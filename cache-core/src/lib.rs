@@ -138,5 +138,5 @@ pub use stats::{
 pub use testing::TestCache;
 pub use time::{Clock, ManualClock};
 pub use values::{Behind, WriteBehind, get, get_many, remove, remove_many, set, set_many};
-pub use warmup::{Warmup, WarmupReport};
+pub use warmup::{CallList, Warmup, WarmupReport};
 pub use weight::CacheWeight;

@@ -22,7 +22,7 @@ mod startup;
 #[cfg(feature = "redis")]
 pub use hot::hot;
 pub use job::{Calls, JobFuture, Outcome, Step, WarmupJob, calls};
-pub use report::WarmupReport;
+pub use report::{CallList, WarmupReport};
 use round::Round;
 
 impl Cache {

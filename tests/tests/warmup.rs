@@ -117,7 +117,7 @@ fn the_higher_the_priority_the_sooner_and_each_item_is_a_call() {
         ]
     );
     assert_eq!(
-        names(&report.warmed),
+        names(report.warmed.named()),
         [
             "rate(\"eur\",from[(\"usd\",1_u8),(\"chf\",2)])[0]",
             "rate(\"eur\",from[(\"usd\",1_u8),(\"chf\",2)])[1]",
@@ -128,9 +128,14 @@ fn the_higher_the_priority_the_sooner_and_each_item_is_a_call() {
             "stuck()",
         ]
     );
-    let failed: Vec<_> = report.failed.iter().map(|(_, why)| why.as_str()).collect();
+    let failed: Vec<_> = report
+        .failed
+        .named()
+        .iter()
+        .map(|(_, why)| why.as_str())
+        .collect();
     assert_eq!(failed, ["two is even", "panicked: no third"]);
-    assert!(report.failed[0].0.ends_with("[1]"), "{report}");
+    assert!(report.failed.named()[0].0.ends_with("[1]"), "{report}");
     let told = told.into_inner().unwrap();
     assert_eq!(told.last(), Some(&(9, 9)), "{told:?}");
     // What was warmed is there.
@@ -147,14 +152,14 @@ fn what_is_not_through_at_the_deadline_is_given_up() {
     let began = Instant::now();
     let report = block_on(warmup.deadline(Duration::from_millis(300)).run());
     assert!(began.elapsed() < SOON);
-    assert_eq!(names(&report.cancelled), ["stuck()"], "{report}");
+    assert_eq!(names(report.cancelled.named()), ["stuck()"], "{report}");
     assert!(
         report
             .to_string()
             .contains("\n  cancelled: warmup::stuck()"),
         "{report}"
     );
-    assert_eq!(report.warmed.len(), 6);
+    assert_eq!(report.warmed.count(), 6);
 
     let report = block_on(
         test.cache()
@@ -163,7 +168,7 @@ fn what_is_not_through_at_the_deadline_is_given_up() {
             .concurrency(1)
             .run(),
     );
-    assert_eq!(report.cancelled.len(), 6, "{report}");
+    assert_eq!(report.cancelled.count(), 6, "{report}");
     assert!(report.warmed.is_empty(), "{report}");
 }
 
@@ -194,7 +199,7 @@ fn what_has_an_interval_is_made_again_although_it_is_there() {
     let test = TestCache::new();
     let mut reports = 0;
     let told = |report: &WarmupReport| {
-        assert_eq!(report.warmed.len(), 1, "{report}");
+        assert_eq!(report.warmed.count(), 1, "{report}");
         reports += 1;
     };
     repeat(test.cache(), told, || COUNTED.load(SeqCst) == 3);
@@ -209,7 +214,7 @@ fn what_hangs_disables_neither_itself_nor_others() {
     let test = TestCache::new();
     STUCK.store(1, SeqCst);
     let mut cancelled = 0;
-    let told = |report: &WarmupReport| cancelled += report.cancelled.len();
+    let told = |report: &WarmupReport| cancelled += report.cancelled.count();
     repeat(test.cache(), told, || {
         COUNTED.load(SeqCst) >= 3 && STUCK.load(SeqCst) >= 4
     });

@@ -48,8 +48,14 @@ async fn what_panics_when_it_is_given_up_stops_nothing_and_the_end_is_the_end() 
     let began = Instant::now();
     let report = warmup.deadline(Duration::from_millis(200)).run().await;
     assert!(began.elapsed() < SOON);
-    assert_eq!(report.warmed, ["warmup_ends::well()"]);
-    let cancelled = |name: &str| report.cancelled.iter().any(|call| call.contains(name));
+    assert_eq!(report.warmed.named(), ["warmup_ends::well()"]);
+    let cancelled = |name: &str| {
+        report
+            .cancelled
+            .named()
+            .iter()
+            .any(|call| call.contains(name))
+    };
     assert!(cancelled("bomb()") && cancelled("endless(from 0_u64..500_000)"));
 
     // Each of its rounds ends so, and the others go on.

@@ -89,7 +89,12 @@ async fn lists_are_worked_off_by_priority_in_their_cache_and_end_at_the_deadline
 
     let stats = test.cache().stats();
     assert_eq!(stats.function("listed").unwrap().stores, 3, "elsewhere");
-    let cancelled: Vec<_> = report.cancelled.iter().map(String::as_str).collect();
+    let cancelled: Vec<_> = report
+        .cancelled
+        .named()
+        .iter()
+        .map(String::as_str)
+        .collect();
     let (list, rest) = cancelled.split_last().unwrap();
     assert_eq!(*list, "warmup_lists::never_reached()");
     assert_eq!(rest.last(), Some(&"warmup_lists::endless(from 0_u64..)"));

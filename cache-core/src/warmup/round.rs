@@ -118,7 +118,7 @@ impl<'a> Round<'a> {
                 }
             };
             let Either::Right((Some((call, came)), _)) = next else {
-                self.report.cancelled.append(&mut names);
+                self.report.cancelled.extend(names);
                 let unmade = self.opened.iter().rev().filter(|opened| opened.has_more());
                 let unmade = unmade.map(|opened| opened.name.clone());
                 self.report.cancelled.extend(unmade);

@@ -109,7 +109,7 @@ async fn a_fleet_that_starts_together_computes_each_once() {
     let reports = join_all(fleet.iter().map(|cache| cache.warmup().run())).await;
     for report in &reports {
         assert_eq!(
-            (warmed(report, "thing("), report.failed.len()),
+            (warmed(report, "thing("), report.failed.count()),
             (20, 0),
             "{report}"
         );
@@ -127,7 +127,7 @@ async fn without_redis_nothing_is_called() {
     }
     let report = cache.warmup().run().await;
     assert_eq!(
-        (report.warmed.len(), report.failed.len()),
+        (report.warmed.count(), report.failed.count()),
         (0, 0),
         "{report}"
     );
@@ -160,6 +160,7 @@ async fn the_deadline_ends_them() {
     let report = warmup.deadline(Duration::from_millis(300)).run().await;
     let cut: Vec<_> = report
         .cancelled
+        .named()
         .iter()
         .filter(|name| name.contains("hangs("))
         .collect();
@@ -198,7 +199,7 @@ async fn with_every_they_are_refreshed() {
         () = repeat => unreachable!("it goes on"),
         report = told.recv() => {
             let report = report.unwrap();
-            assert_eq!((report.warmed.len(), report.failed.len()), (2, 0), "{report}");
+            assert_eq!((report.warmed.count(), report.failed.count()), (2, 0), "{report}");
         }
     }
     assert_eq!(AGAIN.take(), ["1", "2"]);

@@ -33,7 +33,7 @@ async fn whatever_stands_in_the_place_of_the_list() {
         server.command([&b"SET"[..], &list, &bytes]).unwrap();
         let cache = started(&server).await;
         let report = cache.warmup().run().await;
-        let [(name, why)] = &report.failed[..] else {
+        let [(name, why)] = report.failed.named() else {
             panic!("{report}");
         };
         assert!(
@@ -55,7 +55,7 @@ async fn whatever_stands_in_the_place_of_the_list() {
     server.command([&b"HSET"[..], &list, b"a", b"b"]).unwrap();
     let cache = started(&server).await;
     let report = cache.warmup().run().await;
-    assert!(report.failed[0].1.contains("refused"), "{report}");
+    assert!(report.failed.named()[0].1.contains("refused"), "{report}");
 }
 
 static GARBLED: Made = Made::new();
@@ -103,11 +103,11 @@ async fn arguments_that_are_none_make_no_call() {
     let cache = started(&server).await;
     let report = cache.warmup().run().await;
     assert_eq!(
-        (report.failed.len(), warmed(&report, "")),
+        (report.failed.count(), warmed(&report, "")),
         (5, 1),
         "{report}"
     );
-    let whys = report.failed.iter().map(|(_, why)| why.as_str());
+    let whys = report.failed.named().iter().map(|(_, why)| why.as_str());
     assert!(
         whys.clone().all(|why| why.contains("cannot be read back")),
         "{report}"
@@ -155,7 +155,7 @@ async fn what_does_not_come_back_as_it_was_is_not_called() {
     let before = SETS.load(SeqCst);
     let cache = started(&server).await;
     let report = cache.warmup().run().await;
-    let [(_, why)] = &report.failed[..] else {
+    let [(_, why)] = report.failed.named() else {
         panic!("{report}");
     };
     assert!(why.contains("HashSet"), "{report}");
@@ -217,8 +217,8 @@ async fn a_list_is_of_one_function_with_its_arguments() {
     end(cache).await;
     let cache = started(&server).await;
     let report = cache.warmup().run().await;
-    assert_eq!(report.failed, []);
-    assert_eq!(report.warmed.len(), 6, "{report}");
+    assert!(report.failed.is_empty(), "{report}");
+    assert_eq!(report.warmed.count(), 6, "{report}");
     let made = [
         "moved 1",
         "moved 2",
@@ -264,6 +264,7 @@ async fn arguments_are_as_secret_as_values() {
     let report = cache.warmup().run().await;
     let why = report
         .failed
+        .named()
         .iter()
         .find(|(name, _)| name.contains("secret("));
     assert!(why.unwrap().1.contains("set `encryption`"), "{report}");
@@ -277,7 +278,7 @@ async fn arguments_are_as_secret_as_values() {
     expire(&server);
     SECRETS.take();
     let cache = started_with(&server.url(), sealed).await;
-    assert_eq!(cache.warmup().run().await.failed, []);
+    assert!(cache.warmup().run().await.failed.is_empty());
     assert_eq!(SECRETS.take(), ["hidden"]);
 
     let open = started(&server).await;
@@ -303,6 +304,7 @@ async fn a_server_that_is_away_is_said_and_holds_nobody_up() {
     assert!(report.cancelled.is_empty(), "{report}");
     let why = report
         .failed
+        .named()
         .iter()
         .find(|(name, _)| name.contains("garbled("));
     assert!(why.unwrap().1.contains("Redis"), "{report}");

@@ -110,6 +110,6 @@ impl Made {
 }
 
 fn warmed(report: &WarmupReport, of: &str) -> usize {
-    let all = report.warmed.iter();
+    let all = report.warmed.named().iter();
     all.filter(|name| name.contains(of)).count()
 }

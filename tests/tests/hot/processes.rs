@@ -80,7 +80,7 @@ async fn after() {
         3,
         "{report}"
     );
-    assert_eq!(report.failed, []);
+    assert!(report.failed.is_empty(), "{report}");
     assert_eq!(*told.lock().unwrap(), (3, 3));
     assert_eq!(ARTICLES.take(), ["1 de", "2 fr", "3 en"]);
     let stats = cache.stats();
