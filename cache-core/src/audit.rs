@@ -160,13 +160,9 @@ const DIGEST: &str = "{…}";
 /// What the addresses of a function look like.
 fn address(site: &Site) -> String {
     let spec = &site.spec;
-    let prefix = spec
-        .preset
-        .prefix()
-        .map_or_else(String::new, |prefix| format!("{prefix}:"));
     match spec.template {
-        Some(template) => format!("{prefix}{template}"),
-        None => format!("{prefix}{}:{DIGEST}", spec.label()),
+        Some(template) => format!("{}{template}", spec.preset.address_prefix()),
+        None => format!("{}{DIGEST}", site.head()),
     }
 }
 

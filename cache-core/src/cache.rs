@@ -44,7 +44,7 @@ use errand::Errand;
 use ghosts::Ghosts;
 pub(crate) use places::{Places, Taken};
 use roll::Roll;
-pub(crate) use seat::{Content, Learnt, Naming, Seat};
+pub(crate) use seat::{Content, Learnt, Seat};
 pub use token::{Token, at_least};
 
 /// A cache: its tiers, its log, its statistics. Clones are the same cache.

@@ -1,5 +1,6 @@
 //! What a value depends on: its own key and tags, and those of every cached call inside its computation.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::hash::BuildHasher;
 
@@ -34,12 +35,11 @@ pub(crate) fn key_hash(key: &KeyDigest) -> u64 {
 /// One dependency, with the hashes of its texts at hand: it is looked up more often than it is made.
 #[derive(Clone, Debug)]
 pub(crate) enum Dep {
-    /// One entry, which may be named by its key or by its address. Of the address patterns see the first `seen` bytes.
+    /// One entry, which may be named by its key or by its address.
     Entry {
         key: KeyDigest,
         address_hash: u64,
-        seen: u32,
-        address: Arc<str>,
+        address: Address,
     },
     /// A tag. `address` is what patterns see of it: `tag:` and the tag.
     Tag {
@@ -51,13 +51,65 @@ pub(crate) enum Dep {
     Prefix(Arc<str>),
 }
 
-/// How much of an address is not the digest of its own key, which it ends in if there is no template: nobody can mean
-/// some letters of that.
-fn readable(address: &str, key: KeyDigest) -> usize {
-    let head = address.len().saturating_sub(KeyDigest::TEXT_LEN);
-    match address.get(head..) {
-        Some(tail) if key.is_written(tail) => head,
-        _ => address.len(),
+/// The address of an entry. What no template gives ends in the digest of the key: nobody can mean some letters of that.
+#[derive(Clone, Debug)]
+pub(crate) enum Address {
+    /// Of which patterns see the first `seen` bytes.
+    Written { text: Arc<str>, seen: u32 },
+    /// This and the digest: most addresses, and nothing of them is kept with each entry.
+    Made(&'static str),
+}
+
+impl Address {
+    /// That of a key.
+    fn written(key: KeyDigest, text: Arc<str>) -> Self {
+        let head = text.len().saturating_sub(KeyDigest::TEXT_LEN);
+        let seen = match text.get(head..) {
+            Some(tail) if key.is_written(tail) => head,
+            _ => text.len(),
+        };
+        Self::Written {
+            text,
+            seen: u32::try_from(seen).unwrap_or(u32::MAX),
+        }
+    }
+
+    fn seen(&self) -> &str {
+        match self {
+            Self::Written { text, seen } => text.get(..*seen as usize).unwrap_or(text),
+            Self::Made(head) => head,
+        }
+    }
+
+    fn text(&self, key: KeyDigest) -> Cow<'_, str> {
+        match self {
+            Self::Written { text, .. } => Cow::Borrowed(text),
+            Self::Made(head) => Cow::Owned(format!("{head}{key}")),
+        }
+    }
+
+    /// Whether it is this; nothing is made for that.
+    fn is(&self, key: KeyDigest, other: &str) -> bool {
+        match self {
+            Self::Written { text, .. } => **text == *other,
+            Self::Made(head) => other
+                .strip_prefix(head)
+                .is_some_and(|tail| key.is_written(tail)),
+        }
+    }
+}
+
+/// The hash of an address that is made, for which mostly nothing is put on the heap.
+fn hash_made(head: &str, key: KeyDigest) -> u64 {
+    let (mut room, len) = ([0; 192], head.len() + KeyDigest::TEXT_LEN);
+    match room.get_mut(..len) {
+        Some(text) => {
+            let (before, letters) = text.split_at_mut(head.len());
+            before.copy_from_slice(head.as_bytes());
+            letters.copy_from_slice(&key.letters());
+            hash(ADDRESS, text)
+        }
+        None => hash(ADDRESS, &[head.as_bytes(), &key.letters()].concat()),
     }
 }
 
@@ -66,22 +118,16 @@ impl Dep {
         Self::Entry {
             key,
             address_hash: hash(ADDRESS, address.as_bytes()),
-            seen: u32::try_from(readable(&address, key)).unwrap_or(u32::MAX),
-            address,
+            address: Address::written(key, address),
         }
     }
 
     /// An entry whose address is this and the digest of its key.
-    pub(crate) fn unnamed(key: KeyDigest, head: &str) -> Self {
-        let letters = key.letters();
-        // Letters and digits they are.
-        let tail = str::from_utf8(&letters).unwrap_or_default();
-        let address: Arc<str> = [head, tail].concat().into();
+    pub(crate) fn unnamed(key: KeyDigest, head: &'static str) -> Self {
         Self::Entry {
             key,
-            address_hash: hash(ADDRESS, address.as_bytes()),
-            seen: u32::try_from(head.len()).unwrap_or(u32::MAX),
-            address,
+            address_hash: hash_made(head, key),
+            address: Address::Made(head),
         }
     }
 
@@ -109,26 +155,44 @@ impl Dep {
     }
 
     /// The address, tag or prefix.
-    pub(crate) fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> Cow<'_, str> {
         match self {
-            Self::Entry { address, .. } | Self::Tag { address, .. } | Self::Prefix(address) => {
-                address
-            }
+            Self::Entry { key, address, .. } => address.text(*key),
+            Self::Tag { address, .. } | Self::Prefix(address) => Cow::Borrowed(address),
+        }
+    }
+
+    /// Whether that is this.
+    pub(crate) fn is(&self, text: &str) -> bool {
+        match self {
+            Self::Entry { key, address, .. } => address.is(*key, text),
+            Self::Tag { address, .. } | Self::Prefix(address) => **address == *text,
         }
     }
 
     /// What patterns see of the text: all but a digest.
     pub(crate) fn seen(&self) -> &str {
-        let text = self.text();
         match self {
-            Self::Entry { seen, .. } => text.get(..*seen as usize).unwrap_or(text),
-            Self::Tag { .. } | Self::Prefix(_) => text,
+            Self::Entry { address, .. } => address.seen(),
+            Self::Tag { address, .. } | Self::Prefix(address) => address,
+        }
+    }
+
+    /// What it occupies beside itself.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        const COUNTS: usize = 2 * size_of::<usize>();
+        match self {
+            Self::Entry { address, .. } => match address {
+                Address::Written { text, .. } => COUNTS + text.len(),
+                Address::Made(_) => 0,
+            },
+            Self::Tag { address, .. } | Self::Prefix(address) => COUNTS + address.len(),
         }
     }
 
     /// The text, of a tag without what patterns see before it.
     pub(crate) fn tag_text(&self) -> &str {
-        let text = self.text();
+        let text = self.seen();
         text.strip_prefix(TAG_PREFIX).unwrap_or(text)
     }
 
@@ -148,7 +212,8 @@ impl Dep {
         match (self, kind) {
             (Self::Entry { key, address, .. }, b'K') => {
                 body.split_first_chunk().is_some_and(|(digest, text)| {
-                    key.to_bytes() == *digest && address.as_bytes() == text
+                    let text = str::from_utf8(text);
+                    key.to_bytes() == *digest && text.is_ok_and(|text| address.is(*key, text))
                 })
             }
             (Self::Tag { .. }, b'T') => self.tag_text().as_bytes() == body,
@@ -159,7 +224,8 @@ impl Dep {
 
     /// What this is one of many of: the text up to its last `:`, a prefix's without its own. Nothing is above all.
     fn group(&self) -> Option<&str> {
-        let text = self.text();
+        // No digest has a `:`.
+        let text = self.seen();
         let inner = match self {
             Self::Entry { .. } | Self::Tag { .. } => text,
             Self::Prefix(_) if text.is_empty() => return None,
@@ -186,7 +252,7 @@ impl DepSet {
     /// less.
     pub(crate) fn extend(&mut self, deps: &[Dep], max: usize) {
         for dep in deps {
-            if self.coarse && self.covers(dep.text()) {
+            if self.coarse && self.covers(&dep.text()) {
                 continue;
             }
             if self.seen.insert(dep.identity()) {
@@ -247,16 +313,17 @@ impl DepSet {
 pub(crate) fn pack(deps: &[Dep]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for dep in deps {
+        let text = dep.text();
         let packed = match dep {
-            Dep::Entry { key, address, .. } => Packed::Key(*key, address),
+            Dep::Entry { key, .. } => Packed::Key(*key, &text),
             Dep::Tag { .. } => Packed::Tag(dep.tag_text()),
             Dep::Prefix(prefix) => Packed::Prefix(prefix),
         };
         if !packed.write(&mut bytes) {
             let fits = |end: &usize| *end <= usize::from(u16::MAX);
-            let boundaries = dep.text().char_indices().map(|(at, _)| at);
+            let boundaries = text.char_indices().map(|(at, _)| at);
             let end = boundaries.take_while(fits).last().unwrap_or(0);
-            Packed::Prefix(&dep.text()[..end]).write(&mut bytes);
+            Packed::Prefix(&text[..end]).write(&mut bytes);
         }
     }
     bytes

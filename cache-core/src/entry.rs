@@ -1,6 +1,7 @@
 //! A value with what must be known to serve it.
 
 use std::any::{Any, TypeId};
+use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -160,7 +161,7 @@ impl Head {
         let deps: usize = self
             .deps
             .iter()
-            .map(|dep| size_of::<Dep>() + dep.text().len() + 16)
+            .map(|dep| size_of::<Dep>() + dep.heap_bytes())
             .sum();
         let rest = size_of::<Kept>() + 4 * size_of::<usize>();
         let (hash, tags, bytes) = self.key.into_parts();
@@ -326,8 +327,8 @@ impl Kept {
     }
 
     /// The entry's own address.
-    pub(crate) fn address(&self) -> &str {
-        self.deps.first().map_or("", Dep::text)
+    pub(crate) fn address(&self) -> Cow<'_, str> {
+        self.deps.first().map_or("".into(), Dep::text)
     }
 }
 

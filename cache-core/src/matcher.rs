@@ -51,7 +51,7 @@ impl Matcher {
             (Self::Key(key, _), Dep::Entry { key: own, .. }) => key == own,
             (Self::Tag(tag), Dep::Tag { .. }) => **tag == *dep.tag_text(),
             (Self::Key(..), Dep::Tag { .. }) | (Self::Tag(_), Dep::Entry { .. }) => false,
-            (Self::Address(address), _) => **address == *dep.text(),
+            (Self::Address(address), _) => dep.is(address),
             (Self::Prefix(prefix), _) => dep.seen().starts_with(&**prefix),
             (Self::Glob(pattern), _) => pattern.matches(dep.seen()),
         }

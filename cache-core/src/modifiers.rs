@@ -172,7 +172,7 @@ impl From<&Target> for Key {
         let address = target
             .own
             .first()
-            .map_or_else(String::new, |dep| dep.text().to_owned());
+            .map_or_else(String::new, |dep| dep.text().into_owned());
         Self {
             address,
             digest: target.digest.to_string(),

@@ -33,6 +33,12 @@ impl Preset {
         }
     }
 
+    /// What addresses begin with: the first segment with its colon, if there is one.
+    pub(crate) fn address_prefix(self) -> String {
+        self.prefix()
+            .map_or_else(String::new, |prefix| format!("{prefix}:"))
+    }
+
     /// The attribute as it is written.
     #[must_use]
     pub const fn attribute(self) -> &'static str {

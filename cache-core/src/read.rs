@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicBool;
 use serde::Serialize;
 
 use crate::address::{Piece, UNWRITABLE, render};
-use crate::cache::{Cache, Content, Learnt, Naming, Seat};
+use crate::cache::{Cache, Content, Learnt, Seat};
 use crate::events::EventKind;
 use crate::global;
 use crate::index::Dep;
@@ -218,7 +218,7 @@ impl Ticket {
     }
 
     fn address(&mut self, pieces: &[Piece<'_>]) {
-        let mut address = self.prefix();
+        let mut address = self.seat.site.spec.preset.address_prefix();
         match render(pieces, &mut address) {
             Ok(()) => self.address = Some(address),
             Err(_) => self.cannot_be_named(),
@@ -235,15 +235,6 @@ impl Ticket {
 
     fn mode(&self) -> Option<Mode> {
         self.modifier.as_ref().map(|modifier| modifier.mode)
-    }
-
-    fn prefix(&self) -> String {
-        self.seat
-            .site
-            .spec
-            .preset
-            .prefix()
-            .map_or_else(String::new, |prefix| format!("{prefix}:"))
     }
 
     /// An argument's `Display` failed: what cannot be named could not be invalidated, and must not be kept.
@@ -264,8 +255,8 @@ impl Ticket {
         (function, types)
     }
 
-    /// What the names of all entries of this instance have in common.
-    fn naming(&self, schema: u64) -> Naming {
+    /// What the digests of all keys of this instance have in common.
+    fn stem(&self, schema: u64) -> Stem {
         let spec = &self.seat.site.spec;
         let (function, type_arguments) = self.name();
         let identity = Identity {
@@ -274,22 +265,19 @@ impl Ticket {
             version: u64::from(spec.version) ^ spec.fingerprint,
             schema,
         };
-        Naming {
-            stem: Stem::new(self.cache.key_secret(), &identity),
-            head: format!("{}{}:", self.prefix(), spec.label()).into(),
-        }
+        Stem::new(self.cache.key_secret(), &identity)
     }
 
     /// The key that leaves the process, and what the entry depends on by itself.
     fn target(&mut self, learnt: &Learnt) -> Target {
         let schema = learnt.content.schema.map_or(0, |schema| schema.hash);
-        let naming = learnt.naming(|| self.naming(schema));
+        let stem = learnt.stem(|| self.stem(schema));
         let encoded = self.key.encoded();
-        let whole: Digest = encoded.with_canonical(|key| naming.stem.digest(key));
+        let whole: Digest = encoded.with_canonical(|key| stem.digest(key));
         let digest: KeyDigest = whole.short();
         let entry = match self.address.take() {
             Some(address) => Dep::entry(digest, address.into()),
-            None => Dep::unnamed(digest, &naming.head),
+            None => Dep::unnamed(digest, self.seat.site.head()),
         };
         let mut own = vec![entry];
         own.extend(self.tags.drain(..).map(|tag| Dep::tag(&tag)));

@@ -1,5 +1,6 @@
 //! The static description of one annotated function, and the link-time lists of all of them.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -28,6 +29,7 @@ use windows::fits;
 pub struct Site {
     /// 0 until the function is first called: the numbers are dense over the functions in use.
     number: AtomicU32,
+    head: OnceLock<String>,
     pub(crate) spec: Spec,
 }
 
@@ -39,8 +41,21 @@ impl Site {
     pub const fn new(spec: Spec) -> Self {
         Self {
             number: AtomicU32::new(0),
+            head: OnceLock::new(),
             spec,
         }
+    }
+
+    /// What stands before the digest in the address of an entry without a template.
+    pub(crate) fn head(&self) -> &str {
+        let head = || {
+            format!(
+                "{}{}:",
+                self.spec.preset.address_prefix(),
+                self.spec.label()
+            )
+        };
+        self.head.get_or_init(head)
     }
 
     /// A small dense number, given at the first call.

@@ -45,20 +45,13 @@ pub(crate) struct Learnt {
     pub(crate) instance: Arc<Instance>,
     pub(crate) content: Content,
     /// How its entries are named, once one was.
-    naming: OnceLock<Naming>,
-}
-
-/// What the names of all entries of an instance have in common.
-pub(crate) struct Naming {
-    pub(crate) stem: Stem,
-    /// What stands before the digest in the address of an entry without a template.
-    pub(crate) head: Box<str>,
+    stem: OnceLock<Stem>,
 }
 
 impl Learnt {
-    /// How its entries are named; `name` is asked once.
-    pub(crate) fn naming(&self, name: impl FnOnce() -> Naming) -> &Naming {
-        self.naming.get_or_init(name)
+    /// What the digests of its keys have in common; `stem` is asked once.
+    pub(crate) fn stem(&self, stem: impl FnOnce() -> Stem) -> &Stem {
+        self.stem.get_or_init(stem)
     }
 }
 
@@ -95,7 +88,7 @@ impl Seat {
         let new = Arc::new(Learnt {
             instance: Arc::new(instance),
             content: read_type(),
-            naming: OnceLock::new(),
+            stem: OnceLock::new(),
         });
         // The first that is free, unless another thread has learnt the same by now.
         let mut number = 0;

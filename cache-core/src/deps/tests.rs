@@ -1,4 +1,4 @@
-use super::{Dep, pack, unpack, unpack_beside};
+use super::{ADDRESS, Dep, hash, pack, unpack, unpack_beside};
 use crate::key::KeyDigest;
 
 fn entry(address: &str) -> Dep {
@@ -31,9 +31,22 @@ fn dependencies_come_back_with_their_hashes() {
 #[test]
 fn an_entry_without_a_name_is_one_that_has_its_digest_for_one() {
     let key = KeyDigest::from_bytes(*b"0123456789abcdef");
-    for head in ["query:load:", ""] {
-        let named = Dep::entry(key, format!("{head}{key}").into());
-        assert_eq!(said(&[Dep::unnamed(key, head)]), said(&[named]));
+    let long = &*"x".repeat(1_000).leak();
+    for head in ["query:load:", "", long] {
+        let text = format!("{head}{key}");
+        let named = Dep::entry(key, text.as_str().into());
+        let unnamed = Dep::unnamed(key, head);
+        assert_eq!(
+            said(&unpack(&pack(std::slice::from_ref(&unnamed))).unwrap()),
+            said(std::slice::from_ref(&named))
+        );
+        for dep in [named, unnamed] {
+            assert_eq!((&*dep.text(), dep.seen()), (&*text, head));
+            assert_eq!(dep.hashes().unwrap()[1], hash(ADDRESS, text.as_bytes()));
+            assert!(dep.is(&text) && !dep.is(head) && !dep.is(&format!("{text}x")));
+            assert!(dep.is_packed(b'K', &[&key.to_bytes(), text.as_bytes()].concat()));
+            assert!(!dep.is_packed(b'K', &[&key.to_bytes(), head.as_bytes()].concat()));
+        }
     }
 }
 

@@ -136,7 +136,7 @@ pub(super) fn look_with_care(
     }
     if let Some(modifier) = modifier {
         let mut found = lock(&modifier.found);
-        let trace = found.trace.of(entry.address());
+        let trace = found.trace.of(&entry.address());
         trace.cached = true;
         trace.tier = Some("memory");
         trace.age = Some(std::time::Duration::from_millis(

@@ -252,5 +252,5 @@ fn own_dependencies_come_first_and_are_never_coarsened() {
         4,
     );
     let deps = set.behind(&[entry("own:1"), Dep::tag("own")]);
-    assert_eq!((deps[0].text(), deps[1].text()), ("own:1", "tag:own"));
+    assert_eq!((deps[0].seen(), deps[1].seen()), ("own:1", "tag:own"));
 }

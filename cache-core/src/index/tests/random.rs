@@ -32,13 +32,10 @@ impl Dice {
     fn matcher(&mut self) -> Matcher {
         match self.roll(14) {
             0 => key(&self.name()),
-            1 => match self.undescribed() {
-                Dep::Entry { address, .. } => {
-                    let head = address.len() - KeyDigest::TEXT_LEN;
-                    Matcher::Key(digest(&address[..head]), address)
-                }
-                _ => unreachable!(),
-            },
+            1 => {
+                let dep = self.undescribed();
+                Matcher::Key(digest(dep.seen()), dep.text().into())
+            }
             2 | 3 => address(&self.name()),
             4 | 5 => tag(&self.name()),
             6 => prefix(&self.text()),

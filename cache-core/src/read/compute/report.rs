@@ -1,5 +1,7 @@
 //! What a call tells: the computations that it is part of, whoever listens, and the modifier that is around it.
 
+use std::borrow::Cow;
+
 use super::Driver;
 use crate::events::EventKind;
 use crate::index::Dep;
@@ -63,8 +65,12 @@ impl Driver {
         self.ticket.scope.as_ref()?.frame.as_deref()
     }
 
+    fn address(&self) -> Cow<'_, str> {
+        self.target.own.first().map_or("".into(), Dep::text)
+    }
+
     pub(in crate::read) fn tell(&self, kind: EventKind) {
-        let address = || self.target.own.first().map_or("", Dep::text).into();
+        let address = || self.address().into();
         self.ticket
             .cache
             .0
@@ -77,8 +83,7 @@ impl Driver {
             return;
         };
         let mut found = lock(&modifier.found);
-        let address = self.target.own.first().map_or("", Dep::text);
-        let trace = found.trace.of(address);
+        let trace = found.trace.of(&self.address());
         trace.cached = true;
         trace.miss = Some(self.ticket.why);
         note(trace);
