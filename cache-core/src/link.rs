@@ -94,6 +94,10 @@ struct Shared {
     queue: Queue,
     owed: Owed,
     connections: AtomicU64,
+    /// How many attempts to connect are over, ...
+    attempts: AtomicU64,
+    /// ... and had been when something was last lost for want of a connection.
+    lost: AtomicU64,
     answered: AtomicU64,
     refused: AtomicU64,
     failed: AtomicU64,
@@ -141,6 +145,8 @@ impl Link {
             queue: Queue::default(),
             owed: Owed::default(),
             connections: AtomicU64::new(0),
+            attempts: AtomicU64::new(0),
+            lost: AtomicU64::new(u64::MAX),
             answered: AtomicU64::new(0),
             refused: AtomicU64::new(0),
             failed: AtomicU64::new(0),
@@ -153,11 +159,14 @@ impl Link {
         });
         let tasks = Arc::clone(&shared);
         runtime.spawn(async move {
-            let connected = || {
-                bump(&tasks.connections);
-                tasks.observer.tell(Notice::Connected);
+            let attempted = |connected: bool| {
+                bump(&tasks.attempts);
+                if connected {
+                    bump(&tasks.connections);
+                    tasks.observer.tell(Notice::Connected);
+                }
             };
-            connection::keep(&tasks.address, &tasks.state, connected).await;
+            connection::keep(&tasks.address, &tasks.state, attempted).await;
         });
         runtime.spawn(wiring::keep(Arc::clone(&shared)));
         runtime.spawn(trips::drain(Arc::clone(&shared)));
@@ -176,7 +185,7 @@ impl Link {
                 runtime.block_on(async {
                     ending.closing.notified().await;
                     // What nobody waits for, and was given to the link before it was closed.
-                    let _ = timeout(ending.options.send_timeout, ending.queue.empty()).await;
+                    let _ = timeout(ending.options.send_timeout, owed::settled(&ending)).await;
                 });
                 // Not waiting for those who look up names.
                 runtime.shutdown_background();
@@ -275,7 +284,7 @@ impl Link {
     }
 
     /// Sends a request whose answer does not matter, after those sent before. Dropped and counted if too many are waiting or the
-    /// breaker is open; what it has [otherwise](Request::otherwise) is sent later.
+    /// breaker is open; what it has [otherwise](Request::otherwise) is sent later, and so it is where the answer is none, or a refusal.
     pub(crate) fn send(&self, request: Request) {
         match self.is_forked() {
             // Nothing may be locked there.
@@ -386,7 +395,7 @@ impl Link {
         let shared = Arc::clone(&self.shared);
         let finish = async move {
             done.await;
-            shared.queue.empty().await;
+            owed::settled(&shared).await;
         };
         let finishing = timeout_on(&self.shared.io, within, finish);
         // It fails if the link is closed already.

@@ -333,7 +333,7 @@ impl Remote {
         let command = scripts::store(value.as_bytes(), lease.as_bytes(), &store);
         let request = Request::of(command);
         self.link.send(match store.token {
-            Some(token) => request.otherwise(scripts::release(lease.as_bytes(), token)),
+            Some(token) => request.otherwise(scripts::release(lease.as_bytes(), token), self.lease),
             None => request,
         });
     }

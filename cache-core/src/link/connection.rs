@@ -280,8 +280,12 @@ impl State {
     }
 }
 
-/// Connects, and again whenever the connection is gone.
-pub(super) async fn keep(address: &Address, state: &watch::Sender<State>, connected: impl Fn()) {
+/// Connects, and again whenever the connection is gone. Whoever is told of each attempt is told whether it has succeeded.
+pub(super) async fn keep(
+    address: &Address,
+    state: &watch::Sender<State>,
+    attempted: impl Fn(bool),
+) {
     let mut backoff = Backoff::new();
     loop {
         state.send_replace(State::Connecting);
@@ -289,7 +293,7 @@ pub(super) async fn keep(address: &Address, state: &watch::Sender<State>, connec
             Ok(connection) => {
                 let since = Instant::now();
                 let broken = Arc::clone(&connection.broken);
-                connected();
+                attempted(true);
                 state.send_replace(State::Connected(connection));
                 broken.notified().await;
                 // A server that closes each connection at once gets them ever more slowly.
@@ -298,7 +302,10 @@ pub(super) async fn keep(address: &Address, state: &watch::Sender<State>, connec
                 }
                 LinkError::Disconnected("the connection broke".into())
             }
-            Err(error) => error,
+            Err(error) => {
+                attempted(false);
+                error
+            }
         };
         state.send_replace(State::Down(error));
         sleep(backoff.next()).await;

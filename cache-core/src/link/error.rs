@@ -36,6 +36,26 @@ impl LinkError {
         Self::Unexpected(what.into())
     }
 
+    /// Whether the same request may be answered well a little later. The codes are those of a Redis server that cannot at the moment.
+    pub(super) fn may_pass(&self) -> bool {
+        const FOR_NOW: [&str; 9] = [
+            "BUSY",
+            "CLUSTERDOWN",
+            "LOADING",
+            "MASTERDOWN",
+            "MISCONF",
+            "NOREPLICAS",
+            "OOM",
+            "READONLY",
+            "TRYAGAIN",
+        ];
+        match self {
+            Self::TimedOut | Self::Disconnected(_) | Self::BreakerOpen => true,
+            Self::Refused(why) => FOR_NOW.iter().any(|code| why.starts_with(code)),
+            Self::Unexpected(_) => false,
+        }
+    }
+
     /// What a failed exchange or attempt to connect means.
     pub(super) fn of(error: &RedisError, secrets: &Secrets) -> Self {
         match error.kind() {

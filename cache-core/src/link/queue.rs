@@ -65,11 +65,11 @@ impl Queue {
         Ok(())
     }
 
-    /// What goes in the next trip, and how many requests it was.
-    pub(super) async fn batch(&self) -> (Request, u64) {
+    /// What goes in the next trip.
+    pub(super) async fn batch(&self) -> Request {
         loop {
             let taken = self.take();
-            if taken.1 > 0 {
+            if taken.len() > 0 {
                 return taken;
             }
             self.filled.notified().await;
@@ -116,7 +116,7 @@ impl Queue {
         waiting.closed = true;
         let dropped = std::mem::take(&mut waiting.requests);
         drop(waiting);
-        self.left(dropped.len() as u64);
+        self.left(dropped.iter().map(Request::requests).sum());
     }
 
     /// How many wait, or are on their way.
@@ -124,7 +124,7 @@ impl Queue {
         lock(&self.waiting).unsent()
     }
 
-    fn take(&self) -> (Request, u64) {
+    fn take(&self) -> Request {
         let mut waiting = lock(&self.waiting);
         let (mut batch, mut requests) = (Request::default(), 0);
         while let Some(next) = waiting.requests.front() {
@@ -140,7 +140,7 @@ impl Queue {
             }
         }
         waiting.leaving = requests;
-        (batch, requests)
+        batch
     }
 
     /// Counts requests that came to nothing.
@@ -173,7 +173,7 @@ mod tests {
         assert!(push(set(90)));
         assert!(!push(Request::default()), "too many");
         assert_eq!(queue.unsent(), 2);
-        assert_eq!(queue.take().1, 2);
+        assert_eq!(queue.take().requests(), 2);
         assert_eq!(queue.unsent(), 2, "they are on their way");
         queue.left(0);
         assert_eq!(queue.unsent(), 0);
@@ -187,12 +187,13 @@ mod tests {
             assert!(queue.push(set(bytes), 100, 1 << 20).is_ok());
         }
         for bytes in [10, 300 << 10, 10] {
-            let (batch, requests) = queue.take();
-            assert_eq!((batch.bytes(), requests), (bytes, 1));
+            let batch = queue.take();
+            assert_eq!((batch.bytes(), batch.requests()), (bytes, 1));
         }
         for _ in 0..65 {
             assert!(queue.push(set(10), 100, 1 << 20).is_ok());
         }
-        assert_eq!((queue.take().1, queue.take().1, queue.take().1), (64, 1, 0));
+        let trips = [(); 3].map(|()| queue.take().requests());
+        assert_eq!(trips, [64, 1, 0]);
     }
 }

@@ -1,10 +1,12 @@
 //! What is sent in one trip.
 
 use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::{Arg, Cmd, Pipeline, RedisResult, Value};
 
+use super::owed::Debt;
 use super::scripts;
 
 /// A Lua script, called by its hash.
@@ -105,14 +107,28 @@ pub(crate) fn pack_count(kind: u8, count: usize, into: &mut Vec<u8>) {
 #[derive(Default)]
 pub(crate) struct Request {
     commands: Vec<Command>,
-    otherwise: Vec<Command>,
+    /// What is sent again if they are not sent, or not answered well.
+    otherwise: Vec<Debt>,
+    /// How many requests it is; none if it is sent again.
+    requests: u64,
     bytes: usize,
 }
 
 impl Request {
     /// A request of one command.
     pub(crate) fn of(command: impl Into<Command>) -> Self {
-        Self::default().and(command)
+        let request = Self {
+            requests: 1,
+            ..Self::default()
+        };
+        request.and(command)
+    }
+
+    /// One that is sent again, and again until it is answered well.
+    pub(super) fn again(debt: Debt) -> Self {
+        let mut request = Self::default().and(debt.command.clone());
+        request.otherwise.push(Debt { old: true, ..debt });
+        request
     }
 
     /// And one more command.
@@ -123,15 +139,24 @@ impl Request {
         self
     }
 
-    /// With what is sent later if this is not sent, or not answered.
-    pub(crate) fn otherwise(mut self, command: impl Into<Command>) -> Self {
-        self.otherwise.push(command.into());
+    /// With what is sent if this is not, or not answered well, for so long.
+    pub(crate) fn otherwise(mut self, command: impl Into<Command>, within: Duration) -> Self {
+        self.otherwise.push(Debt {
+            command: command.into(),
+            until: Instant::now() + within,
+            old: false,
+        });
         self
     }
 
-    /// What is sent later if this is not sent, or not answered.
-    pub(super) fn take_otherwise(&mut self) -> Vec<Command> {
+    /// What is sent if this is not, or not answered well.
+    pub(super) fn take_otherwise(&mut self) -> Vec<Debt> {
         std::mem::take(&mut self.otherwise)
+    }
+
+    /// How many requests it is, of those that are counted.
+    pub(super) fn requests(&self) -> u64 {
+        self.requests
     }
 
     /// As they are sent, one after the other. Scripts are sent by their hash alone.
@@ -165,6 +190,7 @@ impl Request {
     pub(super) fn absorb(&mut self, other: Self) {
         self.commands.extend(other.commands);
         self.otherwise.extend(other.otherwise);
+        self.requests += other.requests;
         self.bytes += other.bytes;
     }
 

@@ -55,12 +55,20 @@ impl Shared {
                     bump(&self.timed_out);
                 }
                 *lock(&self.last_error) = Some(error.clone());
-                if self.breaker.failed() {
+                let counts = !matches!(error, LinkError::Disconnected(_)) || self.is_first_loss();
+                if counts && self.breaker.failed() {
                     self.observer.tell(Notice::BreakerOpened);
                     self.io.spawn(probe(Arc::clone(self)));
                 }
             }
         }
+    }
+
+    /// Whether nobody has said yet that the last attempt to connect came to nothing, or its connection broke: that is one failure, however
+    /// many had something on their way.
+    fn is_first_loss(&self) -> bool {
+        let attempts = self.attempts.load(Ordering::Relaxed);
+        self.lost.swap(attempts, Ordering::Relaxed) != attempts
     }
 
     /// Gives what nobody waits for to [`drain`], unless it is not sent.
@@ -73,7 +81,7 @@ impl Shared {
                 .push(request, options.queue_length, options.queue_bytes),
         };
         if let Err(mut request) = pushed {
-            self.queue.drop(1);
+            self.queue.drop(request.requests());
             self.owed.keep(request.take_otherwise());
         }
     }
@@ -139,8 +147,8 @@ async fn probe(shared: Arc<Shared>) {
 /// Sends what nobody waits for, one trip at a time.
 pub(super) async fn drain(shared: Arc<Shared>) {
     loop {
-        let (mut batch, requests) = shared.queue.batch().await;
-        let sent = Instant::now();
+        let mut batch = shared.queue.batch().await;
+        let (sent, requests) = (Instant::now(), batch.requests());
         let stores = batch.stores();
         let otherwise = batch.take_otherwise();
         if shared.breaker.is_open() {
@@ -158,7 +166,7 @@ pub(super) async fn drain(shared: Arc<Shared>) {
                 shared.queue.left(0);
             }
             Err(why) => {
-                if !matches!(why, LinkError::Refused(_)) {
+                if why.may_pass() {
                     shared.owed.keep(otherwise);
                 }
                 shared.queue.left(requests);

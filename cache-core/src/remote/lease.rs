@@ -82,8 +82,9 @@ impl Drop for Claim {
                 false => scripts::release(name, token),
             };
             // Nobody else could give back what was granted, or is yet to be, by a server that does not answer.
-            let request = Request::of(back).otherwise(scripts::release(name, token));
-            self.link.send(request);
+            let release = scripts::release(name, token);
+            self.link
+                .send(Request::of(back).otherwise(release, self.longest));
         }
     }
 }

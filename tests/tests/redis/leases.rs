@@ -7,7 +7,9 @@
     reason = "what the tests share is a test, too"
 )]
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::thread;
 
 use cache_core::{cache, cache_query, cache_resource};
 use tokio::sync::{Notify, Semaphore};
@@ -117,14 +119,14 @@ fn threads_without_a_runtime_wait_too() {
     static ROW: Row = Row::new();
     #[cache(ttl = 60)]
     fn threaded() -> u64 {
-        std::thread::sleep(Duration::from_millis(100));
+        thread::sleep(Duration::from_millis(100));
         ROW.read()
     }
     let server = start!();
     let caches: Vec<_> = (0..3)
         .map(|_| futures_util::FutureExt::now_or_never(patient(&server)).unwrap())
         .collect();
-    std::thread::scope(|scope| {
+    thread::scope(|scope| {
         for cache in &caches {
             scope.spawn(|| assert_eq!(cache.enter(threaded), 1));
         }
@@ -418,6 +420,73 @@ async fn a_hiccup_of_redis_leaves_no_lease_that_nobody_has() {
         }
         until("all are given back", || leases(&server).is_empty());
     }
+}
+
+/// A store that gives its lease back is refused for a while.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_is_refused_leaves_no_lease() {
+    #[cache(ttl = 60)]
+    async fn row(n: u64) -> u64 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        n
+    }
+    let server = start!();
+    let cache = patient(&server).await;
+    let replicas = |count: &str| {
+        let set = ["CONFIG", "SET", "min-replicas-to-write", count];
+        server.command(set).unwrap();
+    };
+    let call = tokio::spawn({
+        let cache = cache.clone();
+        async move { cache.scope(row(1)).await }
+    });
+    until("it is leased", || leases(&server).len() == 1);
+    replicas("1");
+    assert_eq!(call.await.unwrap(), 1);
+    until("it is refused", || {
+        let errors = server.info("errorstats").unwrap();
+        errors.keys().any(|error| error.contains("NOREPLICAS"))
+    });
+    assert_eq!(leases(&server).len(), 1);
+    replicas("0");
+    until("it is given back", || leases(&server).is_empty());
+}
+
+/// What is owed when a process ends, while the server may answer soon.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_shutdown_in_a_hiccup_leaves_no_lease() {
+    #[cache(ttl = 60)]
+    async fn row(n: u64) -> u64 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        n
+    }
+    let server = Arc::new(start!());
+    let cache = patient(&server).await;
+    let calls = (0..200).map(|n| {
+        let cache = cache.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_micros(n * 200)).await;
+            cache.scope(row(n)).await
+        })
+    });
+    let calls: Vec<_> = calls.collect();
+    until("some are leased", || !leases(&server).is_empty());
+    server.pause().unwrap();
+    for call in calls {
+        call.await.unwrap();
+    }
+    let goes_on = tokio::task::spawn_blocking({
+        let server = Arc::clone(&server);
+        move || {
+            thread::sleep(Duration::from_millis(200));
+            server.resume().unwrap();
+        }
+    });
+    let began = Instant::now();
+    let _ = cache.shutdown(LONG).await;
+    assert!(began.elapsed() < LONG / 2, "{:?}", began.elapsed());
+    goes_on.await.unwrap();
+    until("all are given back", || leases(&server).is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

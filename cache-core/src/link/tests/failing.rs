@@ -107,6 +107,33 @@ fn an_awaited_answer_keeps_to_its_time() {
 }
 
 #[test]
+fn a_connection_that_breaks_is_one_failure_however_many_wait() {
+    let server = start!();
+    let link = patient(&server.url());
+    until("it answers", || answers(&link));
+    let mut blocks = redis::cmd("BLPOP");
+    blocks.arg("nothing").arg(0);
+    let first = link.ask(Request::of(blocks));
+    let behind: Vec<_> = (0..64).map(|_| link.ask(ping())).collect();
+    until("it blocks", || {
+        let clients = server.info("clients").unwrap();
+        clients
+            .get("blocked_clients")
+            .is_some_and(|count| count == "1")
+    });
+    server
+        .command(["CLIENT", "KILL", "TYPE", "normal"])
+        .unwrap();
+    for answer in std::iter::once(first).chain(behind) {
+        assert!(matches!(answer.wait(), Err(LinkError::Disconnected(_))));
+    }
+    until("it answers", || answers(&link));
+    let health = link.health();
+    assert!(health.failed >= 65 && health.connections >= 2, "{health:?}");
+    assert_eq!(health.breaker_opened, 0);
+}
+
+#[test]
 fn a_wrong_password_is_said_and_not_shown() {
     let server = start!("requirepass right");
     let url = server.url().replace("//", "//somebody:hunter2@");
