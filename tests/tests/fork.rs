@@ -81,8 +81,8 @@ fn late(id: u64) -> u64 {
     id
 }
 
-/// As many threads refresh at a time, and no more.
-const THREADS: u64 = 32;
+/// As many threads refresh a function at a time, and no more.
+const THREADS: u64 = 8;
 
 #[test]
 fn a_fork_refreshes_whatever_its_parent_does() {

@@ -26,7 +26,8 @@ impl Places {
     }
 
     /// How many are taken.
-    pub(crate) fn taken(&self) -> u32 {
+    #[cfg(test)]
+    fn taken(&self) -> u32 {
         let (of, count) = parts(self.0.load(Ordering::Relaxed));
         if of == process::id() { count } else { 0 }
     }

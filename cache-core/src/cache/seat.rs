@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::Cache;
-#[cfg(feature = "tokio")]
 use super::places::Places;
 use super::roll::Roll;
 use crate::entry::Instance;
@@ -36,7 +35,6 @@ pub(crate) struct Seat {
     /// Whether a value of it was seen to depend on other cached calls.
     derived: AtomicBool,
     /// Its bodies that go on behind calls.
-    #[cfg(feature = "tokio")]
     pub(crate) behind: Places,
 }
 
@@ -190,7 +188,6 @@ impl Cache {
                 },
                 instances: Roll::default(),
                 derived: AtomicBool::new(false),
-                #[cfg(feature = "tokio")]
                 behind: Places::new(),
             })
         })

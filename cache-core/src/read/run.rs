@@ -40,7 +40,7 @@ impl Rear {
             Self::Runtime => tokio::runtime::Handle::try_current().is_ok(),
             #[cfg(not(feature = "tokio"))]
             Self::Runtime => false,
-            Self::Thread => threads::has_room(),
+            Self::Thread => true,
         }
     }
 }

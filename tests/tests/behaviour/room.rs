@@ -1,6 +1,8 @@
 //! How many bodies go on behind their calls at a time.
 
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+use std::sync::{Condvar, Mutex};
+use std::time::{Duration, Instant};
 
 use cache_core::{Cache, TestCache, cache};
 
@@ -30,7 +32,7 @@ impl Drop for Noted {
 }
 
 /// Overdue after so long, and given up after 32 times as long.
-const PATIENCE: std::time::Duration = std::time::Duration::from_millis(300);
+const PATIENCE: Duration = Duration::from_millis(300);
 
 #[tokio::test]
 async fn bodies_that_hang_behind_their_calls_are_bounded_and_delay_nobody() {
@@ -126,7 +128,7 @@ async fn bodies_that_hang_keep_neither_others_nor_their_own_function_from_refres
     let last = KEYS - 1;
     let again = SOURCE.runs();
     test.advance(SECOND);
-    let began = std::time::Instant::now();
+    let began = Instant::now();
     while SOURCE.runs() == again {
         assert!(began.elapsed() < 20 * SECOND, "there is no place for ever");
         assert_eq!(test.run(hanging(last)).await, 1 + last);
@@ -162,4 +164,50 @@ async fn what_is_one_too_many_is_tried_again_as_what_has_failed() {
     assert_eq!(test.run(row(MOST)).await, 1 + MOST);
     until("it is stored", || stored(&test) > all).await;
     assert_eq!(test.run(row(MOST)).await, 2 + MOST);
+}
+
+#[test]
+fn sync_bodies_that_hang_delay_neither_their_callers_nor_other_functions() {
+    static OPEN: (Mutex<bool>, Condvar) = (Mutex::new(true), Condvar::new());
+    static VERSION: AtomicU64 = AtomicU64::new(1_000);
+    static WAITING: AtomicU64 = AtomicU64::new(0);
+    #[cache(ttl = 10, stale_while_revalidate = "1h")]
+    fn stuck(id: u64) -> u64 {
+        WAITING.fetch_add(1, SeqCst);
+        let open = OPEN.0.lock().unwrap();
+        drop(OPEN.1.wait_while(open, |open| !*open).unwrap());
+        id
+    }
+    #[cache(ttl = 10, stale_while_revalidate = "1h")]
+    fn well(id: u64) -> u64 {
+        VERSION.load(SeqCst) + id
+    }
+    let test = TestCache::new();
+    let all = 0..100;
+    for id in all.clone() {
+        assert_eq!(test.enter(|| (stuck(id), well(id))), (id, 1_000 + id));
+    }
+    test.advance(10 * SECOND);
+    *OPEN.0.lock().unwrap() = false;
+    VERSION.store(2_000, SeqCst);
+    WAITING.store(0, SeqCst);
+    // With a call that computes it would not end.
+    for id in all.clone() {
+        assert_eq!(test.enter(|| stuck(id)), id);
+    }
+    let began = Instant::now();
+    let soon = || assert!(began.elapsed() < Duration::from_secs(20));
+    while WAITING.load(SeqCst) < 8 {
+        soon();
+    }
+    // Those that come when all of its threads are taken are refreshed by a later call.
+    for id in all {
+        while test.enter(|| well(id)) != 2_000 + id {
+            test.advance(SECOND);
+            soon();
+        }
+    }
+    assert_eq!(WAITING.load(SeqCst), 8);
+    *OPEN.0.lock().unwrap() = true;
+    OPEN.1.notify_all();
 }

@@ -7,7 +7,8 @@ use std::task::{Context, Poll};
 
 #[cfg(feature = "tokio")]
 use super::tasks::Task;
-use super::{Job, Rear, threads};
+use super::threads::Thread;
+use super::{Job, Rear};
 use crate::modifiers::blocking;
 use crate::read::compute::Driver;
 use crate::read::{Keep, Miss};
@@ -147,9 +148,12 @@ fn block<S: Split + 'static>(
     let mut owned = Owned::new(miss, body, rules, Rear::Thread);
     let out = block_on(poll_fn(|cx| owned.poll(cx)));
     if owned.driver.goes_on() {
-        threads::run(Box::new(move || {
-            block_on(poll_fn(|cx| owned.poll_behind(cx)));
-        }));
+        match Thread::of(&owned.driver.ticket.seat) {
+            Some(thread) => thread.run(Box::new(move || {
+                block_on(poll_fn(|cx| owned.poll_behind(cx)));
+            })),
+            None => owned.driver.fail_behind(),
+        }
     }
     match out {
         Some(out) => out,
