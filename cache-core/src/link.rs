@@ -7,6 +7,7 @@ mod answer;
 mod breaker;
 mod connection;
 mod dedicated;
+mod ending;
 mod error;
 mod health;
 mod notice;
@@ -33,7 +34,7 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime;
 use tokio::sync::{Notify, watch};
-use tokio::task::{AbortHandle, JoinHandle};
+use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout, timeout_at};
 
 use crate::error::{Error, ErrorKind};
@@ -98,6 +99,9 @@ struct Shared {
     attempts: AtomicU64,
     /// ... and had been when something was last lost for want of a connection.
     lost: AtomicU64,
+    /// How many wait for the end, and how much was not sent at the end.
+    finishing: AtomicU64,
+    unsent: AtomicU64,
     answered: AtomicU64,
     refused: AtomicU64,
     failed: AtomicU64,
@@ -147,6 +151,8 @@ impl Link {
             connections: AtomicU64::new(0),
             attempts: AtomicU64::new(0),
             lost: AtomicU64::new(u64::MAX),
+            finishing: AtomicU64::new(0),
+            unsent: AtomicU64::new(0),
             answered: AtomicU64::new(0),
             refused: AtomicU64::new(0),
             failed: AtomicU64::new(0),
@@ -374,49 +380,6 @@ impl Link {
     pub(crate) fn latencies(&self) -> (Latencies, Latencies) {
         (self.shared.trips.read(), self.shared.writes.read())
     }
-
-    /// Closes it now, for all who have a handle.
-    pub(crate) fn close(&self) {
-        self.shared.queue.close();
-        self.shared.closing.notify_one();
-    }
-
-    /// Waits until `done` and until all is sent that nobody waits for, at most for a while; then closes it, and waits for its
-    /// thread to end. How much was not sent. Dropping the last handle waits for a short while, too. In a fork there is no thread,
-    /// and what waits is sent by the process that has it.
-    pub(crate) async fn finish(
-        &self,
-        within: Duration,
-        done: impl Future<Output = ()> + Send + 'static,
-    ) -> u64 {
-        if self.is_forked() {
-            return 0;
-        }
-        let shared = Arc::clone(&self.shared);
-        let finish = async move {
-            done.await;
-            owed::settled(&shared).await;
-        };
-        let finishing = timeout_on(&self.shared.io, within, finish);
-        // It fails if the link is closed already.
-        let _ = finishing.await;
-        let unsent = self.shared.queue.unsent();
-        self.close();
-        let mut ended = self.shared.ended.subscribe();
-        let _ = ended.wait_for(|ended| *ended).await;
-        unsent
-    }
-}
-
-/// Runs a future on a runtime of which the caller need not be a part.
-fn timeout_on(
-    io: &runtime::Handle,
-    within: Duration,
-    future: impl Future<Output = ()> + Send + 'static,
-) -> JoinHandle<()> {
-    io.spawn(async move {
-        let _ = timeout(within, future).await;
-    })
 }
 
 impl fmt::Debug for Link {

@@ -137,7 +137,7 @@ impl Cache {
             self.miss_mapping(name);
             return Ok(None);
         };
-        let mut matchers = Vec::new();
+        let (mut matchers, mut panicked) = (Vec::new(), false);
         for handler in handlers {
             // It is the user's, and what it would have named is not known.
             match catch_unwind(AssertUnwindSafe(|| handler(event))) {
@@ -145,13 +145,15 @@ impl Cache {
                     let place = || format!("what a handler of the event `{name}` names");
                     matchers.extend(named.map_err(|error| error.of(&place()))?);
                 }
-                Err(_) => {
-                    let why = "its handler panicked; everything is invalidated in its place";
-                    let events = &self.0.events;
-                    events.tell(EventKind::NotInvalidated, || (name.into(), why.into()));
-                    matchers.push(Matcher::All);
-                }
+                Err(_) => panicked = true,
             }
+        }
+        // Said when it is so: another handler may have named what does not parse.
+        if panicked {
+            let why = "its handler panicked; everything is invalidated in its place";
+            let events = &self.0.events;
+            events.tell(EventKind::NotInvalidated, || (name.into(), why.into()));
+            matchers.push(Matcher::All);
         }
         Ok(Some(self.invalidate(matchers)))
     }

@@ -52,6 +52,9 @@ impl Cache {
     /// # }
     /// ```
     ///
+    /// Of several at once the last to end closes the connections, so that none takes the others' time; each says what was left when its
+    /// own was over.
+    ///
     /// Cancel safe: dropped, it has closed the connections or has not.
     pub async fn shutdown(&self, within: Duration) -> Shutdown {
         let end = Instant::now().checked_add(within);

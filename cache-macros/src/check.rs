@@ -40,7 +40,20 @@ fn common(by: Macro, function: &Function, diag: &mut Diag) {
         .filter_map(|attr| Some((macro_of(attr)?, attr)))
     {
         match (by, other) {
-            (Macro::Warmup, _) | (_, Macro::Warmup) => {}
+            (Macro::Warmup, other) | (other, Macro::Warmup) => {
+                if matches!(other, Macro::Invalidate | Macro::Put) {
+                    diag.error(
+                        attr.path(),
+                        format!(
+                            "`{}` changes data, and would do so at each start",
+                            function.name()
+                        ),
+                    )
+                    .help(
+                        "warm up a function that reads, or call this one where the program starts",
+                    );
+                }
+            }
             _ if !by.caches() && !other.caches() => {}
             _ if by.caches() && other.caches() => {
                 diag.error(

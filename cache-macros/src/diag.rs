@@ -102,7 +102,7 @@ impl Problem {
         write: impl Fn(&str) -> String,
         otherwise: impl FnOnce() -> String,
     ) {
-        self.help(match nearest(name, candidates) {
+        self.help(match nearest(&name.to_lowercase(), candidates) {
             Some(found) => format!("did you mean `{}`?", write(found)),
             None => otherwise(),
         });

@@ -260,8 +260,18 @@ impl Options {
                     }
                 }
                 Arg::Named(name, Given::Flag) if find(by, &name.to_string()).is_none() => {
-                    diag.error(&name, "not a target")
-                        .help(format!("write the call: `{name}(…)`"));
+                    let typed = name.unraw().to_string();
+                    let conditions = ["success", "always"].iter().copied();
+                    let conditions = conditions.filter(|_| by == Invalidate);
+                    diag.error(&name, "not a target").did_you_mean(
+                        &typed,
+                        names(by).chain(conditions.clone()),
+                        |found| match conditions.clone().any(|condition| condition == found) {
+                            true => format!("on = {found}"),
+                            false => found.to_owned(),
+                        },
+                        || format!("write the call: `{name}(…)`"),
+                    );
                 }
                 Arg::Named(name, given) => options.read(by, &name, given, diag),
                 Arg::Positional(expr) => options.targets.extend(target(by, expr, diag)),

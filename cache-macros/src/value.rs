@@ -172,7 +172,7 @@ pub(crate) fn length(expr: Expr, diag: &mut Diag) -> Option<Length> {
             };
             if millis.is_none() {
                 diag.error(&expr, "this duration is too long")
-                    .help("write a shorter one, or `ttl = \"never\"`");
+                    .help("write a shorter one; a `ttl` alone can be `\"never\"`");
             }
             Some(Length::Millis(millis?, lit.span()))
         }

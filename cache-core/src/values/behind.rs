@@ -33,6 +33,7 @@ pub struct Behind {
     delay: Duration,
     capacity: usize,
     batch: usize,
+    timeout: Duration,
 }
 
 impl Default for Behind {
@@ -42,12 +43,13 @@ impl Default for Behind {
 }
 
 impl Behind {
-    /// After a second, 100 at a time, 10,000 at most.
+    /// After a second, 100 at a time, 10,000 at most; a write may take a minute.
     pub const fn new() -> Self {
         Self {
             delay: Duration::from_secs(1),
             capacity: 10_000,
             batch: 100,
+            timeout: Duration::from_secs(60),
         }
     }
 
@@ -67,6 +69,13 @@ impl Behind {
     /// How many values are written together, at most. 0 counts as 1.
     pub const fn batch(mut self, values: usize) -> Self {
         self.batch = if values == 0 { 1 } else { values };
+        self
+    }
+
+    /// How long one write may take. What takes longer is dropped where it waits, and counts as failed: one that hangs would hold up all
+    /// that is queued behind it. With `Duration::MAX` it may.
+    pub const fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
         self
     }
 }
@@ -124,7 +133,7 @@ impl Cache {
     /// # Ok::<(), cache_core::Error>(()) }).unwrap();
     /// ```
     ///
-    /// A `write` that gives an `Err` or panics counts as not done: [`EventKind::NotWritten`](crate::EventKind::NotWritten), and the same addresses are written again after
+    /// A `write` that gives an `Err`, panics or takes longer than [`timeout`](Behind::timeout) counts as not done: [`EventKind::NotWritten`](crate::EventKind::NotWritten), and the same addresses are written again after
     /// a pause of 100 ms to 10 s, with their last values by then. So it has to be such that twice is as good as once. In it the
     /// cache is the [current](crate::current) one, and what else the write changes can be invalidated; waiting there for room in the
     /// queue, or for a flush, would wait for itself.
@@ -152,6 +161,7 @@ impl Cache {
         let writer = Writer {
             cache: self.clone(),
             shared: Arc::clone(&shared),
+            timeout: behind.timeout,
         };
         shared.queue.join();
         let handle = WriteBehind {

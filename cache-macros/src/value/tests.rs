@@ -82,11 +82,11 @@ fn refuses_what_is_no_duration() {
         ),
         (
             "99999999999999999999",
-            "this duration is too long\nhelp: write a shorter one, or `ttl = \"never\"` @ 99999999999999999999",
+            "this duration is too long\nhelp: write a shorter one; a `ttl` alone can be `\"never\"` @ 99999999999999999999",
         ),
         (
             "\"99999999999999999d\"",
-            "this duration is too long\nhelp: write a shorter one, or `ttl = \"never\"` @ \"99999999999999999d\"",
+            "this duration is too long\nhelp: write a shorter one; a `ttl` alone can be `\"never\"` @ \"99999999999999999d\"",
         ),
         (
             "|v| v",

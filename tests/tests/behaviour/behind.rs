@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::future::Future;
 use std::rc::Rc;
+use std::sync::mpsc::channel;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -110,7 +111,7 @@ fn a_value_is_in_the_cache_at_once_and_in_the_source_when_it_is_due() {
 #[test]
 fn a_writer_is_woken_and_needs_no_runtime() {
     let cache = Cache::builder().build_blocking().unwrap();
-    let (sender, written) = std::sync::mpsc::channel();
+    let (sender, written) = channel();
     let behind = Behind::new().delay(Duration::from_millis(20));
     let (names, writer) = cache.write_behind(behind, move |batch: Batch| {
         let sender = sender.clone();
@@ -237,6 +238,44 @@ fn a_write_that_fails_or_panics_is_told_and_tried_again_with_the_last_value() {
         (source.batches(), stats(&test).failed, stats(&test).written),
         (3, 2, 1)
     );
+}
+
+#[test]
+fn a_write_that_hangs_is_given_up_and_tried_again() {
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("on purpose");
+        }
+    }
+    let (tell, told) = channel();
+    let builder = Cache::builder().on_event(move |event| {
+        if event.kind == EventKind::NotWritten {
+            tell.send(event.address.to_string()).unwrap();
+        }
+    });
+    let cache = builder.build_blocking().unwrap();
+    let mut tries = 0;
+    let write = |_: Batch| {
+        tries += 1;
+        let hangs = tries == 1;
+        async move {
+            if hangs {
+                let _bomb = Bomb;
+                std::future::pending::<()>().await;
+            }
+            Ok::<(), String>(())
+        }
+    };
+    let behind = Behind::new().timeout(Duration::from_millis(20));
+    let (names, writer) = cache.write_behind(behind, write);
+    block_on(names.set("a", 1, MINUTE)).unwrap();
+    drop(names);
+    block_on(writer);
+    let why = told.recv().unwrap();
+    assert!(why.ends_with("given up after 20ms"), "{why}");
+    let stats = cache.stats().behind.unwrap();
+    assert_eq!((stats.written, stats.failed, tries), (1, 1, 2));
 }
 
 #[test]

@@ -175,10 +175,16 @@ fn a_handler_that_panics_invalidates_everything() {
         assert!(blocking::emit("bad", &0_u8).unwrap().is_some());
         assert_eq!(read_again(), [1, 2, 3, 4]);
     });
-    assert_eq!(
-        test.count("its handler*", |kind| kind == EventKind::NotInvalidated),
-        1
-    );
+    let told = || test.count("its handler*", |kind| kind == EventKind::NotInvalidated);
+    assert_eq!(told(), 1);
+    // Nothing is, where another one names what is no pattern; and nothing else is said.
+    test.cache().on("bad", |_: &u8| ["["]).unwrap();
+    test.enter(|| {
+        let error = blocking::emit("bad", &0_u8).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Pattern);
+        assert_eq!(read_again(), [0; 0]);
+    });
+    assert_eq!(told(), 1);
 }
 
 #[test]

@@ -65,3 +65,43 @@ fn nothing_is_kept_for_a_server_that_is_away() {
     let health = link.health();
     assert_eq!((health.queued, health.dropped - before), (0, 100));
 }
+
+#[test]
+fn of_several_who_wait_for_the_end_none_takes_the_others_time() {
+    let server = start!();
+    let link = patient(&server.url());
+    assert_eq!(link.ask(ping()).wait(), pong());
+    server.pause().unwrap();
+    for item in 0..1_000 {
+        link.send(push(item));
+    }
+    let finish = |within| crate::sync::block_on(link.finish(within, std::future::ready(())));
+    thread::scope(|scope| {
+        let long = scope.spawn(|| finish(SOON));
+        until("it waits", || {
+            link.shared.finishing.load(Ordering::Relaxed) == 1
+        });
+        assert!(finish(Duration::from_millis(5)) > 900);
+        assert!(!long.is_finished());
+        server.resume().unwrap();
+        assert_eq!(long.join().unwrap(), 0);
+    });
+    let length = server.command(["LLEN", "list"]).unwrap();
+    assert_eq!(length, Reply::Integer(1_000));
+    assert_eq!(finish(SOON), 0, "it is over");
+}
+
+#[test]
+fn what_was_not_sent_at_the_end_is_said_to_all_who_ask_again() {
+    let server = start!();
+    let link = patient(&server.url());
+    assert_eq!(link.ask(ping()).wait(), pong());
+    server.pause().unwrap();
+    for item in 0..1_000 {
+        link.send(push(item));
+    }
+    let finish = |within| crate::sync::block_on(link.finish(within, std::future::ready(())));
+    let unsent = finish(Duration::from_millis(5));
+    assert!(unsent > 900, "{unsent}");
+    assert_eq!(finish(SOON), unsent);
+}

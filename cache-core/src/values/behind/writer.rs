@@ -2,12 +2,13 @@
 
 use std::fmt::Display;
 use std::future::poll_fn;
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
+use futures_util::future::{Either, select};
 
 use super::super::ANSWER;
 use super::Shared;
@@ -27,6 +28,8 @@ const LOOK: u64 = 2;
 pub(super) struct Writer<T: CacheValue> {
     pub(super) cache: Cache,
     pub(super) shared: Arc<Shared<T>>,
+    /// How long a write may take.
+    pub(super) timeout: Duration,
 }
 
 impl<T: CacheValue> Writer<T> {
@@ -48,8 +51,7 @@ impl<T: CacheValue> Writer<T> {
                 let batch = batch.into_iter().map(copy).collect();
                 write(batch).await.map_err(|error| error.to_string())
             });
-            let written = written.catch_unwind().await;
-            let written = written.unwrap_or_else(|_| Err("it panicked".to_owned()));
+            let written = self.in_time(written).await;
             match &written {
                 Ok(()) => self.invalidate_answers(&addresses).await,
                 Err(why) => {
@@ -58,6 +60,29 @@ impl<T: CacheValue> Writer<T> {
                 }
             }
             self.shared.queue.finish(&addresses, written.is_ok());
+        }
+    }
+
+    /// Waits for a write as long as it may take.
+    async fn in_time(
+        &self,
+        write: AssertUnwindSafe<impl Future<Output = Result<(), String>>>,
+    ) -> Result<(), String> {
+        let mut write = Box::pin(write.catch_unwind());
+        let most = self.timeout;
+        let written = match Instant::now().checked_add(most) {
+            None => Some(write.as_mut().await),
+            Some(end) => match select(write.as_mut(), sleep_until(end)).await {
+                Either::Left((written, _)) => Some(written),
+                Either::Right(_) => None,
+            },
+        };
+        // It is the user's, as its end is.
+        let dropped = catch_unwind(AssertUnwindSafe(|| drop(write)));
+        match written {
+            None => Err(format!("it was given up after {most:?}")),
+            Some(Ok(written)) if dropped.is_ok() => written,
+            Some(_) => Err("it panicked".to_owned()),
         }
     }
 
