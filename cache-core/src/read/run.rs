@@ -16,6 +16,7 @@ use crate::shape::Split;
 use crate::sync::Arc;
 
 mod behind;
+mod place;
 #[cfg(feature = "tokio")]
 mod tasks;
 mod threads;

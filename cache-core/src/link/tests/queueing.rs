@@ -66,16 +66,26 @@ fn nothing_is_kept_for_a_server_that_is_away() {
     assert_eq!((health.queued, health.dropped - before), (0, 100));
 }
 
-#[test]
-fn of_several_who_wait_for_the_end_none_takes_the_others_time() {
-    let server = start!();
+/// A link with much that is not sent, to a server that is paused.
+fn full(server: &Server) -> Link {
     let link = patient(&server.url());
     assert_eq!(link.ask(ping()).wait(), pong());
     server.pause().unwrap();
     for item in 0..1_000 {
         link.send(push(item));
     }
-    let finish = |within| crate::sync::block_on(link.finish(within, std::future::ready(())));
+    link
+}
+
+fn finish(link: &Link, within: Duration) -> u64 {
+    crate::sync::block_on(link.finish(within, std::future::ready(())))
+}
+
+#[test]
+fn of_several_who_wait_for_the_end_none_takes_the_others_time() {
+    let server = start!();
+    let link = full(&server);
+    let finish = |within| finish(&link, within);
     thread::scope(|scope| {
         let long = scope.spawn(|| finish(SOON));
         until("it waits", || {
@@ -94,13 +104,8 @@ fn of_several_who_wait_for_the_end_none_takes_the_others_time() {
 #[test]
 fn what_was_not_sent_at_the_end_is_said_to_all_who_ask_again() {
     let server = start!();
-    let link = patient(&server.url());
-    assert_eq!(link.ask(ping()).wait(), pong());
-    server.pause().unwrap();
-    for item in 0..1_000 {
-        link.send(push(item));
-    }
-    let finish = |within| crate::sync::block_on(link.finish(within, std::future::ready(())));
+    let link = full(&server);
+    let finish = |within| finish(&link, within);
     let unsent = finish(Duration::from_millis(5));
     assert!(unsent > 900, "{unsent}");
     assert_eq!(finish(SOON), unsent);

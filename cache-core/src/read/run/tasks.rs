@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 
+use super::place::Place;
 use crate::alarm::sleep_until;
-use crate::cache::{Seat, Taken};
+use crate::cache::Seat;
 use crate::sync::Arc;
 
 /// So many at a time: bodies that hang are never through, and each that is overdue is followed by another. There is no queue: what
@@ -22,23 +23,6 @@ const PATIENCE: u32 = 32;
 /// But not sooner than this, however impatient somebody is.
 const LEAST: Duration = Duration::from_secs(2);
 
-/// Gives it back when it is dropped.
-pub(super) struct Place(Arc<Seat>, Taken);
-
-impl Place {
-    /// One, if there is one left.
-    fn take(seat: &Arc<Seat>) -> Option<Self> {
-        let taken = seat.behind.take(MOST)?;
-        Some(Self(Arc::clone(seat), taken))
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.behind.give_back(&self.1);
-    }
-}
-
 /// A task on the caller's runtime, if there is one, and a place on it.
 pub(super) struct Task {
     runtime: Handle,
@@ -49,7 +33,7 @@ impl Task {
     pub(super) fn of(seat: &Arc<Seat>) -> Option<Self> {
         Some(Self {
             runtime: Handle::try_current().ok()?,
-            place: Place::take(seat)?,
+            place: Place::take(seat, MOST)?,
         })
     }
 

@@ -1,9 +1,10 @@
 //! Threads for sync bodies that go on behind their calls: one for each, and few at a time.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
+use super::place::Place;
 use crate::cache::{Places, Seat, Taken};
-use crate::sync::Arc as SyncArc;
+use crate::sync::Arc;
 
 /// So many at a time. There is no queue: a body that hangs would hold up what stands behind it. What is refused is tried again by a later
 /// call.
@@ -16,38 +17,27 @@ static RUNNING: Places = Places::new();
 
 type Work = Box<dyn FnOnce() + Send>;
 
-/// A place among those of all functions, given back when it is dropped.
-struct Place(Taken);
+/// A place among the threads of all functions, given back when it is dropped.
+struct Running(Taken);
 
-impl Drop for Place {
+impl Drop for Running {
     fn drop(&mut self) {
         RUNNING.give_back(&self.0);
     }
 }
 
-/// A place among those of a function, given back when it is dropped.
-struct OfOne(SyncArc<Seat>, Taken);
-
-impl Drop for OfOne {
-    fn drop(&mut self) {
-        self.0.behind.give_back(&self.1);
-    }
-}
-
 /// A thread that may be begun.
 pub(super) struct Thread {
-    _of_one: OfOne,
-    _of_all: Place,
+    _place: Place,
+    _running: Running,
 }
 
 impl Thread {
     /// One, if there is one left for this function.
-    pub(super) fn of(seat: &SyncArc<Seat>) -> Option<Self> {
-        let of_one = seat.behind.take(MOST_OF_ONE)?;
-        let of_one = OfOne(SyncArc::clone(seat), of_one);
+    pub(super) fn of(seat: &Arc<Seat>) -> Option<Self> {
         Some(Self {
-            _of_one: of_one,
-            _of_all: Place(RUNNING.take(MOST)?),
+            _place: Place::take(seat, MOST_OF_ONE)?,
+            _running: Running(RUNNING.take(MOST)?),
         })
     }
 
@@ -61,7 +51,7 @@ impl Thread {
         let started = std::thread::Builder::new()
             .name("cache-refresh".into())
             .spawn(move || {
-                let _place = self;
+                let _thread = self;
                 #[cfg(feature = "tokio")]
                 let _inside = runtime.as_ref().map(tokio::runtime::Handle::enter);
                 take(&taken);
