@@ -27,6 +27,7 @@ use crate::time::Clock;
 use crate::values::Queues;
 
 mod ahead;
+mod begun;
 mod errand;
 mod ghosts;
 #[cfg(feature = "redis")]

@@ -39,7 +39,7 @@ use tokio::time::{sleep, timeout, timeout_at};
 
 use crate::error::{Error, ErrorKind};
 use crate::stats::{Histogram, Latencies};
-use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{Mutex, lock};
 
 use breaker::Breaker;
@@ -99,8 +99,9 @@ struct Shared {
     attempts: AtomicU64,
     /// ... and had been when something was last lost for want of a connection.
     lost: AtomicU64,
-    /// How many wait for the end, and how much was not sent at the end.
+    /// How many wait for the end, whether any of them is through, and how much was not sent.
     finishing: AtomicU64,
+    through: AtomicBool,
     unsent: AtomicU64,
     answered: AtomicU64,
     refused: AtomicU64,
@@ -152,6 +153,7 @@ impl Link {
             attempts: AtomicU64::new(0),
             lost: AtomicU64::new(u64::MAX),
             finishing: AtomicU64::new(0),
+            through: AtomicBool::new(false),
             unsent: AtomicU64::new(0),
             answered: AtomicU64::new(0),
             refused: AtomicU64::new(0),
@@ -191,7 +193,9 @@ impl Link {
                 runtime.block_on(async {
                     ending.closing.notified().await;
                     // What nobody waits for, and was given to the link before it was closed.
-                    let _ = timeout(ending.options.send_timeout, owed::settled(&ending)).await;
+                    if !ending.queue.is_closed() {
+                        let _ = timeout(ending.options.send_timeout, owed::settled(&ending)).await;
+                    }
                 });
                 // Not waiting for those who look up names.
                 runtime.shutdown_background();

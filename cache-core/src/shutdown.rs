@@ -36,8 +36,8 @@ impl Cache {
     /// what waits for Redis, tells others what was invalidated, writes down what was hot
     /// ([`guide::warmup`](crate::guide::warmup)), and closes the connections, within a time at most. Says what had to be left.
     ///
-    /// Call it at the end of a process. The cache goes on as one whose Redis is away; when this returns, its thread and its
-    /// connections are gone, and so are the [start-up calls](crate::guide::warmup) that nobody waits for: what is under way of them is
+    /// Call it at the end of a process. The cache goes on as one whose Redis is away; when this returns, and no other `shutdown` is
+    /// under way, its thread and its connections are gone, and so are the [start-up calls](crate::guide::warmup) that nobody waits for: what is under way of them is
     /// dropped, what has not begun does not begin; a body that holds its thread is waited for within that time. A cache that is
     /// dropped has half a second for its stores, and none for invalidations that nobody waits for. With memory alone there is
     /// nothing else to do but what is written behind. The writers of queues are run by you, and have to run on meanwhile: elsewhere

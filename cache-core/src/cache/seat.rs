@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::Cache;
+use super::begun::Begun;
+#[cfg(feature = "tokio")]
 use super::places::Places;
 use super::roll::Roll;
 use crate::entry::Instance;
@@ -34,8 +36,11 @@ pub(crate) struct Seat {
     instances: Roll<Arc<Learnt>>,
     /// Whether a value of it was seen to depend on other cached calls.
     derived: AtomicBool,
-    /// Its bodies that go on behind calls.
+    /// Its bodies that go on behind calls, as tasks, ...
+    #[cfg(feature = "tokio")]
     pub(crate) behind: Places,
+    /// ... and on threads.
+    pub(crate) begun: Begun,
 }
 
 /// What is known of one instance of a function.
@@ -188,7 +193,9 @@ impl Cache {
                 },
                 instances: Roll::default(),
                 derived: AtomicBool::new(false),
+                #[cfg(feature = "tokio")]
                 behind: Places::new(),
+                begun: Begun::default(),
             })
         })
     }

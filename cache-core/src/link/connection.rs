@@ -231,10 +231,18 @@ impl Connection {
                 return Err(LinkError::of(&error, secrets));
             }
         };
-        let refusal = values.iter().find_map(|value| match value {
+        let mut refusals = values.iter().filter_map(|value| match value {
             Value::ServerError(error) => Some(self.refused(error, secrets)),
             _ => None,
         });
+        // Of several one that may pass: what is worth another trial has it.
+        let refusal = match refusals.next() {
+            Some(first) if !first.may_pass() => {
+                let passing = refusals.find(LinkError::may_pass);
+                Some(passing.unwrap_or(first))
+            }
+            first => first,
+        };
         Ok(refusal.map_or(Ok(values), Err))
     }
 

@@ -12,9 +12,9 @@ use crate::sync::atomic::Ordering;
 
 impl Link {
     /// Closes it now, for all who have a handle.
+    #[cfg(test)]
     pub(crate) fn close(&self) {
-        self.shared.queue.close();
-        self.shared.closing.notify_one();
+        self.shared.close();
     }
 
     /// Waits until `done` and until all is sent that nobody waits for, at most for a while; then closes it, if nobody else is still
@@ -30,7 +30,7 @@ impl Link {
         }
         let mut ended = self.shared.ended.subscribe();
         if *ended.borrow() {
-            return self.shared.unsent.load(Ordering::Relaxed);
+            return self.shared.unsent.load(Ordering::SeqCst);
         }
         let one = Finishing::new(&self.shared);
         let shared = Arc::clone(&self.shared);
@@ -41,40 +41,47 @@ impl Link {
         let finishing = timeout_on(&self.shared.io, within, finish);
         // It fails if the link is closed already.
         let _ = finishing.await;
-        let unsent = self.shared.queue.unsent();
-        if one.was_last() {
-            self.shared.unsent.store(unsent, Ordering::Relaxed);
-            self.close();
+        let unsent = match self.shared.queue.is_closed() {
+            true => self.shared.unsent.load(Ordering::SeqCst),
+            false => self.shared.queue.unsent(),
+        };
+        one.end(unsent);
+        if self.shared.finishing.load(Ordering::SeqCst) == 0 {
             let _ = ended.wait_for(|ended| *ended).await;
         }
         unsent
     }
 }
 
-/// One of those who wait for the end.
+impl Shared {
+    fn close(&self) {
+        self.queue.close();
+        self.closing.notify_one();
+    }
+}
+
+/// One of those who wait for the end. The last of them to leave closes the link, if any of them is through.
 struct Finishing<'a>(&'a Shared);
 
 impl<'a> Finishing<'a> {
     fn new(shared: &'a Shared) -> Self {
-        shared.finishing.fetch_add(1, Ordering::Relaxed);
+        shared.finishing.fetch_add(1, Ordering::SeqCst);
         Self(shared)
     }
 
-    fn leave(&self) -> bool {
-        self.0.finishing.fetch_sub(1, Ordering::Relaxed) == 1
-    }
-
-    /// Whether nobody else waits for it now.
-    fn was_last(self) -> bool {
-        let last = self.leave();
-        std::mem::forget(self);
-        last
+    /// Its time is over, or there is nothing left but so much.
+    fn end(self, unsent: u64) {
+        self.0.unsent.store(unsent, Ordering::SeqCst);
+        self.0.through.store(true, Ordering::SeqCst);
     }
 }
 
 impl Drop for Finishing<'_> {
     fn drop(&mut self) {
-        self.leave();
+        let last = self.0.finishing.fetch_sub(1, Ordering::SeqCst) == 1;
+        if last && self.0.through.load(Ordering::SeqCst) {
+            self.0.close();
+        }
     }
 }
 

@@ -119,6 +119,11 @@ impl Queue {
         self.left(dropped.iter().map(Request::requests).sum());
     }
 
+    /// Whether nothing is sent any more.
+    pub(super) fn is_closed(&self) -> bool {
+        lock(&self.waiting).closed
+    }
+
     /// How many wait, or are on their way.
     pub(super) fn unsent(&self) -> u64 {
         lock(&self.waiting).unsent()

@@ -64,8 +64,8 @@ impl Shared {
         }
     }
 
-    /// Whether nobody has said yet that the last attempt to connect came to nothing, or its connection broke: that is one failure, however
-    /// many had something on their way.
+    /// Whether this is the first loss since the last attempt to connect was over: that this failed, or that what came of it broke, is one
+    /// failure, however many had something on their way.
     fn is_first_loss(&self) -> bool {
         let attempts = self.attempts.load(Ordering::Relaxed);
         self.lost.swap(attempts, Ordering::Relaxed) != attempts

@@ -7,6 +7,7 @@ use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use super::compute::Driver;
 use super::{Keep, Miss};
@@ -16,11 +17,22 @@ use crate::shape::Split;
 use crate::sync::Arc;
 
 mod behind;
-mod place;
 #[cfg(feature = "tokio")]
 mod tasks;
 mod threads;
 pub use behind::{Behind, run_behind, run_blocking_behind};
+
+/// After so many times its patience a body that goes on behind its call is given up, so that those that hang do not keep the places when
+/// their source is well again. Nobody has waited for it as long.
+const PATIENCE: u32 = 32;
+
+/// But not sooner than this, however impatient somebody is.
+const LEAST: Duration = Duration::from_secs(2);
+
+/// After how long one is given up.
+fn longest(patience: Duration) -> Duration {
+    patience.saturating_mul(PATIENCE).max(LEAST)
+}
 
 /// Where a call can go on when its caller has a value.
 pub(super) enum Rear {

@@ -126,7 +126,7 @@ impl Remote {
         name: KeyDigest,
         lifetime: Duration,
     ) -> Result<Option<Claim>, LinkError> {
-        let claim = self.claim_of(self.turn_name(name));
+        let claim = self.claim_of(self.turn_name(name), lifetime);
         let mut set = redis::cmd("SET");
         set.arg(&claim.name).arg(&claim.token());
         set.arg("NX").arg("PX").arg(millis(lifetime).max(1));
@@ -138,7 +138,7 @@ impl Remote {
         Ok(Some(claim))
     }
 
-    fn claim_of(&self, name: String) -> Claim {
+    fn claim_of(&self, name: String, longest: Duration) -> Claim {
         let random = RandomState::new();
         // A fork has the same randomness, and another number.
         let half = |n: u8| u128::from(random.hash_one((std::process::id(), n)));
@@ -148,14 +148,14 @@ impl Remote {
             token: Some((half(0) << 64 | half(1)).to_be_bytes()),
             renewing: None,
             since: Instant::now(),
-            longest: self.lease,
+            longest,
             computing: false,
         }
     }
 
     /// A claim of the lease of a value, to ask for it with. None where there are no leases.
     pub(crate) fn claim(&self, key: KeyDigest) -> Option<Claim> {
-        (!self.lease.is_zero()).then(|| self.claim_of(self.lease_name(key)))
+        (!self.lease.is_zero()).then(|| self.claim_of(self.lease_name(key), self.lease))
     }
 
     /// After a pause asks for the lease, in place of one that is held for a `dead` computation if there is such a one, and

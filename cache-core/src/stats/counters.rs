@@ -185,7 +185,6 @@ impl SiteCounters {
         self.left(bytes, false);
     }
     /// Whether a body has come to its end.
-    #[cfg(feature = "tokio")]
     pub(crate) fn has_computed(&self) -> bool {
         self.computed.load(Ordering::Relaxed) > 0
     }

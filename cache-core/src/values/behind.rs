@@ -74,6 +74,9 @@ impl Behind {
 
     /// How long one write may take. What takes longer is dropped where it waits, and counts as failed: one that hangs would hold up all
     /// that is queued behind it. With `Duration::MAX` it may.
+    ///
+    /// A database may run a statement to its end after its client has gone: behind the next trial, then, with its older value. Give statements
+    /// a shorter time of their own, or rows a version.
     pub const fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self

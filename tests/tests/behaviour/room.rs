@@ -211,3 +211,46 @@ fn sync_bodies_that_hang_delay_neither_their_callers_nor_other_functions() {
     *OPEN.0.lock().unwrap() = true;
     OPEN.1.notify_all();
 }
+
+/// Of a function whose source hung, and is well again.
+#[test]
+fn sync_bodies_that_never_end_leave_room_for_those_that_come_later() {
+    static HANGS: AtomicBool = AtomicBool::new(false);
+    static HANGING: AtomicU64 = AtomicU64::new(0);
+    #[cache(ttl = 10, stale_while_revalidate = "1000h")]
+    fn row(id: u64) -> u64 {
+        if HANGS.load(SeqCst) {
+            HANGING.fetch_add(1, SeqCst);
+            loop {
+                std::thread::park();
+            }
+        }
+        HANGING.load(SeqCst) + id
+    }
+    let builder = Cache::builder().wait_max(Duration::from_millis(1));
+    let test = TestCache::with(builder).unwrap();
+    for id in 0..10 {
+        assert_eq!(test.enter(|| row(id)), id);
+    }
+    test.advance(10 * SECOND);
+    HANGS.store(true, SeqCst);
+    let began = Instant::now();
+    let soon = || assert!(began.elapsed() < Duration::from_secs(20));
+    for id in 0..8 {
+        assert_eq!(test.enter(|| row(id)), id);
+    }
+    while HANGING.load(SeqCst) < 8 {
+        soon();
+    }
+    HANGS.store(false, SeqCst);
+    assert_eq!(test.enter(|| row(9)), 9, "they are young");
+    while test.enter(|| row(9)) != 8 + 9 {
+        test.advance(SECOND);
+        std::thread::sleep(Duration::from_millis(10));
+        soon();
+    }
+    assert!(
+        began.elapsed() >= Duration::from_secs(2),
+        "sooner than said"
+    );
+}

@@ -110,3 +110,67 @@ fn what_was_not_sent_at_the_end_is_said_to_all_who_ask_again() {
     assert!(unsent > 900, "{unsent}");
     assert_eq!(finish(SOON), unsent);
 }
+
+#[test]
+fn a_longer_wait_for_the_end_that_is_left_closes_it() {
+    let server = start!();
+    let link = full(&server);
+    let wait = link.finish(SOON, std::future::ready(()));
+    let mut long = Box::pin(wait);
+    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+    assert!(long.as_mut().poll(&mut cx).is_pending());
+    let unsent = finish(&link, Duration::from_millis(5));
+    assert!(unsent > 900 && !*link.shared.ended.borrow());
+    drop(long);
+    until("it is closed", || *link.shared.ended.borrow());
+    assert_eq!(finish(&link, SOON), unsent);
+}
+
+/// Something that is sent until it is answered well.
+fn owing(item: usize) -> Request {
+    let mut again = redis::cmd("RPUSH");
+    again.arg("again").arg(item);
+    push(item).otherwise(again, SOON)
+}
+
+#[test]
+fn the_end_does_not_wait_for_what_cannot_be_sent_any_more() {
+    let mut server = start!();
+    let link = Link::open(&server.url(), LinkOptions::default()).unwrap();
+    until("it answers", || link.ask(ping()).wait() == pong());
+    server.kill().unwrap();
+    until("the breaker is open", || {
+        let _ = link.ask(ping()).wait();
+        link.health().breaker_open
+    });
+    link.send(owing(1));
+    let began = Instant::now();
+    finish(&link, Duration::from_millis(20));
+    assert!(
+        began.elapsed() < Duration::from_millis(400),
+        "{:?}",
+        began.elapsed()
+    );
+}
+
+#[test]
+fn of_several_refusals_one_that_may_pass_has_its_trial() {
+    let server = start!();
+    let link = patient(&server.url());
+    assert_eq!(link.ask(ping()).wait(), pong());
+    server.command(["SET", "text", "x"]).unwrap();
+    let replicas = |count: &str| {
+        let set = ["CONFIG", "SET", "min-replicas-to-write", count];
+        server.command(set).unwrap();
+    };
+    replicas("1");
+    let mut wrong = redis::cmd("LLEN");
+    wrong.arg("text");
+    let mut batch = Request::of(wrong);
+    batch.absorb(owing(1));
+    link.send(batch);
+    until("it was refused", || link.health().refused > 0);
+    replicas("0");
+    let length = || server.command(["LLEN", "again"]).unwrap();
+    until("it is sent again", || length() == Reply::Integer(1));
+}

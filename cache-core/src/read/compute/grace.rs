@@ -140,7 +140,6 @@ impl Driver {
 
     /// For how long a refresh is waited for, where it is known how long it usually takes. What is replaced may be another process's, which
     /// alone has measured that.
-    #[cfg(feature = "tokio")]
     pub(in crate::read) fn patience_behind(&self) -> Option<Duration> {
         let cost = self.late.as_ref().map_or(0, |entry| entry.cost_ns());
         let known = cost > 0 || self.ticket.seat.counters.has_computed();

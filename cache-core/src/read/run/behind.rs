@@ -148,7 +148,8 @@ fn block<S: Split + 'static>(
     let mut owned = Owned::new(miss, body, rules, Rear::Thread);
     let out = block_on(poll_fn(|cx| owned.poll(cx)));
     if owned.driver.goes_on() {
-        match Thread::of(&owned.driver.ticket.seat) {
+        let patience = owned.driver.patience_behind();
+        match Thread::of(&owned.driver.ticket.seat, patience) {
             Some(thread) => thread.run(Box::new(move || {
                 block_on(poll_fn(|cx| owned.poll_behind(cx)));
             })),

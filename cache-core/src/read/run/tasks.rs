@@ -7,21 +7,31 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 
-use super::place::Place;
+use super::longest;
 use crate::alarm::sleep_until;
-use crate::cache::Seat;
+use crate::cache::{Seat, Taken};
 use crate::sync::Arc;
 
 /// So many at a time: bodies that hang are never through, and each that is overdue is followed by another. There is no queue: what
 /// is refused is tried again by a later call. Each function has its own, as one that hangs is no reason for another not to refresh.
 const MOST: u32 = 1_024;
 
-/// After so many times its patience a body is given up, so that those that hang do not keep the places when their source is well again.
-/// Nobody has waited for it as long.
-const PATIENCE: u32 = 32;
+/// Gives it back when it is dropped.
+struct Place(Arc<Seat>, Taken);
 
-/// But not sooner than this, however impatient somebody is.
-const LEAST: Duration = Duration::from_secs(2);
+impl Place {
+    /// One, if there is one left.
+    fn take(seat: &Arc<Seat>) -> Option<Self> {
+        let taken = seat.behind.take(MOST)?;
+        Some(Self(Arc::clone(seat), taken))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.behind.give_back(&self.1);
+    }
+}
 
 /// A task on the caller's runtime, if there is one, and a place on it.
 pub(super) struct Task {
@@ -33,7 +43,7 @@ impl Task {
     pub(super) fn of(seat: &Arc<Seat>) -> Option<Self> {
         Some(Self {
             runtime: Handle::try_current().ok()?,
-            place: Place::take(seat, MOST)?,
+            place: Place::take(seat)?,
         })
     }
 
@@ -45,7 +55,7 @@ impl Task {
         poll: fn(&mut T, &mut Context<'_>) -> Poll<()>,
     ) {
         let Self { runtime, place } = self;
-        let longest = patience.map(|patience| patience.saturating_mul(PATIENCE).max(LEAST));
+        let longest = patience.map(longest);
         let end = longest.and_then(|longest| Instant::now().checked_add(longest));
         let mut end = end.map(sleep_until);
         drop(runtime.spawn(async move {

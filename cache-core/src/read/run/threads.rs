@@ -1,8 +1,9 @@
 //! Threads for sync bodies that go on behind their calls: one for each, and few at a time.
 
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use super::place::Place;
+use super::longest;
 use crate::cache::{Places, Seat, Taken};
 use crate::sync::Arc;
 
@@ -10,8 +11,9 @@ use crate::sync::Arc;
 /// call.
 const MOST: u32 = 64;
 
-/// So many of one function in a cache: one that hangs is no reason for others not to refresh.
-const MOST_OF_ONE: u32 = 8;
+/// So many of one function in a cache, but for those that no thread can give up, and that have taken far longer than somebody's patience:
+/// one that hangs is no reason for others not to refresh, nor for itself when its source is well again.
+const MOST_OF_ONE: usize = 8;
 
 static RUNNING: Places = Places::new();
 
@@ -28,16 +30,27 @@ impl Drop for Running {
 
 /// A thread that may be begun.
 pub(super) struct Thread {
-    _place: Place,
+    seat: Arc<Seat>,
+    since: Instant,
     _running: Running,
+}
+
+impl Drop for Thread {
+    fn drop(&mut self) {
+        self.seat.begun.end(self.since);
+    }
 }
 
 impl Thread {
     /// One, if there is one left for this function.
-    pub(super) fn of(seat: &Arc<Seat>) -> Option<Self> {
+    pub(super) fn of(seat: &Arc<Seat>, patience: Option<Duration>) -> Option<Self> {
+        let running = Running(RUNNING.take(MOST)?);
+        let age = patience.map_or(Duration::MAX, longest);
+        let since = seat.begun.begin(MOST_OF_ONE, age)?;
         Some(Self {
-            _place: Place::take(seat, MOST_OF_ONE)?,
-            _running: Running(RUNNING.take(MOST)?),
+            seat: Arc::clone(seat),
+            since,
+            _running: running,
         })
     }
 
