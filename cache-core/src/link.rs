@@ -294,7 +294,8 @@ impl Link {
     }
 
     /// Sends a request whose answer does not matter, after those sent before. Dropped and counted if too many are waiting or the
-    /// breaker is open; what it has [otherwise](Request::otherwise) is sent later, and so it is where the answer is none, or a refusal.
+    /// breaker is open; what it has [otherwise](Request::otherwise) is sent later, and so it is where no answer comes, or a refusal
+    /// that may pass.
     pub(crate) fn send(&self, request: Request) {
         match self.is_forked() {
             // Nothing may be locked there.

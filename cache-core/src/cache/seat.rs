@@ -47,7 +47,7 @@ pub(crate) struct Seat {
 pub(crate) struct Learnt {
     pub(crate) instance: Arc<Instance>,
     pub(crate) content: Content,
-    /// How its entries are named, once one was.
+    /// What the digests of its keys have in common, once there was one.
     stem: OnceLock<Stem>,
 }
 

@@ -288,7 +288,7 @@ impl State {
     }
 }
 
-/// Connects, and again whenever the connection is gone. Whoever is told of each attempt is told whether it has succeeded.
+/// Connects, and again whenever the connection is gone. `attempted` is told of each attempt, and whether it has succeeded.
 pub(super) async fn keep(
     address: &Address,
     state: &watch::Sender<State>,

@@ -7,7 +7,6 @@
     reason = "what the tests share is a test, too"
 )]
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread;
 
@@ -19,7 +18,7 @@ use super::*;
 use tests::redis::Reply;
 
 /// Longer than any test waits.
-const LONG: Duration = Duration::from_secs(60);
+pub(crate) const LONG: Duration = Duration::from_secs(60);
 
 /// A process that waits for others for so long, and whose leases last so long.
 async fn waiting(server: &Server, wait_max: Duration, lease: Duration) -> Cache {
@@ -35,12 +34,12 @@ async fn waiting(server: &Server, wait_max: Duration, lease: Duration) -> Cache 
     cache
 }
 
-async fn patient(server: &Server) -> Cache {
+pub(crate) async fn patient(server: &Server) -> Cache {
     waiting(server, LONG, LONG).await
 }
 
 /// The leases at the server.
-fn leases(server: &Server) -> Vec<Vec<u8>> {
+pub(crate) fn leases(server: &Server) -> Vec<Vec<u8>> {
     let Reply::Array(keys) = server.command(["KEYS", "fc:{test}/l/*"]).unwrap() else {
         panic!("no list of keys");
     };
@@ -390,103 +389,6 @@ async fn a_miss_costs_three_trips_and_a_hit_in_redis_one() {
     assert!(found <= CALLS + slack, "{found}");
     let alone = trips(&without, CALLS).await;
     assert!(alone <= 2 * CALLS + slack, "{alone}");
-}
-
-/// Leases were asked for, and to be given back, while Redis did not answer.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_hiccup_of_redis_leaves_no_lease_that_nobody_has() {
-    #[cache(ttl = 60)]
-    async fn row(n: u64) -> u64 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-        n
-    }
-    let server = start!();
-    let cache = patient(&server).await;
-    for pause in [100, 300, 1_500] {
-        let calls = (0..1_000).map(|n| {
-            let (cache, n) = (cache.clone(), pause * 10_000 + n);
-            tokio::spawn(async move {
-                tokio::time::sleep(Duration::from_micros(n % 1_000 * 200)).await;
-                cache.scope(row(n)).await
-            })
-        });
-        let calls: Vec<_> = calls.collect();
-        tokio::time::sleep(Duration::from_millis(40)).await;
-        server.pause().unwrap();
-        tokio::time::sleep(Duration::from_millis(pause)).await;
-        server.resume().unwrap();
-        for call in calls {
-            call.await.unwrap();
-        }
-        until("all are given back", || leases(&server).is_empty());
-    }
-}
-
-/// A store that gives its lease back is refused for a while.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_store_that_is_refused_leaves_no_lease() {
-    #[cache(ttl = 60)]
-    async fn row(n: u64) -> u64 {
-        tokio::time::sleep(Duration::from_millis(100)).await;
-        n
-    }
-    let server = start!();
-    let cache = patient(&server).await;
-    let replicas = |count: &str| {
-        let set = ["CONFIG", "SET", "min-replicas-to-write", count];
-        server.command(set).unwrap();
-    };
-    let call = tokio::spawn({
-        let cache = cache.clone();
-        async move { cache.scope(row(1)).await }
-    });
-    until("it is leased", || leases(&server).len() == 1);
-    replicas("1");
-    assert_eq!(call.await.unwrap(), 1);
-    until("it is refused", || {
-        let errors = server.info("errorstats").unwrap();
-        errors.keys().any(|error| error.contains("NOREPLICAS"))
-    });
-    assert_eq!(leases(&server).len(), 1);
-    replicas("0");
-    until("it is given back", || leases(&server).is_empty());
-}
-
-/// What is owed when a process ends, while the server may answer soon.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_shutdown_in_a_hiccup_leaves_no_lease() {
-    #[cache(ttl = 60)]
-    async fn row(n: u64) -> u64 {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-        n
-    }
-    let server = Arc::new(start!());
-    let cache = patient(&server).await;
-    let calls = (0..200).map(|n| {
-        let cache = cache.clone();
-        tokio::spawn(async move {
-            tokio::time::sleep(Duration::from_micros(n * 200)).await;
-            cache.scope(row(n)).await
-        })
-    });
-    let calls: Vec<_> = calls.collect();
-    until("some are leased", || !leases(&server).is_empty());
-    server.pause().unwrap();
-    for call in calls {
-        call.await.unwrap();
-    }
-    let goes_on = tokio::task::spawn_blocking({
-        let server = Arc::clone(&server);
-        move || {
-            thread::sleep(Duration::from_millis(200));
-            server.resume().unwrap();
-        }
-    });
-    let began = Instant::now();
-    let _ = cache.shutdown(LONG).await;
-    assert!(began.elapsed() < LONG / 2, "{:?}", began.elapsed());
-    goes_on.await.unwrap();
-    until("all are given back", || leases(&server).is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

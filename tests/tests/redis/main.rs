@@ -14,6 +14,7 @@ mod hearing;
 mod leases;
 mod observing;
 mod outages;
+mod owed;
 mod predicting;
 mod putting;
 mod refusals;

@@ -48,9 +48,8 @@ fn what_is_too_much_is_dropped_and_counted() {
     until("the queue is empty", || link.health().queued == 0);
 }
 
-#[test]
-fn nothing_is_kept_for_a_server_that_is_away() {
-    let mut server = start!();
+/// A link with an open breaker, to a server that is away.
+fn left_alone(server: &mut Server) -> Link {
     let link = Link::open(&server.url(), LinkOptions::default()).unwrap();
     until("it answers", || link.ask(ping()).wait() == pong());
     server.kill().unwrap();
@@ -58,6 +57,13 @@ fn nothing_is_kept_for_a_server_that_is_away() {
         let _ = link.ask(ping()).wait();
         link.health().breaker_open
     });
+    link
+}
+
+#[test]
+fn nothing_is_kept_for_a_server_that_is_away() {
+    let mut server = start!();
+    let link = left_alone(&mut server);
     let before = link.health().dropped;
     for item in 0..100 {
         link.send(push(item));
@@ -136,13 +142,7 @@ fn owing(item: usize) -> Request {
 #[test]
 fn the_end_does_not_wait_for_what_cannot_be_sent_any_more() {
     let mut server = start!();
-    let link = Link::open(&server.url(), LinkOptions::default()).unwrap();
-    until("it answers", || link.ask(ping()).wait() == pong());
-    server.kill().unwrap();
-    until("the breaker is open", || {
-        let _ = link.ask(ping()).wait();
-        link.health().breaker_open
-    });
+    let link = left_alone(&mut server);
     link.send(owing(1));
     let began = Instant::now();
     finish(&link, Duration::from_millis(20));
