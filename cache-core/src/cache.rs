@@ -199,22 +199,30 @@ impl Cache {
         usize::try_from(most).unwrap_or(usize::MAX)
     }
 
-    /// Stores an entry that was weighed up to `limit`, in place of any older one of its key.
+    /// Stores the entry of a key, which was weighed up to `limit`, in place of any older one.
     ///
     /// # Errors
     /// Why it was not stored. Then there is no older one either.
-    pub(crate) fn insert(&self, entry: &Arc<Kept>, limit: usize) -> Result<(), RefusalReason> {
+    pub(crate) fn insert(
+        &self,
+        key: &MemoryKey,
+        entry: &Arc<Kept>,
+        limit: usize,
+    ) -> Result<(), RefusalReason> {
         let weight = entry.weight();
         if weight > limit as u64 {
             // The tier may have been given more room since, and this is not what the entry weighs.
-            self.0.memory.remove_older(&entry.key(), entry.ordinal());
+            self.0
+                .memory
+                .remove_older(&key.as_lookup(), entry.ordinal());
             return Err(RefusalReason::TooLarge);
         }
         self.watch_store(entry);
         let stats = &entry.instance.stats;
-        stats.stored(weight);
-        self.0.memory.insert(Arc::clone(entry)).map_err(|refused| {
-            stats.not_stored(weight);
+        stats.stored(entry.charged());
+        let stored = self.0.memory.insert(key, Arc::clone(entry));
+        stored.map_err(|refused| {
+            stats.not_stored(entry.charged());
             match refused {
                 Refused::TooLarge { .. } => RefusalReason::TooLarge,
                 Refused::Superseded => RefusalReason::Superseded,

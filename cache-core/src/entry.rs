@@ -13,7 +13,7 @@ use crate::position::Position;
 use crate::stats::SiteCounters;
 use crate::sync::Arc;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use crate::tier::memory::{CapacityRing, Front, KeyBytes, Lookup, MemoryKey, Resident, Standing};
+use crate::tier::memory::{CapacityRing, MemoryKey, MemoryTier, Resident, Standing};
 
 /// A value, its type forgotten. What a function returns in an `Arc` is that `Arc`.
 pub(crate) type Payload = Arc<dyn Any + Send + Sync>;
@@ -65,8 +65,6 @@ pub struct Kept {
     due: AtomicU64,
     pub(crate) instance: Arc<Instance>,
     payload: Payload,
-    tags: u64,
-    bytes: KeyBytes,
     /// Of the key.
     hash: u64,
     cost_ns: u64,
@@ -78,12 +76,11 @@ pub struct Kept {
     watched: AtomicBool,
 }
 
-/// What a hit reads, and all that it reads if the key is short. The memory tier keeps it beside the entry, in its table.
+/// What a hit reads beside the key. The memory tier keeps it with that, and not in the entry.
 pub(crate) struct Face {
     /// As [`Kept::checked`], or older, or newer if nothing since concerns the entry; with the marks of what does
     /// ([`index::checked`]). [`WATCHED`] where no hit is to pass by without a look.
     checked: AtomicU64,
-    front: Front,
     pub(crate) instance: Arc<Instance>,
     payload: Payload,
 }
@@ -164,14 +161,11 @@ impl Head {
             .map(|dep| size_of::<Dep>() + dep.heap_bytes())
             .sum();
         let rest = size_of::<Kept>() + 4 * size_of::<usize>();
-        let (hash, tags, bytes) = self.key.into_parts();
         // What a user's `CacheWeight` says may be anything.
         let weight = (weight as u64)
-            .saturating_add(bytes.heap_bytes())
+            .saturating_add(self.key.heap_bytes())
             .saturating_add((deps + rest) as u64);
         let kept = Kept {
-            tags,
-            bytes,
             payload,
             instance: self.instance,
             class: self.class,
@@ -179,7 +173,7 @@ impl Head {
             checked: AtomicU64::new(self.checked),
             expires: self.expires,
             due: AtomicU64::new(0),
-            hash,
+            hash: self.key.hash(),
             generation: self.stamp.generation,
             sequence: AtomicU64::new(self.stamp.sequence),
             deps: self.deps,
@@ -252,6 +246,11 @@ impl Kept {
         verdict.valid
     }
 
+    /// Bytes that it counts for in the memory tier.
+    pub(crate) fn charged(&self) -> u64 {
+        self.weight.saturating_add(MemoryTier::<Self>::OVERHEAD)
+    }
+
     /// Lets each of its uses be looked at, from when it is stored.
     pub(crate) fn watch(&self) {
         self.watched.store(true, Ordering::Relaxed);
@@ -265,11 +264,6 @@ impl Kept {
     /// Whether each of its uses is looked at.
     pub(crate) fn is_watched(&self) -> bool {
         self.watched.load(Ordering::Relaxed)
-    }
-
-    /// The hash that it is found by.
-    pub(crate) fn hash(&self) -> u64 {
-        self.hash
     }
 
     /// For how long it may be served when it is no longer fresh.
@@ -364,22 +358,16 @@ impl Resident for Kept {
             } else {
                 index::checked(self.checked.load(Ordering::Relaxed), &self.deps)
             }),
-            front: self.key().front(),
             instance: Arc::clone(&self.instance),
             payload: self.payload(),
         }
     }
     #[inline(always)]
-    fn may_have(face: &Face, key: &Lookup<'_>) -> bool {
-        key.may_be(&face.instance.identity, face.front)
+    fn is_of(face: &Face, identity: &TypeId) -> bool {
+        face.instance.identity == *identity
     }
-    #[inline(always)]
-    fn has(&self, key: &Lookup<'_>) -> bool {
-        key.has(|| self.bytes.encoded(self.tags))
-    }
-    fn key(&self) -> Lookup<'_> {
-        let encoded = self.bytes.encoded(self.tags);
-        Lookup::hashed_before(self.hash, &self.instance.identity, encoded)
+    fn hash(&self) -> u64 {
+        self.hash
     }
     fn expires(&self) -> u64 {
         self.expires
@@ -408,6 +396,7 @@ impl Resident for Kept {
 #[cfg(not(loom))]
 mod tests {
     use super::*;
+    use crate::tier::memory::Lookup;
 
     fn kept(key: &[u8], value_weight: usize) -> Arc<Kept> {
         let identity = TypeId::of::<()>();

@@ -62,7 +62,7 @@ pub struct FunctionStats {
     pub time_saved: Duration,
     /// Entries in memory now.
     pub entries: u64,
-    /// Bytes in memory now.
+    /// Bytes that these are charged with, of those of the memory tier: the values, their keys, and what is kept beside them.
     pub bytes: u64,
     /// How long values are fresh whose function has a `ttl = adaptive(..)`.
     pub adaptive_ttl: Option<AdaptiveTtl>,

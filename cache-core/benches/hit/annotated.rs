@@ -2,6 +2,7 @@
 //! every entry for ever and so looks at no clock.
 
 use crate::Entrant;
+use crate::arguments::{page_args, user_args};
 use crate::awaited::each_awaited;
 use crate::rounds::each;
 
@@ -63,15 +64,19 @@ macro_rules! entrants {
         &[$(
             Entrant {
                 name: $sync,
-                user: |args| each(args, $module::blocking::user),
-                page: |args| each(args, |args| {
+                user: |calls| each(calls, |n| $module::blocking::user(user_args(n))),
+                page: |calls| each(calls, |n| {
+                    let args = page_args(n);
                     $module::blocking::page(args.name, args.number, args.size)
                 }),
             },
             Entrant {
                 name: $async,
-                user: |args| each_awaited(args, $module::suspending::user),
-                page: |args| each_awaited(args, |args| $module::suspending::page(args.name, args.number, args.size)),
+                user: |calls| each_awaited(calls, |n| $module::suspending::user(user_args(n))),
+                page: |calls| each_awaited(calls, |n| {
+                    let args = page_args(n);
+                    $module::suspending::page(args.name, args.number, args.size)
+                }),
             },
         )*]
     };

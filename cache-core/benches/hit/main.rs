@@ -36,16 +36,16 @@ mod typed;
 use std::process::ExitCode;
 use std::sync::atomic::Ordering::Relaxed;
 
-use arguments::{CALLS, PageArgs, RESIDENT, draws, page_args, user_args};
+use arguments::{CALLS, RESIDENT, draws};
 use bars::Measured;
 use bodies::BODIES;
 use rounds::{Row, Timing};
 
-/// One way to cache the two functions.
+/// One way to cache the two functions: calls with the argument lists of these numbers.
 pub(crate) struct Entrant {
     pub(crate) name: &'static str,
-    pub(crate) user: fn(&[u64]),
-    pub(crate) page: fn(&[PageArgs]),
+    pub(crate) user: fn(&[u16]),
+    pub(crate) page: fn(&[u16]),
 }
 
 fn entrants() -> impl Iterator<Item = &'static Entrant> {
@@ -67,26 +67,26 @@ struct Effort {
 }
 
 /// One of the two functions: its rows, and the calls to make.
-struct Function<A> {
-    rows: Vec<Row<A>>,
-    resident: Vec<A>,
-    calls: Vec<A>,
+struct Function {
+    rows: Vec<Row<u16>>,
+    resident: Vec<u16>,
+    calls: Vec<u16>,
 }
 
-impl<A: Copy + Sync> Function<A> {
-    fn new(run: fn(&Entrant) -> fn(&[A]), args: fn(u64) -> A) -> Self {
+impl Function {
+    fn new(run: fn(&Entrant) -> fn(&[u16])) -> Self {
         let row = |entrant: &Entrant| Row {
             name: entrant.name,
             run: run(entrant),
         };
         Self {
             rows: entrants().map(row).collect(),
-            resident: (0..RESIDENT as u64).map(args).collect(),
-            calls: draws().map(args).collect(),
+            resident: (0..RESIDENT as u16).collect(),
+            calls: draws().collect(),
         }
     }
 
-    fn fill(&self, row: &Row<A>) {
+    fn fill(&self, row: &Row<u16>) {
         // Twice: a peer that applies its writes later, in batches, has applied them then.
         (row.run)(&self.resident);
         (row.run)(&self.resident);
@@ -99,7 +99,7 @@ impl<A: Copy + Sync> Function<A> {
     }
 
     fn allocations(&self) -> Vec<f64> {
-        let per_call = |row: &Row<A>| {
+        let per_call = |row: &Row<u16>| {
             allocations::count(|| (row.run)(&self.calls)) as f64 / self.calls.len() as f64
         };
         self.rows.iter().map(per_call).collect()
@@ -153,8 +153,8 @@ fn main() -> ExitCode {
             .and_then(|text| text.parse().ok())
             .unwrap_or(default)
     };
-    let user = Function::new(|entrant| entrant.user, user_args);
-    let page = Function::new(|entrant| entrant.page, page_args);
+    let user = Function::new(|entrant| entrant.user);
+    let page = Function::new(|entrant| entrant.page);
 
     if args.iter().any(|arg| arg == "--names") {
         entrants().for_each(|entrant| println!("{}", entrant.name));

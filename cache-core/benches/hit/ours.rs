@@ -6,6 +6,7 @@ mod live {
     use cache_core::cache;
 
     use crate::Entrant;
+    use crate::arguments::{page_args, user_args};
     use crate::awaited::each_awaited;
     use crate::block_on::block_on;
     use crate::bodies::{Page, User, load_page, load_user};
@@ -38,17 +39,23 @@ mod live {
     pub(crate) const ENTRANTS: &[Entrant] = &[
         Entrant {
             name: super::SYNC,
-            user: |args| each(args, blocking::user),
-            page: |args| {
-                each(args, |args| {
+            user: |calls| each(calls, |n| blocking::user(user_args(n))),
+            page: |calls| {
+                each(calls, |n| {
+                    let args = page_args(n);
                     blocking::page(args.name, args.number, args.size)
                 })
             },
         },
         Entrant {
             name: super::ASYNC,
-            user: |args| each_awaited(args, user),
-            page: |args| each_awaited(args, |args| page(args.name, args.number, args.size)),
+            user: |calls| each_awaited(calls, |n| user(user_args(n))),
+            page: |calls| {
+                each_awaited(calls, |n| {
+                    let args = page_args(n);
+                    page(args.name, args.number, args.size)
+                })
+            },
         },
     ];
 

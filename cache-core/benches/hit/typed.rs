@@ -41,11 +41,11 @@ fn page_ref(args: PageArgs) -> PageRef<'static> {
 }
 
 fn users() -> impl Iterator<Item = (u64, Arc<User>)> {
-    (0..RESIDENT as u64).map(|n| (user_args(n), load_user(user_args(n))))
+    (0..RESIDENT as u16).map(|n| (user_args(n), load_user(user_args(n))))
 }
 
 fn pages() -> impl Iterator<Item = (PageArgs, Arc<Page>)> {
-    (0..RESIDENT as u64).map(|n| {
+    (0..RESIDENT as u16).map(|n| {
         let args = page_args(n);
         (args, load_page(args.name, args.number, args.size))
     })
@@ -135,28 +135,28 @@ pub(crate) const BASELINE: &str = "quick_cache, typed get";
 pub(crate) const ENTRANTS: &[Entrant] = &[
     Entrant {
         name: "HashMap, unsynchronised",
-        user: |args| {
+        user: |calls| {
             let users = &*floor::USERS;
-            each(args, |id| users.get(&id).cloned());
+            each(calls, |n| users.get(&user_args(n)).cloned());
         },
-        page: |args| {
+        page: |calls| {
             let pages = &*floor::PAGES;
-            each(args, |args| pages.get(&args).cloned());
+            each(calls, |n| pages.get(&page_args(n)).cloned());
         },
     },
     Entrant {
         name: BASELINE,
-        user: |args| each(args, |id| quick::USERS.get(&id)),
-        page: |args| each(args, |args| quick::PAGES.get(&page_ref(args))),
+        user: |calls| each(calls, |n| quick::USERS.get(&user_args(n))),
+        page: |calls| each(calls, |n| quick::PAGES.get(&page_ref(page_args(n)))),
     },
     Entrant {
         name: "moka::sync, get",
-        user: |args| each(args, |id| moka_sync::USERS.get(&id)),
-        page: |args| each(args, |args| moka_sync::PAGES.get(&page_ref(args))),
+        user: |calls| each(calls, |n| moka_sync::USERS.get(&user_args(n))),
+        page: |calls| each(calls, |n| moka_sync::PAGES.get(&page_ref(page_args(n)))),
     },
     Entrant {
         name: "moka::future, try_get_with",
-        user: |args| each_awaited(args, moka_future::user),
-        page: |args| each_awaited(args, moka_future::page),
+        user: |calls| each_awaited(calls, |n| moka_future::user(user_args(n))),
+        page: |calls| each_awaited(calls, |n| moka_future::page(page_args(n))),
     },
 ];

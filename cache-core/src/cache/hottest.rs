@@ -28,14 +28,13 @@ impl Parts {
             }
         }
         let mut names = Vec::new();
-        self.memory.for_each_used(|entry, uses| {
+        self.memory.for_each_used(|entry, call, uses| {
             if shared.contains(&entry.instance.identity)
                 && let Some(Dep::Entry { key, .. }) = entry.deps().first()
             {
                 names.push((*key, uses));
             }
             if let Some(noted) = noted.get_mut(&entry.instance.identity) {
-                let call = entry.key().encoded();
                 call.with_canonical(|call| noted.note(call, uses));
             }
         });

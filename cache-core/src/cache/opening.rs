@@ -43,18 +43,17 @@ impl Parts {
             config.memory,
             config.clock.clone(),
             Box::new(move |entry: &Arc<Kept>, departure| {
-                let key = entry.key();
                 let evicted = matches!(departure, Departure::Evicted | Departure::Capacity);
-                entry.instance.stats.left(entry.weight(), evicted);
+                entry.instance.stats.left(entry.charged(), evicted);
                 if departure == Departure::Evicted {
                     entry.instance.stats.left_for_room();
                 }
                 match departure {
                     Departure::Evicted | Departure::Capacity => {
-                        leavers.remember(key.hash(), MissReason::Evicted)
+                        leavers.remember(entry.hash(), MissReason::Evicted)
                     }
-                    Departure::Expired => leavers.remember(key.hash(), MissReason::Expired),
-                    Departure::Dead => leavers.remember(key.hash(), MissReason::Invalidated),
+                    Departure::Expired => leavers.remember(entry.hash(), MissReason::Expired),
+                    Departure::Dead => leavers.remember(entry.hash(), MissReason::Invalidated),
                     Departure::Replaced | Departure::Removed => {}
                 }
                 if evicted {

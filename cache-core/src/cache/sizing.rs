@@ -6,7 +6,7 @@ use crate::curve::{Rates, Use};
 use crate::entry::Kept;
 use crate::stats::{MemoryCurve, MissReason, SiteCounters};
 use crate::sync::{Mutex, try_lock};
-use crate::tier::memory::{MemoryTier, Resident};
+use crate::tier::memory::Resident;
 
 /// It goes up by one part in so many, at most: a key that is large makes a jump of the curve which is none. ...
 const UP: u64 = 2;
@@ -168,11 +168,6 @@ fn least(curve: &MemoryCurve, enough: f64) -> Option<u64> {
     Some(below + ((bytes - below) as f64 * share.clamp(0.0, 1.0)) as u64)
 }
 
-/// What an entry counts for.
-fn charged(entry: &Kept) -> u64 {
-    entry.weight() + MemoryTier::<Kept>::OVERHEAD
-}
-
 impl Cache {
     /// A hit.
     pub(crate) fn watch_use(&self, entry: &Kept) {
@@ -180,7 +175,7 @@ impl Cache {
             && let Some(curve) = &self.0.curve
         {
             let hit = Use::Hit {
-                weight: charged(entry),
+                weight: entry.charged(),
                 expires: entry.expires(),
             };
             if curve.may_have(entry.hash()) {
@@ -208,7 +203,7 @@ impl Cache {
         let Some(curve) = &self.0.curve else { return };
         if curve.may_have(entry.hash()) {
             entry.watch();
-            curve.stored(entry.hash(), charged(entry), entry.expires());
+            curve.stored(entry.hash(), entry.charged(), entry.expires());
         }
         // Not with a use, which is looked at under a lock of the tier's.
         if let Some(adaptive) = self.0.config.sizing.adaptive

@@ -9,7 +9,9 @@ mod key;
 mod life;
 mod options;
 mod order;
+mod places;
 mod reclaim;
+mod remainder;
 mod shard;
 mod shards;
 
@@ -17,7 +19,7 @@ pub use self::options::{Eviction, UnknownEviction};
 pub(crate) use self::{
     capacity::CapacityRing,
     engine::{Seen, Standing},
-    key::{Front, KeyBytes, Lookup, MemoryKey},
+    key::{Lookup, MemoryKey},
     options::MemoryOptions,
 };
 use crate::key::Encoded;
@@ -40,24 +42,21 @@ use crate::{
 
 /// What the memory tier has to know of an entry.
 pub(crate) trait Resident: Send + Sync {
-    /// What a hit reads. The engine keeps it beside the entry, so that a hit need not go there; 48 bytes are one line with what the
+    /// What a hit reads. The engine keeps it beside the entry, so that a hit need not go there; 32 bytes are one line with what the
     /// engine adds.
     type Face: Send + Sync;
 
     /// What a hit reads, as it is when the entry is inserted.
     fn face(&self) -> Self::Face;
 
-    /// Whether an entry with this face may have this key, as far as that can be told at once.
+    /// Whether an entry with this face is one of this function.
     #[inline(always)]
-    fn may_have(_face: &Self::Face, _key: &Lookup<'_>) -> bool {
+    fn is_of(_face: &Self::Face, _identity: &TypeId) -> bool {
         true
     }
 
-    /// Whether it has, if it may.
-    fn has(&self, key: &Lookup<'_>) -> bool;
-
-    /// The key that it is found by.
-    fn key(&self) -> Lookup<'_>;
+    /// The hash of its key.
+    fn hash(&self) -> u64;
 
     /// From when on the entry is of no use to anybody, in milliseconds of the tier's clock: the end of its last stale window.
     fn expires(&self) -> u64;
@@ -186,15 +185,15 @@ impl<R: Resident, E: Engine<R>> MemoryTier<R, E> {
         self.engine.peek(lookup)
     }
 
-    /// Stores an entry in place of an older one of the same key, and reclaims a few that are of no use.
+    /// Stores the entry of a key in place of an older one, and reclaims a few that are of no use.
     ///
     /// # Errors
     ///
     /// An entry that is too large is refused. What was there under its key is removed all the same, if it is older. If it began later,
     /// it stays, and the entry is refused.
-    pub(crate) fn insert(&self, entry: Arc<R>) -> Result<(), Refused> {
+    pub(crate) fn insert(&self, key: &MemoryKey, entry: Arc<R>) -> Result<(), Refused> {
         let mut leaving = Leaving::new();
-        let result = self.place(entry, &mut leaving);
+        let result = self.place(key, entry, &mut leaving);
         self.report(leaving);
         result
     }
@@ -220,7 +219,7 @@ impl<R: Resident, E: Engine<R>> MemoryTier<R, E> {
     /// Removes everything, entry by entry; what others insert meanwhile may stay.
     pub(crate) fn clear(&self) {
         self.engine.for_each(|entry| {
-            self.remove_where(&entry.key(), |found| Arc::ptr_eq(found, entry));
+            self.remove_where(&Token::of(&**entry), |_| true);
         });
     }
 
@@ -231,8 +230,7 @@ impl<R: Resident, E: Engine<R>> MemoryTier<R, E> {
             let Some(departure) = Self::useless(entry, now) else {
                 return;
             };
-            let same = |found: &Arc<R>| Arc::ptr_eq(found, entry);
-            if let Some(entry) = self.engine.remove_if(&entry.key(), same) {
+            if let Some(entry) = self.engine.remove_if(&Token::of(&**entry), |_| true) {
                 removed += 1;
                 let mut leaving = Leaving::new();
                 leaving.push(entry, departure);
@@ -251,9 +249,10 @@ impl<R: Resident, E: Engine<R>> MemoryTier<R, E> {
         self.engine.for_each(&mut visit);
     }
 
-    /// Visits the entries that were used since this was last called, with how often, up to three; in any order and holding no lock.
+    /// Visits the entries that were used since this was last called, with their encoded arguments and how often, up to three; in any order
+    /// and holding no lock.
     #[cfg(feature = "redis")]
-    pub(crate) fn for_each_used(&self, visit: impl FnMut(&Arc<R>, u8)) {
+    pub(crate) fn for_each_used(&self, visit: impl FnMut(&Arc<R>, Encoded<'_>, u8)) {
         self.engine.for_each_used(visit);
     }
 
@@ -306,23 +305,28 @@ impl<R: Resident, E: Engine<R>> MemoryTier<R, E> {
         self.max_entry_bytes.store(limit, Ordering::Relaxed);
     }
 
-    fn place(&self, entry: Arc<R>, leaving: &mut Leaving<R>) -> Result<(), Refused> {
+    fn place(
+        &self,
+        key: &MemoryKey,
+        entry: Arc<R>,
+        leaving: &mut Leaving<R>,
+    ) -> Result<(), Refused> {
         let weight = Self::OVERHEAD.saturating_add(entry.weight());
         let limit = self.max_entry_bytes();
         let admitted = u32::try_from(weight).ok().filter(|_| weight <= limit);
         let Some(charged) = admitted else {
             let older = |found: &Arc<R>| found.ordinal() <= entry.ordinal();
-            if let Some(older) = self.engine.remove_if(&entry.key(), older) {
+            if let Some(older) = self.engine.remove_if(&key.as_lookup(), older) {
                 leaving.push(older, Departure::Replaced);
             }
             return Err(Refused::TooLarge { weight, limit });
         };
-        let token = self.reclaim.token(entry.key().hash());
+        let token = self.reclaim.token(key.hash());
         entry.standing().admit(token.ticket, charged);
         let turn = entry
             .ring()
-            .map(|ring| ring.admit(&self.engine, &entry.key(), token, leaving));
-        let Ok(left) = self.engine.insert(Arc::clone(&entry)) else {
+            .map(|ring| ring.admit(&self.engine, &key.as_lookup(), token, leaving));
+        let Ok(left) = self.engine.insert(key, Arc::clone(&entry)) else {
             // It has been counted, and never entered.
             if let Some(ring) = entry.ring() {
                 ring.release();

@@ -88,7 +88,8 @@ impl Cache {
             cost_ns: 0,
             of_late: false,
         };
-        let stored = self.insert(&head.with(Arc::new(value), weight), limit);
+        let key = head.key.clone();
+        let stored = self.insert(&key, &head.with(Arc::new(value), weight), limit);
         // After it: whoever asks from now on finds it. A record is worth much where many values are put, so there is none
         // while no cached function asks for values.
         let told = match self.0.values_used.load(Ordering::SeqCst) {

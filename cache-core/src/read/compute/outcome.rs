@@ -264,10 +264,11 @@ impl Driver {
                 Err(RefusalReason::NoTier)
             };
         }
-        cache.insert(entry, limit)?;
+        let key = &self.ticket.key;
+        cache.insert(key, entry, limit)?;
         // A refresh that is not stored leaves nothing in the tier that would refuse what is older.
         if self.is_superseded(leader, entry.ordinal()) {
-            let lookup = entry.key();
+            let lookup = key.as_lookup();
             cache.0.memory.remove_older(&lookup, entry.ordinal());
             return Err(RefusalReason::Superseded);
         }

@@ -2,9 +2,13 @@
 
 use super::{
     Resident,
-    key::{Lookup, Probe},
+    key::{Lookup, MemoryKey, Probe},
     options::Eviction,
+    places::Place,
+    remainder::Remainder,
 };
+#[cfg(feature = "redis")]
+use crate::key::Encoded;
 use crate::sync::{
     Arc,
     atomic::{AtomicU32, Ordering},
@@ -58,10 +62,18 @@ pub(crate) struct Token {
 }
 
 impl Token {
-    /// Whether this is the entry that the token was made for, given that it is one of its key.
+    /// That of an admitted entry.
+    pub(super) fn of<R: Resident>(entry: &R) -> Self {
+        Self {
+            hash: entry.hash(),
+            ticket: entry.standing().ticket(),
+        }
+    }
+
+    /// Whether this is the entry that the token was made for.
     #[inline]
     pub(super) fn names<R: Resident>(&self, entry: &R) -> bool {
-        self.ticket == entry.standing().ticket()
+        self.ticket == entry.standing().ticket() && self.hash == entry.hash()
     }
 }
 
@@ -72,13 +84,8 @@ impl Probe for Token {
     }
 
     #[inline]
-    fn may_match<R: Resident>(&self, _: &R::Face) -> bool {
-        true
-    }
-
-    #[inline]
-    fn matches<R: Resident>(&self, entry: &R) -> bool {
-        self.names(entry) && entry.key().hash() == self.hash
+    fn finds<R: Resident>(&self, place: &Place<R>, _: &Remainder) -> bool {
+        self.names(&*place.entry)
     }
 }
 
@@ -126,7 +133,7 @@ pub(crate) trait Engine<R: Resident>: Send + Sync {
     /// # Errors
     ///
     /// The entry, if that under its key began later.
-    fn insert(&self, entry: Arc<R>) -> Result<Inserted<R>, Arc<R>>;
+    fn insert(&self, key: &MemoryKey, entry: Arc<R>) -> Result<Inserted<R>, Arc<R>>;
 
     /// Takes an entry out if the condition holds. The condition is evaluated under a lock and must not touch the engine.
     fn remove_if<P: Probe>(
@@ -138,9 +145,10 @@ pub(crate) trait Engine<R: Resident>: Send + Sync {
     /// Visits all entries, in any order, holding no lock during a visit. Entries that come or go meanwhile may be missed.
     fn for_each(&self, visit: impl FnMut(&Arc<R>));
 
-    /// Visits the entries that were used since this was last called, with how often, up to three; holding no lock during a visit.
+    /// Visits the entries that were used since this was last called, with their encoded arguments and how often, up to three; holding no
+    /// lock during a visit.
     #[cfg(feature = "redis")]
-    fn for_each_used(&self, visit: impl FnMut(&Arc<R>, u8));
+    fn for_each_used(&self, visit: impl FnMut(&Arc<R>, Encoded<'_>, u8));
 
     /// Changes the total, and hands back what no longer fits.
     fn resize(&self, bytes: u64) -> Evicted<R>;

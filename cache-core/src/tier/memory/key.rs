@@ -1,6 +1,6 @@
 //! What the memory tier looks up: the identity of a function and its encoded arguments.
 
-use super::Resident;
+use super::{Resident, places::Place, remainder::Remainder};
 use crate::{key::Encoded, sync::Arc};
 use foldhash::{SharedSeed, fast::FoldHasher};
 use std::{
@@ -40,12 +40,12 @@ fn absorb(hasher: &mut FoldHasher<'_>, bytes: &[u8]) {
     }
 }
 
-/// What of a key fits beside the entry in the table: all of a short one.
+/// What of a key a hit compares at first: all of a short one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Front {
     /// The tags, with the bit of [`Encoded::WHOLE`] where there is more.
     tags: u64,
-    /// Of a short key the values, with zeros behind; of a long one its hash.
+    /// The first bytes, with zeros behind.
     head: u64,
 }
 
@@ -63,11 +63,27 @@ impl Front {
 
     /// That of a key that is not.
     #[inline(always)]
-    fn of_long(tags: u64, hash: u64) -> Self {
+    fn of_long(Encoded { bytes, tags }: Encoded<'_>) -> Self {
+        let first = bytes.first_chunk().copied().unwrap_or_default();
         Self {
             tags: tags | Encoded::WHOLE,
-            head: hash,
+            head: u64::from_le_bytes(first),
         }
+    }
+
+    /// The tags of the key. Those that are left in a word are never nothing, so that no others become [`Encoded::WHOLE`].
+    #[cfg(any(test, feature = "redis"))]
+    pub(super) fn tags(self) -> u64 {
+        match self.tags {
+            Encoded::WHOLE => Encoded::WHOLE,
+            tags => tags & !Encoded::WHOLE,
+        }
+    }
+
+    /// The first bytes of the key.
+    #[cfg(any(test, feature = "redis"))]
+    pub(super) fn bytes(self) -> [u8; 8] {
+        self.head.to_le_bytes()
     }
 
     /// Whether it is all there is to compare: the tags say of each value how long it is, or that it begins with its length, so that the zeros
@@ -95,11 +111,8 @@ pub(crate) trait Probe {
     /// The hash of the keys that may match.
     fn hashed(&self) -> u64;
 
-    /// Whether this may be the entry with this face.
-    fn may_match<R: Resident>(&self, face: &R::Face) -> bool;
-
-    /// Whether it is, if it may be.
-    fn matches<R: Resident>(&self, entry: &R) -> bool;
+    /// Whether this is what stands there, if it has that hash.
+    fn finds<R: Resident>(&self, place: &Place<R>, remainder: &Remainder) -> bool;
 }
 
 /// A key as a caller has it at hand, borrowed and hashed once.
@@ -145,7 +158,7 @@ impl<'a> Lookup<'a> {
                 hasher.write_u64(tags.wrapping_add(bytes.len() as u64));
                 identity.hash(&mut hasher);
                 let hash = hasher.finish();
-                (hash, Front::of_long(tags, hash))
+                (hash, Front::of_long(encoded))
             }
         };
         Self {
@@ -163,7 +176,7 @@ impl<'a> Lookup<'a> {
         Self {
             hash,
             identity,
-            front: short.unwrap_or_else(|| Front::of_long(encoded.tags, hash)),
+            front: short.unwrap_or_else(|| Front::of_long(encoded)),
             encoded,
         }
     }
@@ -179,13 +192,7 @@ impl<'a> Lookup<'a> {
         self.hash
     }
 
-    /// The encoded arguments.
-    #[cfg(feature = "redis")]
-    pub(crate) fn encoded(&self) -> Encoded<'a> {
-        self.encoded
-    }
-
-    /// What of it stands in a table.
+    /// What of it is compared at first.
     pub(crate) fn front(&self) -> Front {
         self.front
     }
@@ -196,19 +203,16 @@ impl<'a> Lookup<'a> {
         self.identity == other.identity && self.encoded == other.encoded
     }
 
-    /// Whether this may be the key of an instance's entry with this front, and is if it is short.
+    /// Whether what stands there may have this key, and has it if [it is short](Front::is_all).
     #[inline(always)]
-    pub(crate) fn may_be(&self, identity: &TypeId, front: Front) -> bool {
-        self.front == front && self.identity == identity
+    pub(super) fn may_be<R: Resident>(&self, place: &Place<R>) -> bool {
+        self.front == place.front && R::is_of(&place.face, self.identity)
     }
 
-    /// Whether it is the key of an entry that it may be the key of, with these encoded arguments.
+    /// Whether this is the remainder of what it may be.
     #[inline(always)]
-    pub(crate) fn has<'k>(&self, encoded: impl FnOnce() -> Encoded<'k>) -> bool {
-        self.front.is_all() || {
-            let other = encoded();
-            self.encoded.tags == other.tags && equal(self.encoded.bytes, other.bytes)
-        }
+    pub(super) fn continues(&self, remainder: &Remainder) -> bool {
+        self.front.is_all() || remainder.is_of(self.encoded.bytes)
     }
 
     /// The same key, to be kept; allocates if the bytes do not fit in line.
@@ -229,17 +233,12 @@ impl Probe for Lookup<'_> {
     }
 
     #[inline(always)]
-    fn may_match<R: Resident>(&self, face: &R::Face) -> bool {
-        R::may_have(face, self)
-    }
-
-    #[inline(always)]
-    fn matches<R: Resident>(&self, entry: &R) -> bool {
-        entry.has(self)
+    fn finds<R: Resident>(&self, place: &Place<R>, remainder: &Remainder) -> bool {
+        self.may_be(place) && self.continues(remainder)
     }
 }
 
-/// A key as an entry keeps it.
+/// A key to be kept.
 #[derive(Clone)]
 pub(crate) struct MemoryKey {
     hash: u64,
@@ -272,9 +271,23 @@ impl MemoryKey {
         Lookup::hashed_before(self.hash, &self.identity, self.encoded())
     }
 
-    /// Its parts, without the hash.
-    pub(crate) fn into_parts(self) -> (u64, u64, KeyBytes) {
-        (self.hash, self.tags, self.bytes)
+    /// What of it does not stand in front.
+    pub(super) fn remainder(&self) -> Remainder {
+        Remainder::of(&self.bytes)
+    }
+
+    /// What it occupies outside.
+    pub(crate) fn heap_bytes(&self) -> u64 {
+        self.bytes.heap_bytes()
+    }
+
+    /// Its bytes, if they do not fit in line.
+    #[cfg(test)]
+    pub(super) fn shared_bytes(&self) -> Option<&Arc<[u8]>> {
+        match &self.bytes {
+            KeyBytes::Inline(..) => None,
+            KeyBytes::Shared(bytes) => Some(bytes),
+        }
     }
 }
 
@@ -302,7 +315,7 @@ impl fmt::Debug for MemoryKey {
 
 /// `a == b`, in line for the usual lengths: on a hit the call of `memcmp` costs more than the comparison.
 #[inline]
-fn equal(a: &[u8], b: &[u8]) -> bool {
+pub(super) fn equal(a: &[u8], b: &[u8]) -> bool {
     // All whole chunks of N bytes, and the last N bytes, which overlap them.
     #[inline]
     fn by<const N: usize>(a: &[u8], b: &[u8]) -> bool {
@@ -338,7 +351,7 @@ impl KeyBytes {
     /// The greatest length that needs no allocation: what fills 40 bytes beside the variant and the length.
     pub(crate) const INLINE: usize = 38;
 
-    fn new(bytes: &[u8]) -> Self {
+    pub(super) fn new(bytes: &[u8]) -> Self {
         let mut inline = [0; Self::INLINE];
         match (inline.get_mut(..bytes.len()), u8::try_from(bytes.len())) {
             (Some(start), Ok(len)) => {

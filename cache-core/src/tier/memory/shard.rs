@@ -1,57 +1,39 @@
-//! A part of the engine: a table, and the books of what is in it.
+//! A part of the engine: places, and the books of what is in them.
 
+#[cfg(feature = "redis")]
+use super::key::KeyBytes;
 use super::{
     Resident,
     engine::{Evicted, Inserted, Seen, Token},
-    key::{Lookup, Probe},
-    life::{Known, Life},
+    key::{Lookup, MemoryKey, Probe},
+    life::Known,
     options::Eviction,
     order::{Arrival, Look, Order, Residents, Room},
+    places::{Place, Places},
 };
 use crate::sync::Arc;
-use hashbrown::HashTable;
 
-/// An entry in the table: what a hit reads of it, in one line of the processor's cache where that fits.
-#[repr(align(64))]
-pub(super) struct Place<R: Resident> {
-    life: Life,
-    pub(super) entry: Arc<R>,
-    face: R::Face,
-}
-
-impl<R: Resident> Place<R> {
-    fn is<P: Probe>(&self, probe: &P) -> bool {
-        probe.may_match::<R>(&self.face) && probe.matches(&*self.entry)
-    }
-
-    /// Whether the entry was used since the ring of its function last asked.
-    pub(super) fn spare(&self) -> bool {
-        self.life.spare()
-    }
-
-    /// How often it was used, if it was since this was last asked.
-    #[cfg(feature = "redis")]
-    pub(super) fn was_used(&self) -> Option<u8> {
-        self.life.was_used()
-    }
-}
-
-/// Of an entry, which knows it: the table has no room for what only those need who add and remove.
-fn hash_of<R: Resident>(place: &Place<R>) -> u64 {
-    place.entry.key().hash()
-}
-
-impl<R: Resident> Residents for HashTable<Place<R>> {
+impl<R: Resident> Residents for Places<R> {
     fn look(&self, token: &Token) -> Option<Look<'_>> {
-        let Place { life, entry, .. } = self.find(token.hash, |place| place.is(token))?;
+        let (Place { life, entry, .. }, _) = self.find(token)?;
         let standing = entry.standing();
         Some(Look { life, standing })
     }
 }
 
+/// An entry that was used, with the tags and bytes of its key.
+#[cfg(feature = "redis")]
+pub(super) struct Used<R> {
+    pub(super) entry: Arc<R>,
+    pub(super) tags: u64,
+    pub(super) bytes: KeyBytes,
+    /// Up to three.
+    pub(super) times: u8,
+}
+
 #[repr(align(128))]
 pub(super) struct Shard<R: Resident> {
-    table: HashTable<Place<R>>,
+    places: Places<R>,
     order: Box<dyn Order>,
     weight: u64,
     limit: u64,
@@ -63,35 +45,21 @@ impl<R: Resident> Shard<R> {
         let mut order = eviction.order();
         let limit = bytes - order.fit(bytes);
         Self {
-            table: HashTable::new(),
+            places: Places::new(),
             order,
             weight: 0,
             limit,
         }
     }
 
-    #[inline(always)]
     pub(super) fn find<P: Probe>(&self, probe: &P) -> Option<&Place<R>> {
-        self.table.find(probe.hashed(), |place| place.is(probe))
-    }
-
-    /// The same for a hit, where there is another in its place.
-    #[cold]
-    #[inline(never)]
-    fn find_further(&self, lookup: Lookup<'_>) -> Option<&Place<R>> {
-        self.find(&lookup)
+        self.places.find(probe).map(|(place, _)| place)
     }
 
     /// What a hit sees, and notes.
     #[inline(always)]
     pub(super) fn see(&self, lookup: &Lookup<'_>) -> Option<Seen<'_, R>> {
-        // A long key is compared once, outside of the search: another in its place is as good as never found.
-        let may_be = |place: &Place<R>| lookup.may_match::<R>(&place.face);
-        let found = self.table.find(lookup.hashed(), may_be)?;
-        let place = match lookup.matches(&*found.entry) {
-            true => found,
-            false => self.find_further(*lookup)?,
-        };
+        let place = self.places.hit(lookup)?;
         let known = place.life.known();
         if known.is_to_be_noted() {
             self.note(place, known);
@@ -101,39 +69,42 @@ impl<R: Resident> Shard<R> {
         Some(Seen { face, entry, due })
     }
 
+    /// What is named, if it was used since this was last asked.
+    #[cfg(feature = "redis")]
+    pub(super) fn used(&self, token: &Token) -> Option<Used<R>> {
+        let (place, remainder) = self.places.find(token)?;
+        Some(Used {
+            times: place.life.was_used()?,
+            tags: place.front.tags(),
+            bytes: remainder.with_front(place.front.bytes()),
+            entry: Arc::clone(&place.entry),
+        })
+    }
+
     #[cold]
     #[inline(never)]
     fn note(&self, place: &Place<R>, known: Known) {
         place.life.count(known);
         if known.is_ordered() {
-            self.order.used(hash_of(place), place.entry.standing());
+            self.order.used(place.entry.hash(), place.entry.standing());
         }
     }
 
-    pub(super) fn insert(&mut self, entry: Arc<R>) -> Result<Inserted<R>, Arc<R>> {
-        let resident = self.find(&entry.key());
+    pub(super) fn insert(&mut self, key: &MemoryKey, entry: Arc<R>) -> Result<Inserted<R>, Arc<R>> {
+        let resident = self.find(&key.as_lookup());
         if resident.is_some_and(|place| place.entry.ordinal() > entry.ordinal()) {
             return Err(entry);
         }
-        let standing = entry.standing();
-        let token = Token {
-            hash: entry.key().hash(),
-            ticket: standing.ticket(),
-        };
+        let (token, standing) = (Token::of(&*entry), entry.standing());
         let charge = standing.charge();
-        let previous = self.remove_if(&entry.key(), |_| true);
+        let previous = self.remove_if(&key.as_lookup(), |_| true);
         let life = self.order.enter(&Arrival {
             token,
             standing,
             due: entry.due(),
             before: previous.as_ref().map(|place| place.life.queue()),
         });
-        let place = Place {
-            life,
-            face: entry.face(),
-            entry,
-        };
-        self.table.insert_unique(token.hash, place, hash_of);
+        self.places.insert(key, entry, life);
         self.weight += u64::from(charge);
         let mut evicted = Evicted::new();
         self.evict(&mut evicted);
@@ -146,16 +117,10 @@ impl<R: Resident> Shard<R> {
         probe: &P,
         condition: impl FnOnce(&Arc<R>) -> bool,
     ) -> Option<Place<R>> {
-        let found = self
-            .table
-            .find_entry(probe.hashed(), |place| place.is(probe));
-        let place = match found {
-            Ok(found) if condition(&found.get().entry) => found.remove().0,
-            _ => return None,
-        };
+        let place = self.places.remove_if(probe, condition)?;
         let charge = place.entry.standing().charge();
         self.weight -= u64::from(charge);
-        self.order.leave(place.life.queue(), charge, &self.table);
+        self.order.leave(place.life.queue(), charge, &self.places);
         Some(place)
     }
 
@@ -166,12 +131,10 @@ impl<R: Resident> Shard<R> {
                 weight: self.weight,
                 limit: self.limit,
             };
-            let Some(token) = self.order.next(room, &self.table) else {
+            let Some(token) = self.order.next(room, &self.places) else {
                 return;
             };
-            let found = self.table.find_entry(token.hash, |place| place.is(&token));
-            if let Ok(found) = found {
-                let entry = found.remove().0.entry;
+            if let Some(Place { entry, .. }) = self.places.remove_if(&token, |_| true) {
                 self.weight -= u64::from(entry.standing().charge());
                 evicted.push(entry);
             }
@@ -197,7 +160,7 @@ impl<R: Resident> Shard<R> {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.table.len()
+        self.places.len()
     }
 
     pub(super) fn weight(&self) -> u64 {
@@ -214,9 +177,9 @@ impl<R: Resident> Shard<R> {
         self.order.set_now(now);
     }
 
-    /// What the table and the queues occupy.
+    /// What places and queues occupy.
     #[cfg(test)]
     pub(super) fn memory_used(&self) -> usize {
-        self.table.allocation_size() + self.order.memory_used()
+        self.places.memory_used() + self.order.memory_used()
     }
 }

@@ -1,12 +1,15 @@
-//! The engine: shards under read-write locks, each a table with an [order](super::order) of its own that chooses what leaves.
+//! The engine: shards under read-write locks, each with places and an [order](super::order) of its own that chooses what leaves.
 
 use super::{
     Resident,
     engine::{Engine, Evicted, Inserted, Seen, Token},
-    key::{Lookup, Probe},
+    key::{Lookup, MemoryKey, Probe},
     options::Eviction,
-    shard::{Place, Shard},
+    places::{Place, Places},
+    shard::Shard,
 };
+#[cfg(feature = "redis")]
+use crate::key::Encoded;
 use crate::sync::{Arc, RwLock, read, write};
 use std::thread;
 
@@ -47,8 +50,12 @@ impl<R: Resident> Shards<R> {
         &self.shards[(hash >> 40) as usize & (self.shards.len() - 1)]
     }
 
-    /// Visits what is made of each place, if anything is. Locks are held for a copy of a shard's tokens, and for one place at a time.
-    fn for_each_place<T>(&self, make: impl Fn(&Place<R>) -> Option<T>, mut visit: impl FnMut(&T)) {
+    /// Visits what is made of each entry, if anything is. Locks are held for a copy of a shard's tokens, and for one entry at a time.
+    fn for_each_made<T>(
+        &self,
+        make: impl Fn(&Shard<R>, &Token) -> Option<T>,
+        mut visit: impl FnMut(&T),
+    ) {
         let tokens = |shard: &RwLock<Shard<R>>| read(shard).tokens().into_iter();
         let mut tokens: Vec<_> = self.shards.iter().map(tokens).collect();
         // One of each shard in turn, as when they are resized.
@@ -58,7 +65,7 @@ impl<R: Resident> Shards<R> {
             for (shard, tokens) in self.shards.iter().zip(&mut tokens) {
                 let Some(token) = tokens.next() else { continue };
                 more = true;
-                let made = read(shard).find(&token).and_then(&make);
+                let made = make(&read(shard), &token);
                 made.iter().for_each(&mut visit);
             }
         }
@@ -66,9 +73,8 @@ impl<R: Resident> Shards<R> {
 }
 
 impl<R: Resident> Engine<R> for Shards<R> {
-    /// A place and its control byte in a table that is between seven sixteenths and seven eighths full, and a token in a queue that
-    /// doubles and may hold as many of those who have left.
-    const OVERHEAD: u64 = 2 * (size_of::<Place<R>>() + 1 + size_of::<Token>()) as u64;
+    /// A place, and a token in a queue that doubles and may hold as many of those who have left.
+    const OVERHEAD: u64 = Places::<R>::OVERHEAD + 2 * size_of::<Token>() as u64;
 
     fn new(bytes: u64, largest: u64, eviction: Eviction) -> Self {
         let shards = Self::count(bytes, largest);
@@ -100,8 +106,8 @@ impl<R: Resident> Engine<R> for Shards<R> {
         shard.find(token).map(Place::spare)
     }
 
-    fn insert(&self, entry: Arc<R>) -> Result<Inserted<R>, Arc<R>> {
-        write(self.shard(entry.key().hash())).insert(entry)
+    fn insert(&self, key: &MemoryKey, entry: Arc<R>) -> Result<Inserted<R>, Arc<R>> {
+        write(self.shard(key.hash())).insert(key, entry)
     }
 
     fn remove_if<P: Probe>(
@@ -114,15 +120,15 @@ impl<R: Resident> Engine<R> for Shards<R> {
     }
 
     fn for_each(&self, visit: impl FnMut(&Arc<R>)) {
-        self.for_each_place(|place| Some(Arc::clone(&place.entry)), visit);
+        let entry = |shard: &Shard<R>, token: &Token| Some(Arc::clone(&shard.find(token)?.entry));
+        self.for_each_made(entry, visit);
     }
 
     #[cfg(feature = "redis")]
-    fn for_each_used(&self, mut visit: impl FnMut(&Arc<R>, u8)) {
-        self.for_each_place(
-            |place| Some((place.was_used()?, Arc::clone(&place.entry))),
-            |(uses, entry)| visit(entry, *uses),
-        );
+    fn for_each_used(&self, mut visit: impl FnMut(&Arc<R>, Encoded<'_>, u8)) {
+        self.for_each_made(Shard::used, |used| {
+            visit(&used.entry, used.bytes.encoded(used.tags), used.times)
+        });
     }
 
     fn resize(&self, bytes: u64) -> Evicted<R> {

@@ -42,12 +42,8 @@ impl Resident for Item {
 
     fn face(&self) {}
 
-    fn has(&self, key: &Lookup<'_>) -> bool {
-        self.key().is(key)
-    }
-
-    fn key(&self) -> Lookup<'_> {
-        self.key.get().unwrap().as_lookup()
+    fn hash(&self) -> u64 {
+        self.key.get().unwrap().hash()
     }
 
     fn expires(&self) -> u64 {
@@ -143,8 +139,8 @@ impl Rig {
     }
 
     fn insert_shared(&self, key: u64, item: &Arc<Item>) -> Result<(), Refused> {
-        item.key.get_or_init(|| lookup(&bytes(key)).to_key());
-        let result = self.tier.insert(Arc::clone(item));
+        let key = item.key.get_or_init(|| lookup(&bytes(key)).to_key());
+        let result = self.tier.insert(key, Arc::clone(item));
         if result.is_ok() {
             self.inserted.fetch_add(1, Ordering::AcqRel);
         }

@@ -148,9 +148,10 @@ impl Cache {
             ordinal,
             ..self.head(seat, address, stamp, sent)
         };
+        let key = head.key.clone();
         let entry = head.with(Arc::new(value.clone()), envelope.payload.len());
         // Refused or not: it is the answer.
-        let _ = self.insert(&entry, self.max_weight());
+        let _ = self.insert(&key, &entry, self.max_weight());
         Ok((value, stamp))
     }
 }

@@ -199,7 +199,9 @@ impl Cache {
                     ordinal: putting.ordinal,
                     ..self.head(seat, &address, stamp, began)
                 };
-                match self.insert(&head.with(Arc::new(value), weight), self.max_weight()) {
+                let key = head.key.clone();
+                let entry = head.with(Arc::new(value), weight);
+                match self.insert(&key, &entry, self.max_weight()) {
                     Ok(()) => self.0.events.tell(EventKind::Stored, || {
                         (Arc::clone(&seat.name), Arc::clone(&address))
                     }),

@@ -83,10 +83,10 @@ fn equal_sees_every_byte() {
 #[test]
 fn a_front_tells_apart_what_keys_do() {
     let identity = identity::<One>();
-    let zeros = [0; 20];
-    let ones = [1; 20];
+    let zeros = [0; 45];
+    let ones = [1; 45];
     let mut keys = vec![Encoded::whole(&[])];
-    for len in 0..20 {
+    for len in 0..45 {
         for bytes in [&zeros[..len], &ones[..len]] {
             keys.push(Encoded::whole(bytes));
             // As an encoder makes them: the tags say how many bytes there are.
@@ -101,13 +101,15 @@ fn a_front_tells_apart_what_keys_do() {
             let lookup = Lookup::new(identity, *own);
             let there = Lookup::new(identity, *other);
             assert_eq!(
-                lookup.may_be(identity, there.front()) && lookup.has(|| *other),
+                lookup.front() == there.front() && lookup.continues(&there.to_key().remainder()),
                 lookup.is(&there),
                 "{own:?} {other:?}"
             );
         }
-        let lookup = Lookup::new(identity, *own);
-        assert!(!lookup.may_be(&TypeId::of::<Two>(), lookup.front()));
+        let key = Lookup::new(identity, *own).to_key();
+        let front = key.as_lookup().front();
+        let bytes = key.remainder().with_front(front.bytes());
+        assert_eq!(bytes.encoded(front.tags()), *own);
     }
 }
 
@@ -178,15 +180,24 @@ fn no_short_key_is_another_one_with_zeros_behind() {
     assert!(short > 1_000, "{short}");
 }
 
-/// The hash stands for a long key in the table: two of them may have one.
+/// All that stands in front may be the same, and the hash.
 #[test]
 fn long_keys_with_one_hash_are_two() {
     let identity = identity::<One>();
-    let [a, b] = [&[1; 20], &[2; 20]].map(|bytes| {
-        let encoded = Encoded { bytes, tags: 40 };
-        Lookup::hashed_before(7, identity, encoded)
-    });
-    assert!(a.may_be(identity, b.front()) && !a.has(|| b.encoded) && a.has(|| a.encoded));
+    for len in 9..60 {
+        for at in 8..len {
+            let one = vec![1; len];
+            let mut other = one.clone();
+            other[at] = 2;
+            let [a, b] = [&one, &other].map(|bytes| {
+                let encoded = Encoded { bytes, tags: 40 };
+                Lookup::hashed_before(7, identity, encoded)
+            });
+            assert!(a.front() == b.front());
+            assert!(!a.continues(&b.to_key().remainder()), "{len}: {at}");
+            assert!(a.continues(&a.to_key().remainder()));
+        }
+    }
 }
 
 /// Chunks overlap: what is in one may say how long another key is. Nobody needs to know the seeds to write such a pair.

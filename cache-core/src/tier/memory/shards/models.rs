@@ -27,12 +27,8 @@ impl Resident for Item {
         self.value
     }
 
-    fn has(&self, key: &Lookup<'_>) -> bool {
-        self.key().is(key)
-    }
-
-    fn key(&self) -> Lookup<'_> {
-        self.key.as_lookup()
+    fn hash(&self) -> u64 {
+        self.key.hash()
     }
 
     fn expires(&self) -> u64 {
@@ -81,13 +77,14 @@ impl Rig {
         let ticket = self.inserted.fetch_add(1, Ordering::Relaxed);
         let standing = Standing::default();
         standing.admit(ticket as u32, CHARGE);
-        let left = self.engine.insert(Arc::new(Item {
-            key: Lookup::whole(&IDENTITY, &[key]).to_key(),
+        let name = Lookup::whole(&IDENTITY, &[key]).to_key();
+        let item = Arc::new(Item {
+            key: name.clone(),
             value: u64::from(key),
             standing,
             dropped: Arc::clone(&self.dropped),
-        }));
-        assert!(left.is_ok());
+        });
+        assert!(self.engine.insert(&name, item).is_ok());
     }
 
     /// Whoever is seen is who was asked for.

@@ -167,7 +167,10 @@ pub(super) fn the_listener_may_use_the_tier() {
     let on_leave: OnLeave<Item> = Box::new(move |entry, departure| {
         let tier = seen.get().and_then(std::sync::Weak::upgrade).unwrap();
         // Every lock of the tier that there is.
-        assert!(tier.get(&entry.key()).is_none() || departure == Departure::Replaced);
+        assert!(
+            tier.get(&entry.key.get().unwrap().as_lookup()).is_none()
+                || departure == Departure::Replaced
+        );
         tier.resize(tier.max_bytes());
         tier.remove(&lookup(&bytes(1_000)));
     });
@@ -184,8 +187,11 @@ pub(super) fn the_listener_may_use_the_tier() {
         let mut item = rig.item(key);
         item.ring = (key.is_multiple_of(2)).then(|| Arc::clone(&ring));
         item.expires = key % 5;
-        item.key.get_or_init(|| lookup(&bytes(key)).to_key());
-        tier.insert(Arc::new(item)).unwrap();
+        let name = item
+            .key
+            .get_or_init(|| lookup(&bytes(key)).to_key())
+            .clone();
+        tier.insert(&name, Arc::new(item)).unwrap();
     }
     tier.clear();
     assert_eq!(rig.existing.load(Ordering::Acquire), 0);

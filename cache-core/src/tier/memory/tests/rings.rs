@@ -187,10 +187,7 @@ pub(super) fn one_leaves_even_if_all_were_used() {
     // Sixteen had a second chance; nobody else lost theirs.
     let mut used = 0;
     rig.tier.for_each(|item| {
-        let token = Token {
-            hash: item.key().hash(),
-            ticket: item.standing.ticket(),
-        };
+        let token = Token::of(&**item);
         used += u64::from(rig.tier.engine.spare(&token) == Some(true));
     });
     assert_eq!(used, 1_000 - 16 - 1);
@@ -210,12 +207,8 @@ impl Resident for Fleeting {
 
     fn face(&self) {}
 
-    fn has(&self, key: &Lookup<'_>) -> bool {
-        self.key().is(key)
-    }
-
-    fn key(&self) -> Lookup<'_> {
-        self.key.as_lookup()
+    fn hash(&self) -> u64 {
+        self.key.hash()
     }
 
     fn expires(&self) -> u64 {
@@ -257,13 +250,14 @@ pub(super) fn nothing_is_dropped_under_the_lock_of_a_ring() {
     let ring = ring(1);
     let dropped_under_lock = Arc::new(AtomicBool::new(false));
     for key in 0..3 {
+        let key = lookup(&bytes(key)).to_key();
         let item = Fleeting {
             ring: Arc::clone(&ring),
-            key: lookup(&bytes(key)).to_key(),
+            key: key.clone(),
             standing: Standing::default(),
             dropped_under_lock: Arc::clone(&dropped_under_lock),
         };
-        tier.insert(Arc::new(item)).unwrap();
+        tier.insert(&key, Arc::new(item)).unwrap();
         assert_eq!(ring.len(), 1);
     }
     assert_eq!(Arc::strong_count(&dropped_under_lock), 2);

@@ -102,7 +102,9 @@ fn operate(rig: &Rig, ring: &Arc<CapacityRing>, dice: &mut Dice) {
             105..120 => drop(rig.tier.reclaim_all()),
             120..130 => rig.tier.for_each(|item| assert!(item.value < KEYS)),
             #[cfg(feature = "redis")]
-            130..140 => rig.tier.for_each_used(|item, _| assert!(item.value < KEYS)),
+            130..140 => rig.tier.for_each_used(|item, call, _| {
+                assert_eq!(call, lookup(&bytes(item.value)).to_key().encoded());
+            }),
             _ => {}
         },
     }

@@ -233,9 +233,12 @@ fn run(eviction: Eviction, seed: u64, max_bytes: u64) {
                     item.expires = tier.clock.now() + dice.roll(100);
                 }
                 item.ring = key.is_multiple_of(5).then(|| Arc::clone(&ring));
-                item.key.get_or_init(|| lookup(&bytes(key)).to_key());
+                let name = item
+                    .key
+                    .get_or_init(|| lookup(&bytes(key)).to_key())
+                    .clone();
                 let charge = OVERHEAD + item.weight;
-                if tier.insert(Arc::new(item)).is_err() {
+                if tier.insert(&name, Arc::new(item)).is_err() {
                     model.remove(key);
                     lock(&told).clear();
                     continue;
