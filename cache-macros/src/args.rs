@@ -40,6 +40,10 @@ pub(crate) fn split(tokens: TokenStream, diag: &mut Diag) -> Vec<Arg> {
     let read = |input: ParseStream| {
         let mut args = Vec::new();
         while !input.is_empty() {
+            if misspelt(input, diag) {
+                resume(input)?;
+                continue;
+            }
             match argument(input) {
                 Ok(arg) if ends(input) => args.push(arg),
                 Ok(_) => diag
@@ -58,6 +62,32 @@ pub(crate) fn split(tokens: TokenStream, diag: &mut Diag) -> Vec<Arg> {
             Vec::new()
         }
     }
+}
+
+/// Whether this is an option as other languages write it, `some-option = 3` or `option: 3`; reports it.
+fn misspelt(input: ParseStream, diag: &mut Diag) -> bool {
+    let ahead = input.fork();
+    let Ok(first) = ahead.call(Ident::parse_any) else {
+        return false;
+    };
+    if ahead.peek(Token![:]) && !ahead.peek(Token![::]) {
+        diag.error_at(ahead.span(), "expected `=`")
+            .help(format!("write `{first} = …`"));
+        return true;
+    }
+    let (mut name, dash) = (first.to_string(), ahead.span());
+    while ahead.parse::<Token![-]>().is_ok() {
+        let Ok(word) = ahead.call(Ident::parse_any) else {
+            return false;
+        };
+        name = format!("{name}_{word}");
+    }
+    let kebab = first != name && (ends(&ahead) || ahead.peek(Token![=]) && !ahead.peek(Token![==]));
+    if kebab {
+        diag.error_at(dash, "the words of an option are joined by `_`")
+            .help(format!("write `{name}`"));
+    }
+    kebab
 }
 
 fn argument(input: ParseStream) -> syn::Result<Arg> {
@@ -154,6 +184,23 @@ mod tests {
             ]
         );
         assert_eq!(errors, [""; 0]);
+    }
+
+    #[test]
+    fn says_how_options_are_written() {
+        let (args, errors) = shown(
+            "stale-while-revalidate = 3, ttl: 3, capacity = 7, each-max, a - b(), x::y(), -1",
+        );
+        assert_eq!(args, ["capacity=7", "-a - b ()", "-x :: y ()", "-- 1"]);
+        assert_eq!(
+            errors,
+            [
+                "the words of an option are joined by `_`\nhelp: write `stale_while_revalidate` @ -",
+                "expected `=`\nhelp: write `ttl = …` @ :",
+                "the words of an option are joined by `_`\nhelp: write `each_max` @ -",
+            ]
+            .map(String::from)
+        );
     }
 
     #[test]

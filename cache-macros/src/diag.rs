@@ -158,7 +158,10 @@ pub(crate) fn quoted<'n>(names: impl IntoIterator<Item = &'n str>) -> String {
 }
 
 /// The candidate that `name` was probably meant to be.
-fn nearest<'c>(name: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
+pub(crate) fn nearest<'c>(
+    name: &str,
+    candidates: impl IntoIterator<Item = &'c str>,
+) -> Option<&'c str> {
     let close = |candidate: &str| {
         let (short, long) = (
             name.len().min(candidate.len()),

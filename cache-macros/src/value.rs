@@ -5,7 +5,7 @@ use quote::ToTokens as _;
 use syn::spanned::Spanned as _;
 use syn::{Expr, ExprCall, ExprClosure, ExprLit, Lit, LitStr, UnOp};
 
-use crate::diag::Diag;
+use crate::diag::{self, Diag};
 use crate::text::compact;
 
 /// A length of time.
@@ -51,6 +51,12 @@ pub(crate) fn ttl(expr: Expr, diag: &mut Diag) -> Option<Ttl> {
             Some(Ttl::Never)
         }
         Expr::Call(call) if is_adaptive(&call.func) => adaptive(&call, diag),
+        Expr::Call(call) if is_nearly_adaptive(&call) => {
+            let name = call.func.to_token_stream().to_string();
+            diag.error(&call.func, format!("`{name}` is no form of a `ttl`"))
+                .help("did you mean `adaptive`?");
+            None
+        }
         expr if is_adaptive(&expr) => {
             diag.error(&expr, "`adaptive` needs its bounds")
                 .help(ADAPTIVE);
@@ -73,6 +79,18 @@ const ADAPTIVE: &str = "write `ttl = adaptive(\"30s\", \"1h\")`";
 
 fn is_adaptive(expr: &Expr) -> bool {
     matches!(expr, Expr::Path(path) if path.path.is_ident("adaptive"))
+}
+
+/// `adaptve("30s", "1h")`: what two literals are given may be a function of the user's, but not one of nearly this name.
+fn is_nearly_adaptive(call: &ExprCall) -> bool {
+    let literals = call.args.iter().all(|arg| matches!(arg, Expr::Lit(_)));
+    let Expr::Path(path) = &*call.func else {
+        return false;
+    };
+    let name = path.path.get_ident().map(|ident| ident.to_string());
+    literals
+        && call.args.len() == 2
+        && name.is_some_and(|name| diag::nearest(&name, ["adaptive"]).is_some())
 }
 
 /// `adaptive("30s", "1h")`

@@ -13,7 +13,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Raised as cases are added; never lowered without a reason in the commit.
-const FLOOR: usize = 362;
+const FLOOR: usize = 365;
 
 #[test]
 fn says_what_is_wrong() {

@@ -55,6 +55,15 @@ pub(super) fn each(
             .error(&ids, "`self` is no collection of ids")
             .help("name the argument with the ids"),
     }
+    if let Some(output) = function.output.as_ref().and_then(types::option)
+        && diag.is_empty()
+    {
+        diag.error(
+            output,
+            "an `Option` of all elements is none of what a batch returns",
+        )
+        .help("return the map or the list; an element that is not there is left out of it");
+    }
     // Behind the others, so that what they make of the key is made once.
     let is_ids = |part: &KeyPart| matches!(part, KeyPart::Binding(at) if *at == place);
     key.retain(|part| !is_ids(part));

@@ -52,7 +52,7 @@ fn unknown_root(template: &Template, path: &Path, function: &Function, diag: &mu
     let names = names(function);
     diag.error(&template.literal, message).did_you_mean(
         &path.root,
-        names.iter().map(String::as_str),
+        names.iter().map(String::as_str).chain(["return"]),
         braced,
         || listed(&names, braced),
     );

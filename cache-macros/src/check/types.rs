@@ -154,24 +154,35 @@ pub(crate) fn is_nothing(ty: &Type) -> bool {
 
 /// Where a type says that nothing is returned, in a `Result` too.
 pub(crate) fn nothing(ty: &Type) -> Option<Span> {
+    let given = success(ty)?;
+    is_nothing(given).then(|| given.span())
+}
+
+/// The `Option` that is returned, in a `Result` too.
+pub(crate) fn option(ty: &Type) -> Option<&Type> {
+    let given = success(ty)?;
+    let last = |ty: &Type| matches!(ty, Type::Path(path) if path.path.segments.last().is_some_and(|last| last.ident == "Option"));
+    last(given).then_some(given)
+}
+
+/// What is returned if all went well, as far as that can be seen.
+fn success(ty: &Type) -> Option<&Type> {
     match ty {
-        Type::Path(path) => {
-            let last = path
-                .path
-                .segments
-                .last()
-                .filter(|last| last.ident == "Result")?;
-            let PathArguments::AngleBracketed(args) = &last.arguments else {
-                return None;
-            };
-            match args.args.first()? {
-                GenericArgument::Type(success) => nothing(success),
-                _ => None,
+        Type::Path(path) => match path.path.segments.last() {
+            Some(last) if last.ident == "Result" => {
+                let PathArguments::AngleBracketed(args) = &last.arguments else {
+                    return None;
+                };
+                match args.args.first()? {
+                    GenericArgument::Type(given) => success(given),
+                    _ => None,
+                }
             }
-        }
-        Type::Paren(paren) => nothing(&paren.elem),
-        Type::Group(group) => nothing(&group.elem),
-        other => is_nothing(other).then(|| other.span()),
+            _ => Some(ty),
+        },
+        Type::Paren(paren) => success(&paren.elem),
+        Type::Group(group) => success(&group.elem),
+        other => Some(other),
     }
 }
 

@@ -122,4 +122,10 @@ async fn unwritten_query(id: u64) -> Result<Option<Unwritten>, String> {
     Ok(Some(Unwritten(id)))
 }
 
+// case: nearly its name
+#[cache(ttl = adaptve("30s", "1h"))]
+fn misspelt(n: u64) -> u64 {
+    n
+}
+
 fn main() {}

@@ -151,4 +151,11 @@ async fn never_absent(ids: Vec<u64>) -> Vec<u64> {
     ids
 }
 
+// case: all or nothing
+#[cache(each = ids)]
+async fn all_or_nothing(ids: Vec<u64>) -> Result<Option<HashMap<u64, u64>>, String> {
+    let _ = ids;
+    Ok(None)
+}
+
 fn main() {}

@@ -11,6 +11,12 @@ fn misspelt(id: u64) -> User {
     User { id }
 }
 
+// case: a misspelt return
+#[cache_put("users:{retrn.id}")]
+fn misspelt_return(id: u64) -> User {
+    User { id }
+}
+
 // case: a field that the value does not have
 #[cache_put("users:{return.name}")]
 fn no_such_field(id: u64) -> Result<User, String> {
