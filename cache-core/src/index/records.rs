@@ -60,7 +60,7 @@ impl Default for Records {
 impl Records {
     /// The records, oldest first.
     #[cfg_attr(
-        not(feature = "redis"),
+        not(any(test, feature = "redis")),
         expect(dead_code, reason = "for a log that lives elsewhere")
     )]
     pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = &Record> {

@@ -73,6 +73,17 @@ fn a_drop_that_panics_is_not_felt_by_who_drops() {
     assert!(stats.total.bytes <= 100_000, "{stats}");
 }
 
+/// Nor of who has the cache last.
+#[test]
+fn a_drop_that_panics_is_not_felt_by_who_drops_the_cache() {
+    let fuse = Arc::new(AtomicBool::new(false));
+    let test = start();
+    test.enter(|| (0..20).for_each(|id| drop(bomb(id, &fuse))));
+    assert_eq!(test.cache().stats().total.entries, 20);
+    fuse.store(true, SeqCst);
+    drop(test);
+}
+
 /// What panics when it is copied, once the fuse is lit.
 struct Brittle(Arc<AtomicBool>);
 

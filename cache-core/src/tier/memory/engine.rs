@@ -1,4 +1,4 @@
-//! What the memory tier asks of the table underneath.
+//! What the memory tier asks of what is underneath.
 
 use super::{
     Resident,

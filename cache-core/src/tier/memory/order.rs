@@ -86,16 +86,16 @@ pub(super) trait Residents {
 
 /// See the module.
 pub(super) trait Order: Send + Sync {
-    /// An entry comes. It is in the table from now on.
+    /// An entry comes. It is there from now on.
     fn enter(&mut self, arrival: &Arrival<'_>) -> Life;
 
     /// A hit of an [ordered](Life::ordered) entry; many at a time.
     fn used(&self, _hash: u64, _standing: &Standing) {}
 
-    /// An entry has left this queue that was not asked to; it is not in the table any more.
+    /// An entry has left this queue that was not asked to; it is not there any more.
     fn leave(&mut self, queue: QueueNumber, charge: u32, residents: &dyn Residents);
 
-    /// Who has to leave now, if there is not [room enough](Room::is_enough). It is no longer counted, and is in the table until the next call.
+    /// Who has to leave now, if there is not [room enough](Room::is_enough). It is no longer counted, and is there until the next call.
     fn next(&mut self, room: Room, residents: &dyn Residents) -> Option<Token>;
 
     /// The tokens of all entries, and stale ones.

@@ -3,7 +3,7 @@
 use super::key::{KeyBytes, equal};
 use crate::sync::Arc;
 
-/// The bytes of a key, without those that its front has where they fit in line: half a line of the processor's cache, and never in two.
+/// The last bytes of a key, or all of them where they do not fit in line: half a line of the processor's cache, and never in two.
 #[repr(align(32))]
 pub(crate) struct Remainder(Form);
 
@@ -14,7 +14,7 @@ enum Form {
     Shared(Arc<[u8]>),
 }
 
-/// So many are kept in line, with the eight in front as many as a [`KeyBytes`] has in line.
+/// So many are kept in line: with the eight in front as many as a [`KeyBytes`] has.
 const LAST: usize = KeyBytes::INLINE - FRONT;
 
 /// So many stand in front.

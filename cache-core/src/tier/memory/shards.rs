@@ -37,14 +37,14 @@ impl<R: Resident> Shards<R> {
         shards.for_each(|shard| write(shard).set_now(now));
     }
 
-    /// What the tables and queues occupy.
+    /// What places and queues occupy.
     #[cfg(test)]
     pub(super) fn memory_used(&self) -> usize {
         let shards = self.shards.iter();
         shards.map(|shard| read(shard).memory_used()).sum()
     }
 
-    /// The shard is chosen by bits that the table uses neither for the bucket nor for the tag.
+    /// The shard is chosen by bits that the index uses neither for the bucket nor for the tag.
     #[inline]
     fn shard(&self, hash: u64) -> &RwLock<Shard<R>> {
         &self.shards[(hash >> 40) as usize & (self.shards.len() - 1)]

@@ -203,9 +203,9 @@ pub(super) fn resizing_evicts_reports_and_lets_grow_again() {
     rig.settle();
 }
 
-/// The charge must not be less than what the tables occupy when they have not just grown.
+/// The charge must not be less than what places and queues occupy when they have not just grown.
 #[test]
-pub(super) fn the_overhead_covers_the_tables() {
+pub(super) fn the_overhead_covers_places_and_queues() {
     let rig = Rig::new(64 << 20);
     for key in 0..1 << 16 {
         rig.insert(key, rig.item(key)).unwrap();

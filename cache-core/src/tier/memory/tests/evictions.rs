@@ -66,7 +66,7 @@ for_each_other! {
     bounds::the_largest_entry_fits_whatever_bounds_are_asked_for,
     bounds::an_enormous_bound_does_no_harm,
     bounds::resizing_evicts_reports_and_lets_grow_again,
-    bounds::the_overhead_covers_the_tables,
+    bounds::the_overhead_covers_places_and_queues,
     concurrent::nothing_is_lost_or_kept_or_reported_twice,
     concurrent::a_capacity_holds_at_every_moment,
     concurrent::resizing_while_others_insert_keeps_the_books,
