@@ -393,5 +393,4 @@ impl Resident for Kept {
 }
 
 #[cfg(test)]
-#[cfg(not(loom))]
-mod tests;
+pub(crate) mod tests;

@@ -8,6 +8,9 @@ use crate::random::Random;
 /// Distinct argument lists that are resident while hits are measured.
 pub(crate) const RESIDENT: usize = 10_000;
 
+// They have numbers of two bytes.
+const _: () = assert!(RESIDENT <= 1 << 16);
+
 /// Calls of one measurement; a power of two, so that threads start at even distances.
 pub(crate) const CALLS: usize = 32_768;
 

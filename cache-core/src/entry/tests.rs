@@ -3,9 +3,10 @@
 use super::*;
 use crate::tier::memory::Lookup;
 
-fn kept(key: &[u8], value_weight: usize) -> Arc<Kept> {
+/// What is known of an entry that nothing is known of.
+pub(crate) fn head(key: &[u8]) -> Head {
     let identity = TypeId::of::<()>();
-    let head = Head {
+    Head {
         instance: Arc::new(Instance {
             identity,
             stats: Arc::default(),
@@ -23,8 +24,11 @@ fn kept(key: &[u8], value_weight: usize) -> Arc<Kept> {
         ordinal: 0,
         cost_ns: 0,
         of_late: false,
-    };
-    head.with(Arc::new(1_u8), value_weight)
+    }
+}
+
+fn kept(key: &[u8], value_weight: usize) -> Arc<Kept> {
+    head(key).with(Arc::new(1_u8), value_weight)
 }
 
 fn weight(key: &[u8], value_weight: usize) -> u64 {

@@ -7,8 +7,6 @@ use super::probe::{
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::*;
-use crate::index::Index;
-use crate::position::Position;
 use crate::weight::CacheWeight;
 
 /// What an attribute writes.
@@ -238,25 +236,7 @@ fn generic_functions_have_a_shape_too() {
 }
 
 fn head() -> Head {
-    Head {
-        key: crate::tier::memory::Lookup::whole(&std::any::TypeId::of::<()>(), b"").to_key(),
-        instance: Arc::new(crate::entry::Instance {
-            grace: crate::policy::Grace::default(),
-            identity: std::any::TypeId::of::<()>(),
-            stats: Arc::default(),
-            ring: None,
-            index: Arc::new(Index::new(Position::ZERO, 1)),
-        }),
-        class: Class::Value,
-        stamp: Position::ZERO,
-        checked: 0,
-        expires: 0,
-        deps: Box::default(),
-        began: 0,
-        ordinal: 0,
-        cost_ns: 0,
-        of_late: false,
-    }
+    crate::entry::tests::head(b"")
 }
 
 /// Keeps an outcome and hands it out again.

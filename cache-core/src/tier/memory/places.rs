@@ -182,14 +182,14 @@ mod tests {
     use super::*;
     use crate::tier::memory::engine::Standing;
 
-    /// An entry by its number.
-    struct Item(u64, Standing);
+    /// An entry by its number, with the hash of its key.
+    struct Item(u64, u64, Standing);
 
     impl Resident for Item {
         type Face = ();
         fn face(&self) {}
         fn hash(&self) -> u64 {
-            lookup(&name(self.0)).hash()
+            self.1
         }
         fn expires(&self) -> u64 {
             u64::MAX
@@ -198,7 +198,7 @@ mod tests {
             0
         }
         fn standing(&self) -> &Standing {
-            &self.1
+            &self.2
         }
         fn dead(&self) -> bool {
             false
@@ -216,19 +216,15 @@ mod tests {
         Lookup::whole(&OF, name)
     }
 
-    fn insert(places: &mut Places<Item>, n: u64) {
-        let key = lookup(&name(n)).to_key();
-        places.insert(
-            &key,
-            Arc::new(Item(n, Standing::default())),
-            Life::new(0, 0),
-        );
+    fn insert(places: &mut Places<Item>, n: u64, key: &MemoryKey) {
+        let item = Item(n, key.hash(), Standing::default());
+        places.insert(key, Arc::new(item), Life::new(0, 0));
     }
 
     #[test]
     fn places_of_those_who_left_are_taken_again() {
         let mut places = Places::new();
-        (0..1_000).for_each(|n| insert(&mut places, n));
+        (0..1_000).for_each(|n| insert(&mut places, n, &lookup(&name(n)).to_key()));
         let chunks = places.chunks.len();
         for round in 1..20 {
             for n in 0..1_000 {
@@ -237,7 +233,8 @@ mod tests {
                 assert!(stays.is_none());
                 let left = places.remove_if(&last.as_lookup(), |item| item.0 % 1_000 == n);
                 assert!(left.is_some());
-                insert(&mut places, n + 1_000 * round);
+                let n = n + 1_000 * round;
+                insert(&mut places, n, &lookup(&name(n)).to_key());
             }
             assert_eq!(places.len(), 1_000);
         }
@@ -250,17 +247,33 @@ mod tests {
         }
     }
 
+    /// All of one hash, and with the same bytes in front: a hit comes upon others before its own.
+    #[test]
+    fn a_hit_goes_past_others_that_may_be_it() {
+        for len in [20, 38, 39, 90] {
+            let name = |n: u8| [vec![7; len - 1], vec![n]].concat();
+            let key = |name: &[u8]| {
+                let whole = lookup(name).to_key();
+                let identity = whole.identity();
+                Lookup::hashed_before(7, &identity, whole.encoded()).to_key()
+            };
+            let mut places = Places::new();
+            (0..9).for_each(|n| insert(&mut places, n.into(), &key(&name(n))));
+            for n in 0..12 {
+                let key = key(&name(n));
+                let hit = places.hit(&key.as_lookup()).map(|place| place.entry.0);
+                assert_eq!(hit, (n < 9).then_some(n.into()), "{len}");
+            }
+        }
+    }
+
     #[test]
     fn a_long_key_goes_with_its_entry() {
         let mut places = Places::new();
         let key = lookup(&name(2)).to_key();
         let held = || Arc::strong_count(key.shared_bytes().unwrap());
         assert_eq!(held(), 1);
-        places.insert(
-            &key,
-            Arc::new(Item(2, Standing::default())),
-            Life::new(0, 0),
-        );
+        insert(&mut places, 2, &key);
         assert_eq!(held(), 2);
         assert!(places.remove_if(&key.as_lookup(), |_| true).is_some());
         assert_eq!(held(), 1);
