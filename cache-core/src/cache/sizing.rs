@@ -8,11 +8,12 @@ use crate::stats::{MemoryCurve, MissReason, SiteCounters};
 use crate::sync::{Mutex, try_lock};
 use crate::tier::memory::Resident;
 
-/// It goes up by one part in so many, at most: a key that is large makes a jump of the curve which is none. ...
-const UP: u64 = 2;
+/// It goes up by one part in so many, at most: a key that is large makes a jump of the curve which is none, and what is soon over is
+/// not worth more (`--bench hindsight`). ...
+const UP: u64 = 3;
 
-/// ... And down by one in so many, which is as far as that: two steps up take back what two steps down took.
-const DOWN: u64 = 3;
+/// ... And down by two in so many: two steps up take back nearly what two steps down took.
+const TWICE_DOWN: u64 = 7;
 
 /// So little difference in the hit rate, or in the size as a share of it, is none.
 const NEARLY: f64 = 0.01;
@@ -247,7 +248,7 @@ impl Cache {
         }
         let next = wanted
             .clamp(
-                present - present / DOWN,
+                present - 2 * (present / TWICE_DOWN),
                 present.saturating_add(present / UP),
             )
             .clamp(to.least, to.most);

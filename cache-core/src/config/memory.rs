@@ -104,8 +104,8 @@ impl Memory {
     /// more than the mean of all has it, and all together may have more than was asked for; one that wants little more has the mean's.
     ///
     /// It begins with the most, and stays there as long as there is room and there are too few hits. What was asked for until it was full, or
-    /// had hits enough, does not count: it was missing from a cache of any size. A step goes at most a third down, so that nobody has to
-    /// throw much out at once, and by a half up; the first is taken after 1,024 calls of keys that are looked at, then one after twice as
+    /// had hits enough, does not count: it was missing from a cache of any size. A step goes at most two sevenths down, so that nobody has to
+    /// throw much out at once, and a third up; the first is taken after 1,024 calls of keys that are looked at, then one after twice as
     /// many, and from then on after each 2,048, with the next value that is stored.
     ///
     /// [`max_bytes`](Self::max_bytes) has no effect beside it, and neither has the setting of that name. Values have to fit into a part of the
