@@ -66,7 +66,8 @@ pub enum EventKind {
     Warned,
     /// The arguments could not be encoded: the call was not cached.
     Unkeyable,
-    /// The calls that [began with the cache](crate::Builder::warmup_on_startup) are through; the address says what came of them.
+    /// The calls that [began with the cache](crate::Builder::warmup_on_startup) are through, or a shutdown has ended them; the address says
+    /// what came of them.
     WarmedUp,
     /// There is a connection with Redis, again or for the first time. This and the next three are told by the thread of the
     /// connection, and concern no function.

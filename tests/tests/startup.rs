@@ -144,7 +144,7 @@ fn a_shutdown_drops_what_is_under_way() {
     let barrier = Arc::new(Barrier::new(2));
     *HELD.lock().unwrap() = Some(Arc::clone(&barrier));
     let runtime = runtime();
-    let builder = Cache::builder().warmup_on_startup(true);
+    let (builder, told) = told(Cache::builder().warmup_on_startup(true));
     let cache = runtime.block_on(builder.install()).unwrap();
     // Those that hold the thread up come first.
     for _ in 0..4 {
@@ -157,6 +157,9 @@ fn a_shutdown_drops_what_is_under_way() {
     assert!(runtime.block_on(cache.shutdown(LONG)).is_clean());
     assert!(began.elapsed() < LONG, "nothing is waited for");
     assert_eq!(LEFT.load(SeqCst), 1);
+    let report = told.recv_timeout(SOON).unwrap();
+    assert!(report.starts_with("2 warmed, 0 failed"), "{report}");
+    assert!(report.contains("cancelled: startup::of_tokio(3)"), "{report}");
 }
 
 #[test]

@@ -9,7 +9,8 @@ use crate::sync::{Arc, Mutex, lock, wake_all};
 
 type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// See the module. Whoever ends it drops what has not been done; only what is being polled at that moment ends by itself.
+/// See the module. Whoever ends it lets the work say what has not been done, and drops that; what is being polled at that moment ends by
+/// itself.
 pub(crate) struct Errand {
     /// A fork has no part in it.
     process: u32,
@@ -66,7 +67,7 @@ impl Errand {
         Poll::Pending
     }
 
-    /// Ready when it has been ended. Does not wake anybody: it is for what is between two steps of the work, and would begin the next.
+    /// Ready when it has been ended, for the work to look at before each of its steps: it is polled once more then, and never again.
     pub(crate) fn ended(self: &Arc<Self>) -> impl Future<Output = ()> + Send + use<> {
         // The work must not keep what it is kept by.
         let errand = Arc::downgrade(self);
@@ -99,7 +100,11 @@ impl Errand {
         let work = state.work.take();
         let polls = std::mem::take(&mut state.wakers);
         drop(state);
-        let _ = catch_unwind(AssertUnwindSafe(|| drop(work)));
+        // It is the user's, and may panic, also when it is dropped.
+        let _ = catch_unwind(AssertUnwindSafe(|| {
+            let Some(mut work) = work else { return };
+            let _ = work.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        }));
         wake_all(polls);
     }
 }

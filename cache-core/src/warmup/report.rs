@@ -16,7 +16,7 @@ pub struct WarmupReport {
     pub failed: CallList<(String, String)>,
     /// Calls that reached no cached function: `#[warmup_cache]` stands on something that is not cached.
     pub untouched: CallList,
-    /// Calls that the deadline has cut off, under way or not begun.
+    /// Calls that the deadline has cut off, or a shutdown, under way or not begun.
     pub cancelled: CallList,
     /// How long it took.
     pub took: Duration,
