@@ -93,8 +93,9 @@ pub enum Freshness {
     /// there is a connection, and for [`max_staleness`](Builder::max_staleness) at most. A hit asks nobody.
     #[default]
     Eventual,
-    /// Each call asks the log first, together with those that wait at the time: nothing is served whose invalidation had returned
-    /// before the call began. While the log does not answer, bodies run, and nothing of them is kept.
+    /// Each call asks the log first, together with those that wait at the time, and so does a [`get`](crate::Cache::get): nothing is served
+    /// whose invalidation had returned before the call began. While the log does not answer, bodies run, and nothing of them is kept; a
+    /// `get` finds nothing. A [`peek`](crate::peek) alone asks nobody, and shows what is there.
     Strict,
 }
 

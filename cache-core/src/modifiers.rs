@@ -260,6 +260,8 @@ pub async fn uncached<F: Future>(future: F) -> F::Output {
 /// # });
 /// ```
 ///
+/// With Redis what is in memory is shown as it is: it asks nobody whether another process has just invalidated it, whatever the freshness.
+///
 /// Cancel safe as far as the future is: no body runs.
 pub async fn peek<F: Future>(call: F) -> Option<F::Output> {
     let modifier = Modifier::new(Mode::Peek);

@@ -294,7 +294,7 @@ impl<E: CacheValue> MustKeepErrors for Errors<E> {}
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot leave its thread",
     label = "the refresh runs behind the call, and would have to take this along",
-    note = "take what is `Send` (an `Arc` for an `Rc`), or remove the option that refreshes behind the call"
+    note = "take what is `Send` (an `Arc` for an `Rc`; of a type parameter, `Send + 'static`), or remove the option that refreshes behind the call"
 )]
 pub trait MustBeOwned {}
 #[diagnostic::do_not_recommend]

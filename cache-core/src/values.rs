@@ -90,6 +90,9 @@ impl Cache {
     /// What another process has put as another type, or as a type that looked differently in its release, is a miss
     /// ([`FetchMiss::Type`](crate::FetchMiss::Type)).
     ///
+    /// With Redis another process's new value, or invalidation, may be one trip behind; with strict freshness (`Builder::freshness`) it is not:
+    /// the log is asked first, and without an answer there is nothing.
+    ///
     /// Cancel safe: it changes nothing.
     ///
     /// # Errors
@@ -150,7 +153,10 @@ impl Cache {
         &self,
         addresses: &[&str],
     ) -> Result<Vec<Option<T>>, Error> {
-        let here = addresses.iter().map(|address| self.look_here(address));
+        let sure = self.is_sure().await;
+        let here = addresses
+            .iter()
+            .map(|address| self.look_here(address, sure));
         #[cfg_attr(
             not(feature = "redis"),
             expect(unused_mut, reason = "only Redis adds to it")
@@ -217,7 +223,7 @@ impl Cache {
             not(feature = "redis"),
             expect(unused_mut, reason = "only Redis adds to it")
         )]
-        let mut found = [self.look_here(address)];
+        let mut found = [self.look_here(address, self.is_sure().await)];
         #[cfg(feature = "redis")]
         if let Some(remote) = &self.0.remote {
             self.look_there(remote, &[address], &mut found).await;
@@ -229,8 +235,24 @@ impl Cache {
         }
     }
 
-    /// What is in memory.
-    fn look_here<T: CacheValue + DeserializeOwned>(&self, address: &str) -> Looked<T> {
+    /// Asks the log before what is in memory is shown, where it has to be asked; whether that may be shown.
+    #[cfg(feature = "redis")]
+    async fn is_sure(&self) -> bool {
+        match &self.0.remote {
+            Some(remote) if self.is_strict() => remote.confirm().await.is_ok(),
+            _ => true,
+        }
+    }
+
+    /// The log is in this process.
+    #[cfg(not(feature = "redis"))]
+    #[expect(clippy::unused_async, reason = "the other one waits")]
+    async fn is_sure(&self) -> bool {
+        true
+    }
+
+    /// What is in memory, if that may be shown.
+    fn look_here<T: CacheValue + DeserializeOwned>(&self, address: &str, sure: bool) -> Looked<T> {
         let seat = self.seat(&SITE, "");
         let scope = scope::current();
         let held_back = scope.as_ref().is_some_and(|scope| scope.holds_back());
@@ -252,6 +274,8 @@ impl Cache {
         let key = key(address);
         let found = if held_back {
             Err(MissReason::Bypass)
+        } else if !sure {
+            Err(MissReason::Unconfirmed)
         } else {
             self.find(&key.as_lookup())
         };

@@ -159,7 +159,10 @@ fn a_shutdown_drops_what_is_under_way() {
     assert_eq!(LEFT.load(SeqCst), 1);
     let report = told.recv_timeout(SOON).unwrap();
     assert!(report.starts_with("2 warmed, 0 failed"), "{report}");
-    assert!(report.contains("cancelled: startup::of_tokio(3)"), "{report}");
+    assert!(
+        report.contains("cancelled: startup::of_tokio(3)"),
+        "{report}"
+    );
 }
 
 #[test]

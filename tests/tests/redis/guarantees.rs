@@ -51,6 +51,29 @@ async fn a_strict_hit_is_never_older_than_its_call() {
     assert_eq!(a.scope(peek(row())).await, Some(199));
 }
 
+#[tokio::test]
+async fn a_strict_get_is_never_older_than_its_call() {
+    const HOUR: Duration = Duration::from_secs(3_600);
+    let mut server = start!();
+    let a = with(&server, |builder| builder.freshness(Freshness::Strict)).await;
+    let b = process(&server).await;
+    for version in 1..200 {
+        b.set("row", version, HOUR).await.unwrap();
+        assert_eq!(a.get::<u64>("row").await.unwrap(), Some(version));
+        b.set("row", version + 1_000, HOUR).await.unwrap();
+        let many = a.get_many::<u64>(&["row", "none"]).await.unwrap();
+        assert_eq!(many, [Some(version + 1_000), None]);
+    }
+    b.remove("row").await.unwrap();
+    assert_eq!(a.get::<u64>("row").await.unwrap(), None);
+    a.set("row", 7_u64, HOUR).await.unwrap();
+    server.kill().unwrap();
+    // Nobody knows whether it is still there.
+    assert_eq!(a.get::<u64>("row").await.unwrap(), None);
+    let many = a.get_many::<u64>(&["row"]).await.unwrap();
+    assert_eq!(many, [None]);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn strict_hits_at_the_same_time_share_a_trip() {
     static ROW: Row = Row::new();

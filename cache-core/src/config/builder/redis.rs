@@ -185,8 +185,8 @@ impl Builder {
 
     /// Whether a hit in memory asks the log first: [`Freshness::Eventual`] by default.
     ///
-    /// Strict freshness costs a hit one trip, and a miss one more; callers at the same time share it. It is of cached functions:
-    /// [`peek`](crate::peek) and [`get`](Cache::get) show what is there.
+    /// Strict freshness costs a hit one trip, and a miss one more; callers at the same time share it. [`peek`](crate::peek) asks nobody, and
+    /// shows what is there.
     ///
     /// ```
     /// # async fn run() -> Result<(), cache_core::Error> {
