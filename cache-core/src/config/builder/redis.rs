@@ -146,7 +146,7 @@ impl Builder {
     /// arguments can see whether it was called with them; with it, names reveal nothing. The same in every process that is
     /// to share. Another secret is another set of values.
     ///
-    /// Addresses, which invalidations name, stand in the log as they are, unless [`encryption`](Self::encryption) is on.
+    /// Addresses, which invalidations name, stand in the log as they are, unless `encryption` is on.
     pub fn key_secret(mut self, secret: [u8; 32]) -> Self {
         self.config.key_secret = Some(Secret(Arc::new(secret)));
         self
