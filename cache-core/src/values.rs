@@ -122,7 +122,8 @@ impl Cache {
     ///
     /// # Errors
     /// [`ErrorKind::TooLarge`] if the value is larger than one entry may be, [`ErrorKind::Config`] for a `ttl` of zero. With
-    /// Redis: [`ErrorKind::NotLogged`] if it is away; the value is there in this process until it is back, and then in none.
+    /// Redis: [`ErrorKind::NotLogged`] if it is away; the value is there in this process until it is back, and then in none;
+    /// with strict freshness in none at once.
     /// [`ErrorKind::NotShared`] if the value could not be written there. After any but `Config` the old value is none any more.
     pub async fn set<T: CacheValue + Serialize + DeserializeOwned>(
         &self,
@@ -153,7 +154,7 @@ impl Cache {
         &self,
         addresses: &[&str],
     ) -> Result<Vec<Option<T>>, Error> {
-        let sure = self.is_sure().await;
+        let sure = self.is_sure(addresses).await;
         let here = addresses
             .iter()
             .map(|address| self.look_here(address, sure));
@@ -164,7 +165,7 @@ impl Cache {
         let mut found: Vec<Looked<T>> = here.collect();
         #[cfg(feature = "redis")]
         if let Some(remote) = &self.0.remote {
-            self.look_there(remote, addresses, &mut found).await;
+            self.look_there(remote, addresses, &mut found, sure).await;
         }
         Ok(found.into_iter().map(|found| found.value()).collect())
     }
@@ -219,14 +220,15 @@ impl Cache {
         &self,
         address: &str,
     ) -> Result<Option<T>, Error> {
+        let sure = self.is_sure(&[address]).await;
         #[cfg_attr(
             not(feature = "redis"),
             expect(unused_mut, reason = "only Redis adds to it")
         )]
-        let mut found = [self.look_here(address, self.is_sure().await)];
+        let mut found = [self.look_here(address, sure)];
         #[cfg(feature = "redis")]
         if let Some(remote) = &self.0.remote {
-            self.look_there(remote, &[address], &mut found).await;
+            self.look_there(remote, &[address], &mut found, sure).await;
         }
         let [found] = found;
         match found {
@@ -235,19 +237,38 @@ impl Cache {
         }
     }
 
-    /// Asks the log before what is in memory is shown, where it has to be asked; whether that may be shown.
+    /// Asks the log before what is here is shown, where it has to be asked; whether that may be shown.
     #[cfg(feature = "redis")]
-    async fn is_sure(&self) -> bool {
+    async fn is_sure(&self, addresses: &[&str]) -> bool {
         match &self.0.remote {
-            Some(remote) if self.is_strict() => remote.confirm().await.is_ok(),
+            Some(remote) if self.is_strict() && self.announce_use(addresses) => {
+                remote.confirm().await.is_ok()
+            }
             _ => true,
         }
+    }
+
+    /// Whoever leaves while the log is asked depends on these all the same. Whether there is anything to be asked for.
+    #[cfg(feature = "redis")]
+    fn announce_use(&self, addresses: &[&str]) -> bool {
+        let scope = scope::current();
+        if scope.as_ref().is_some_and(|scope| scope.holds_back()) {
+            return false;
+        }
+        if let Some(frame) = scope.as_ref().and_then(|scope| scope.frame.as_ref()) {
+            self.0.values_used.store(true, Ordering::SeqCst);
+            for address in addresses {
+                let dep = self.value_dep(ANSWER, address);
+                frame.report(&self.0.index, self.0.index.applied(), &[dep]);
+            }
+        }
+        !addresses.is_empty()
     }
 
     /// The log is in this process.
     #[cfg(not(feature = "redis"))]
     #[expect(clippy::unused_async, reason = "the other one waits")]
-    async fn is_sure(&self) -> bool {
+    async fn is_sure(&self, _addresses: &[&str]) -> bool {
         true
     }
 
@@ -274,10 +295,9 @@ impl Cache {
         let key = key(address);
         let found = if held_back {
             Err(MissReason::Bypass)
-        } else if !sure {
-            Err(MissReason::Unconfirmed)
         } else {
-            self.find(&key.as_lookup())
+            let found = self.find(&key.as_lookup());
+            found.and_then(|entry| sure.then_some(entry).ok_or(MissReason::Unconfirmed))
         };
         match &found {
             Ok(entry) => self.watch_use(entry),

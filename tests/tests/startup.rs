@@ -5,7 +5,7 @@
     reason = "all of it is tests, the functions beside them too"
 )]
 
-use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Barrier, Mutex};
 use std::time::{Duration, Instant};
@@ -44,15 +44,22 @@ fn plain(id: u64) -> u64 {
 #[warmup_cache(id = 3)]
 #[cache]
 async fn of_tokio(id: u64) -> u64 {
-    if held().is_some() {
+    if let Some(barrier) = held() {
         let _leaving = Leaving;
         BEGUN.fetch_add(1, SeqCst);
+        if LAST_HOLDS.load(SeqCst) {
+            barrier.wait();
+            barrier.wait();
+        }
         std::future::pending().await
     }
     tokio::time::sleep(Duration::from_millis(1)).await;
     MADE.fetch_add(1, SeqCst);
     id
 }
+
+/// Whether the last call holds its thread before it waits.
+static LAST_HOLDS: AtomicBool = AtomicBool::new(false);
 
 static BEGUN: AtomicU64 = AtomicU64::new(0);
 static LEFT: AtomicU64 = AtomicU64::new(0);
@@ -102,6 +109,8 @@ fn each_in_its_process() {
     play("not_by_build", &on);
     play("a_shutdown_drops_what_is_under_way", &[]);
     play("a_shutdown_lets_nothing_begin", &[]);
+    play("a_shutdown_names_what_held_its_thread", &[]);
+    play("a_shutdown_names_what_waits_for_redis", &[]);
     play(
         "nonsense_is_refused",
         &[("CACHE_WARMUP_ON_STARTUP", "perhaps")],
@@ -185,6 +194,47 @@ fn a_shutdown_lets_nothing_begin() {
     assert!(report.starts_with("1 warmed, 0 failed"), "{report}");
     assert_eq!((MADE.load(SeqCst), BEGUN.load(SeqCst)), (1, 0));
     assert!(cache.shutdown_blocking(LONG).is_clean());
+}
+
+#[test]
+fn a_shutdown_names_what_held_its_thread() {
+    if !is("a_shutdown_names_what_held_its_thread") {
+        return;
+    }
+    let barrier = Arc::new(Barrier::new(2));
+    *HELD.lock().unwrap() = Some(Arc::clone(&barrier));
+    LAST_HOLDS.store(true, SeqCst);
+    let (builder, told) = told(Cache::builder().warmup_on_startup(true));
+    let cache = builder.install_blocking().unwrap();
+    // Those before, and the beginning of this.
+    for _ in 0..5 {
+        barrier.wait();
+    }
+    let _ = cache.shutdown_blocking(Duration::from_millis(50));
+    barrier.wait();
+    let report = told.recv_timeout(SOON).unwrap();
+    assert!(
+        report.contains("cancelled: startup::of_tokio(3)"),
+        "{report}"
+    );
+}
+
+#[test]
+fn a_shutdown_names_what_waits_for_redis() {
+    if !is("a_shutdown_names_what_waits_for_redis") {
+        return;
+    }
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = format!("redis://{}/", nobody.local_addr().unwrap());
+    let builder = Cache::builder().redis(at.as_str());
+    let builder = builder.connect_timeout(LONG).warmup_on_startup(true);
+    let (builder, told) = told(builder);
+    let runtime = runtime();
+    let cache = runtime.block_on(builder.install()).unwrap();
+    let _ = runtime.block_on(cache.shutdown(Duration::from_millis(50)));
+    let report = told.recv_timeout(SOON).unwrap();
+    assert!(report.starts_with("0 warmed"), "{report}");
+    assert_eq!(report.matches("cancelled: ").count(), 3, "{report}");
 }
 
 #[test]

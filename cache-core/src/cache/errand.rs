@@ -60,6 +60,8 @@ impl Errand {
         let mut state = lock(&self.state);
         if state.over {
             drop(state);
+            // It may not have seen that yet.
+            let _ = work.as_mut().poll(cx);
             return Poll::Ready(());
         }
         state.work = Some(work);

@@ -22,7 +22,7 @@ pub enum MissReason {
     /// The call was told not to look: `bypass`, `refresh`, a transaction, or arguments that cannot be a key.
     Bypass,
     /// What was stored may have been invalidated: the log has not been heard of for
-    /// [`max_staleness`](crate::Builder::max_staleness).
+    /// [`max_staleness`](crate::Builder::max_staleness), or, with strict freshness, has not answered this look.
     Unconfirmed,
 }
 

@@ -1,6 +1,9 @@
 //! Start-up calls that nobody has to ask for.
 
+use std::pin::pin;
 use std::time::Duration;
+
+use futures_util::future::select;
 
 use crate::cache::Cache;
 use crate::events::EventKind;
@@ -16,7 +19,8 @@ impl Cache {
         let errand = self.errand();
         let ended = errand.ended();
         let warmup = errand.run(async move {
-            cache.wait_for_contact().await;
+            let mut ended = pin!(ended);
+            select(ended.as_mut(), pin!(cache.wait_for_contact())).await;
             let report = cache.warmup().deadline(LONGEST).run_until(ended).await;
             let events = &cache.0.events;
             events.announce(EventKind::WarmedUp, &report.to_string());

@@ -27,6 +27,7 @@ impl Cache {
         remote: &Remote,
         addresses: &[&str],
         found: &mut [Looked<T>],
+        sure: bool,
     ) {
         // Not to be had is not the same as not to be there: nothing that is computed from it may stay.
         let doubt = || {
@@ -35,7 +36,7 @@ impl Cache {
             }
         };
         let asked = |found: &Looked<T>| matches!(found, Looked::Absent { held_back: false });
-        if remote.is_refused() {
+        if !sure || remote.is_refused() {
             if found.iter().any(asked) {
                 doubt();
             }
