@@ -24,6 +24,12 @@ static MADE: AtomicU64 = AtomicU64::new(0);
 /// What holds the calls up, if a test does.
 static HELD: Mutex<Option<Arc<Barrier>>> = Mutex::new(None);
 
+fn hold() -> Arc<Barrier> {
+    let barrier = Arc::new(Barrier::new(2));
+    *HELD.lock().unwrap() = Some(Arc::clone(&barrier));
+    barrier
+}
+
 fn held() -> Option<Arc<Barrier>> {
     HELD.lock().unwrap().clone()
 }
@@ -150,8 +156,7 @@ fn a_shutdown_drops_what_is_under_way() {
     if !is("a_shutdown_drops_what_is_under_way") {
         return;
     }
-    let barrier = Arc::new(Barrier::new(2));
-    *HELD.lock().unwrap() = Some(Arc::clone(&barrier));
+    let barrier = hold();
     let runtime = runtime();
     let (builder, told) = told(Cache::builder().warmup_on_startup(true));
     let cache = runtime.block_on(builder.install()).unwrap();
@@ -179,8 +184,7 @@ fn a_shutdown_lets_nothing_begin() {
     if !is("a_shutdown_lets_nothing_begin") {
         return;
     }
-    let barrier = Arc::new(Barrier::new(2));
-    *HELD.lock().unwrap() = Some(Arc::clone(&barrier));
+    let barrier = hold();
     let (builder, told) = told(Cache::builder().warmup_on_startup(true));
     let cache = builder.install_blocking().unwrap();
     barrier.wait();
@@ -201,8 +205,7 @@ fn a_shutdown_names_what_held_its_thread() {
     if !is("a_shutdown_names_what_held_its_thread") {
         return;
     }
-    let barrier = Arc::new(Barrier::new(2));
-    *HELD.lock().unwrap() = Some(Arc::clone(&barrier));
+    let barrier = hold();
     LAST_HOLDS.store(true, SeqCst);
     let (builder, told) = told(Cache::builder().warmup_on_startup(true));
     let cache = builder.install_blocking().unwrap();
