@@ -15,15 +15,17 @@ impl Parts {
     pub(crate) fn serve(
         &self,
         lookup: &Lookup<'_>,
-        now: u64,
-        more: impl FnOnce(&Face, &Kept, u64) -> Option<Payload>,
+        now: impl FnOnce() -> u64,
+        more: impl FnOnce(&Face, &Kept, u64, u64) -> Option<Payload>,
     ) -> Option<Payload> {
         self.memory.view(lookup, |seen| {
+            // Not before the look-up: the processor does this while it waits for the entry.
+            let now = now();
             // After what was invalidated before this call began, or at the same time.
             if seen.face.is_checked(self.index.version()) && self.is_hit(seen.due, now) {
                 Some(seen.face.hit())
             } else {
-                more(seen.face, seen.entry, seen.due)
+                more(seen.face, seen.entry, seen.due, now)
             }
         })?
     }
@@ -38,9 +40,13 @@ impl Parts {
 impl Cache {
     /// The same, or why there is none.
     #[inline]
-    pub(crate) fn serve(&self, lookup: &Lookup<'_>, now: u64) -> Result<Payload, MissReason> {
+    pub(crate) fn serve(
+        &self,
+        lookup: &Lookup<'_>,
+        now: impl FnOnce() -> u64,
+    ) -> Result<Payload, MissReason> {
         let mut why = None;
-        let served = self.0.serve(lookup, now, |face, entry, due| {
+        let served = self.0.serve(lookup, now, |face, entry, due, now| {
             let served = self.serve_after_check(face, entry, due, now);
             served.map_err(|reason| why = Some(reason)).ok()
         });

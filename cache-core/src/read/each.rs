@@ -110,7 +110,7 @@ impl Around {
     fn find(&self, encoder: &mut Encoder, callee: Callee, now: u64) -> Result<Payload, MissReason> {
         let cache = global::get();
         if self.scope.is_none() && !cache.0.events.listening() && encoder.broken().is_none() {
-            return cache.serve(&Lookup::new(&callee.identity, encoder.encoded()), now);
+            return cache.serve(&Lookup::new(&callee.identity, encoder.encoded()), || now);
         }
         let none = Scope::default();
         let scope = self.scope.as_deref().unwrap_or(&none);

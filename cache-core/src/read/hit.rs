@@ -23,10 +23,8 @@ use crate::time;
 pub(super) fn hit(encoder: &Encoder, identity: &TypeId) -> Option<Payload> {
     let cache = scope::plain()?;
     let encoded = encoder.short()?;
-    // Before the key is hashed: a call in the middle would save and restore all of it.
-    let now = time::coarse();
     let lookup = cache.memory.lookup(identity, encoded);
-    let served = cache.serve(&lookup, now, |face, entry, due| {
+    let served = cache.serve(&lookup, time::coarse, |face, entry, due, now| {
         look_closer(cache, face, entry, due, now)
     });
     if served.is_none() {
@@ -83,7 +81,7 @@ pub(super) fn find(encoder: &mut Encoder, callee: Callee) -> Result<Payload, Box
         return find_with_care(encoder, callee);
     }
     let lookup = Lookup::new(&callee.identity, encoder.encoded());
-    let served = cache.serve(&lookup, cache.now());
+    let served = cache.serve(&lookup, || cache.now());
     served.map_err(|why| Ticket::new(encoder, callee, why, None))
 }
 
