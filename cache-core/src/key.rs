@@ -19,8 +19,8 @@
 //! The end gives n, hence T, hence V; a tag fixes the width of its payload, so there is one parse. Equal bytes therefore
 //! mean equal events, up to the order of maps, the kind of NaN and a collision of 64-bit names.
 //!
-//! The tags stand beside the values, not before them, because then a hit keeps them in a register and hashes values that
-//! were stored in the widths in which they are read back.
+//! The tags stand beside the values, not before them, because then a hit keeps them in a register, with what the values are
+//! mixed to for its hash.
 
 mod compound;
 #[cfg(any(test, feature = "redis"))]
@@ -30,18 +30,21 @@ mod deserializer;
 mod digest;
 mod encoder;
 mod error;
+mod mixture;
 mod names;
 #[cfg(feature = "redis")]
 mod reading;
 mod serializer;
 mod set;
 mod tail;
+mod trail;
 
 #[cfg(test)]
 mod tests;
 
 pub(crate) use digest::{Digest, Identity, KeyDigest, Stem};
 pub(crate) use encoder::{Encoded, Encoder};
+pub(crate) use mixture::Mixed;
 #[cfg(feature = "redis")]
 pub(crate) use reading::Reading;
 

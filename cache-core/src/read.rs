@@ -186,7 +186,7 @@ impl Ticket {
         let cache = scope.as_ref().and_then(|scope| scope.cache.clone());
         let cache = cache.map_or_else(|| Cow::Borrowed(global::get()), Cow::Owned);
         let seat = part(&cache, |cache| cache.seat(callee.site, (callee.path)()));
-        let key = Lookup::new(&callee.identity, encoder.encoded()).to_key();
+        let key = Lookup::new(&callee.identity, encoder.mixed()).to_key();
         let silent = matches!(
             modifier.as_ref().map(|m| m.mode),
             Some(Mode::Capture | Mode::Peek | Mode::Put)

@@ -2,29 +2,30 @@
 
 use serde::ser::{self, Serialize};
 
-use super::encoder::{Buffer, Tags, length};
+use super::encoder::{Buffer, length};
 use super::error::KeyError;
 use super::names::Names;
 use super::serializer::Writer;
 use super::set::{Elements, complete};
 use super::tag;
+use super::trail::Trail;
 
 /// An open list or tuple.
 pub(super) struct Compound<'a> {
     pub(super) out: &'a mut Buffer,
-    pub(super) tags: Tags,
+    pub(super) trail: Trail,
 }
 
 impl Compound<'_> {
     #[inline(always)]
     fn element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), KeyError> {
-        self.tags = value.serialize(Writer::of_part(self.out, self.tags))?;
+        self.trail = value.serialize(Writer::of_part(self.out, self.trail))?;
         Ok(())
     }
 
     #[inline(always)]
-    fn close(self) -> Result<Tags, KeyError> {
-        self.tags.and(tag::END, self.out)
+    fn close(self) -> Result<Trail, KeyError> {
+        self.trail.and(tag::END, self.out)
     }
 }
 
@@ -42,8 +43,11 @@ impl Fields<'_> {
     }
 
     #[inline(always)]
-    fn close(self) -> Result<Tags, KeyError> {
-        self.list.out.put(self.names.bits().to_le_bytes());
+    fn close(mut self) -> Result<Trail, KeyError> {
+        let list = &mut self.list;
+        list.trail = list
+            .trail
+            .and_scalar(self.names.bits().to_le_bytes(), list.out);
         self.list.close()
     }
 }
@@ -51,7 +55,7 @@ impl Fields<'_> {
 macro_rules! compounds {
     ($($trait:ident for $type:ident: $method:ident($($name:ident)?) => $call:ident),* $(,)?) => {$(
         impl ser::$trait for $type<'_> {
-            type Ok = Tags;
+            type Ok = Trail;
             type Error = KeyError;
 
             #[inline(always)]
@@ -60,7 +64,7 @@ macro_rules! compounds {
             }
 
             #[inline(always)]
-            fn end(self) -> Result<Tags, KeyError> {
+            fn end(self) -> Result<Trail, KeyError> {
                 self.close()
             }
         }
@@ -82,7 +86,7 @@ pub(super) struct Sequence<'a> {
 }
 
 impl ser::SerializeSeq for Sequence<'_> {
-    type Ok = Tags;
+    type Ok = Trail;
     type Error = KeyError;
 
     #[inline]
@@ -94,9 +98,9 @@ impl ser::SerializeSeq for Sequence<'_> {
     }
 
     #[inline]
-    fn end(mut self) -> Result<Tags, KeyError> {
+    fn end(mut self) -> Result<Trail, KeyError> {
         if let Some(elements) = self.elements {
-            self.list.tags = elements.put(self.list.out, self.list.tags)?;
+            self.list.trail = elements.put(self.list.out, self.list.trail)?;
         }
         self.list.close()
     }
@@ -109,7 +113,7 @@ pub(super) struct Entries<'a> {
 }
 
 impl ser::SerializeMap for Entries<'_> {
-    type Ok = Tags;
+    type Ok = Trail;
     type Error = KeyError;
 
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), KeyError> {
@@ -129,19 +133,18 @@ impl ser::SerializeMap for Entries<'_> {
         Ok(())
     }
 
-    fn end(mut self) -> Result<Tags, KeyError> {
+    fn end(mut self) -> Result<Trail, KeyError> {
         if self.entries.iter().any(|(_, value)| value.is_empty()) {
             return Err(ser::Error::custom(
                 "its `Serialize` wrote a map key without a value",
             ));
         }
         self.entries.sort_by(|(a, _), (b, _)| a.cmp(b));
-        let Compound { out, tags } = self.inner;
-        out.put(length(self.entries.len())?.to_le_bytes());
+        let Compound { out, mut trail } = self.inner;
+        trail = trail.and_scalar(length(self.entries.len())?.to_le_bytes(), out);
         for (key, value) in &self.entries {
-            out.put_framed(key)?;
-            out.put_framed(value)?;
+            trail = trail.and_framed(key, out)?.and_framed(value, out)?;
         }
-        Ok(tags)
+        Ok(trail)
     }
 }

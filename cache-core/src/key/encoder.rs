@@ -6,9 +6,11 @@ use arrayvec::ArrayVec;
 use serde::Serialize;
 
 use super::error::KeyError;
+use super::mixture::Mixed;
 use super::serializer::Writer;
 use super::set;
-use super::tail::{self, MAX_TAIL, TAG_BITS, WORD_BITS};
+use super::tail::{self, MAX_TAIL, TAG_BITS};
+use super::trail::{Tags, Trail};
 
 /// How many bytes of values are kept on the stack.
 const INLINE: usize = 128;
@@ -28,7 +30,7 @@ const INLINE_WHOLE: usize = INLINE + 8 * INLINE_WORDS + MAX_TAIL;
 /// After an error from `push` the encoder holds half an argument: drop it.
 #[derive(Clone, Debug)]
 pub(crate) struct Encoder {
-    tags: Tags,
+    trail: Trail,
     out: Buffer,
 }
 
@@ -37,7 +39,7 @@ impl Encoder {
     #[inline(always)]
     pub(crate) fn new() -> Self {
         Self {
-            tags: Tags::NONE,
+            trail: Trail::new(),
             out: Buffer::new(),
         }
     }
@@ -52,9 +54,9 @@ impl Encoder {
     /// What the argument's `Serialize` refuses, and lengths from 2³² on.
     #[inline(always)]
     pub(crate) fn push<T: Serialize + ?Sized>(&mut self, argument: &T) -> Result<(), KeyError> {
-        self.tags = argument.serialize(Writer::of_argument(
+        self.trail = argument.serialize(Writer::of_argument(
             &mut self.out,
-            self.tags,
+            self.trail,
             set::is_hash_set::<T>,
         ))?;
         Ok(())
@@ -77,34 +79,37 @@ impl Encoder {
 
     /// Appends a part of an argument, whose sequences are never sorted.
     pub(super) fn push_part<T: Serialize + ?Sized>(&mut self, part: &T) -> Result<(), KeyError> {
-        self.tags = part.serialize(Writer::of_part(&mut self.out, self.tags))?;
+        self.trail = part.serialize(Writer::of_part(&mut self.out, self.trail))?;
         Ok(())
     }
 
     /// The canonical bytes of what was pushed so far.
     #[inline]
     pub(crate) fn finish(&mut self) -> &[u8] {
-        self.out.finish(self.tags)
+        self.out.finish(self.trail.tags)
     }
 
     /// What was pushed so far, as a look-up needs it.
     #[inline(always)]
-    pub(crate) fn encoded(&mut self) -> Encoded<'_> {
+    pub(crate) fn mixed(&mut self) -> Mixed<'_> {
+        let Trail { tags, mixture } = self.trail;
         if self.out.is_long() {
-            return Encoded::whole(self.out.finish(self.tags));
+            return Mixed {
+                encoded: Encoded::whole(self.out.finish(tags)),
+                mixture: mixture.and(tags.0),
+            };
         }
-        Encoded {
-            bytes: &self.out.bytes,
-            tags: self.tags.0,
-        }
+        let encoded = self.out.left(tags);
+        Mixed { encoded, mixture }
     }
 
     /// The same of arguments that are a key and neither long nor many: of most.
     #[inline(always)]
-    pub(crate) fn short(&self) -> Option<Encoded<'_>> {
-        self.out.long.is_none().then_some(Encoded {
-            bytes: &self.out.bytes,
-            tags: self.tags.0,
+    pub(crate) fn short(&self) -> Option<Mixed<'_>> {
+        let Trail { tags, mixture } = self.trail;
+        self.out.long.is_none().then(|| {
+            let encoded = self.out.left(tags);
+            Mixed { encoded, mixture }
         })
     }
 }
@@ -157,34 +162,6 @@ impl<'a> Encoded<'a> {
 impl Default for Encoder {
     fn default() -> Self {
         Self::new()
-    }
-}
-
-/// The tags that no full word has yet: a 1, and then five bits for each, the first highest. So one number says which they
-/// are and how many. Passed by value, so that it stays in a register.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Tags(u64);
-
-impl Tags {
-    const NONE: Self = Self(1);
-
-    /// Appends one tag.
-    #[inline(always)]
-    pub(super) fn and(self, tag: u8, out: &mut Buffer) -> Result<Self, KeyError> {
-        let tags = Self(self.0 << TAG_BITS | u64::from(tag));
-        if tags.0 >> WORD_BITS == 0 {
-            return Ok(tags);
-        }
-        out.put_full_word(tags)?;
-        Ok(Self::NONE)
-    }
-
-    /// The word as it is written, and the number of tags in it.
-    fn canonical(self) -> (u64, u32) {
-        let count = self.0.ilog2() / TAG_BITS;
-        let tag = |at: u32| self.0 >> (TAG_BITS * (count - 1 - at)) & ((1 << TAG_BITS) - 1);
-        let word = (0..count).fold(0, |word, at| word | tag(at) << (TAG_BITS * at));
-        (word, count)
     }
 }
 
@@ -278,6 +255,22 @@ impl Buffer {
         }
     }
 
+    /// The values from there on.
+    pub(super) fn from(&self, start: usize) -> &[u8] {
+        let values = match self.heap() {
+            Some(heap) => &heap.values[..heap.len],
+            None => &self.bytes[..],
+        };
+        values.get(start..).unwrap_or_default()
+    }
+
+    /// The values, where the tags are left in a word.
+    #[inline(always)]
+    fn left(&self, Tags(tags): Tags) -> Encoded<'_> {
+        let bytes = &self.bytes;
+        Encoded { bytes, tags }
+    }
+
     /// Whether there is more than the values and one word.
     #[inline(always)]
     fn is_long(&self) -> bool {
@@ -300,7 +293,7 @@ impl Buffer {
 
     #[cold]
     #[inline(never)]
-    fn put_full_word(&mut self, tags: Tags) -> Result<(), KeyError> {
+    pub(super) fn put_full_word(&mut self, tags: Tags) -> Result<(), KeyError> {
         let (word, _) = tags.canonical();
         let long = self.long.get_or_insert_default();
         let full = match &long.heap {

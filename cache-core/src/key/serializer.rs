@@ -5,51 +5,50 @@ use std::fmt::{self, Display};
 use serde::ser::{self, Serialize};
 
 use super::compound::{Compound, Entries, Fields, Sequence};
-use super::encoder::{Buffer, Tags, length};
+use super::encoder::{Buffer, length};
 use super::error::KeyError;
 use super::names::Names;
 use super::set::Elements;
 use super::tag;
+use super::trail::Trail;
 
-/// Writes one value: gives the tag word back, so that it is never written to memory on the way.
+/// Writes one value: gives the trail back, so that it is never written to memory on the way.
 pub(super) struct Writer<'a> {
     out: &'a mut Buffer,
-    tags: Tags,
+    trail: Trail,
     /// Whether a sequence is a set. Asked only at a sequence: any other argument never pays for the question.
     is_set: fn() -> bool,
 }
 
 impl<'a> Writer<'a> {
     #[inline(always)]
-    pub(super) fn of_argument(out: &'a mut Buffer, tags: Tags, is_set: fn() -> bool) -> Self {
-        Self { out, tags, is_set }
+    pub(super) fn of_argument(out: &'a mut Buffer, trail: Trail, is_set: fn() -> bool) -> Self {
+        Self { out, trail, is_set }
     }
 
     #[inline(always)]
-    pub(super) fn of_part(out: &'a mut Buffer, tags: Tags) -> Self {
+    pub(super) fn of_part(out: &'a mut Buffer, trail: Trail) -> Self {
         Self {
             out,
-            tags,
+            trail,
             is_set: || false,
         }
     }
 
     #[inline(always)]
-    fn scalar<const N: usize>(self, tag: u8, value: [u8; N]) -> Result<Tags, KeyError> {
-        self.out.put(value);
-        self.tags.and(tag, self.out)
+    fn scalar<const N: usize>(self, tag: u8, value: [u8; N]) -> Result<Trail, KeyError> {
+        self.trail.and_scalar(value, self.out).and(tag, self.out)
     }
 
     #[inline(always)]
-    fn framed(self, tag: u8, value: &[u8]) -> Result<Tags, KeyError> {
-        self.out.put_framed(value)?;
-        self.tags.and(tag, self.out)
+    fn framed(self, tag: u8, value: &[u8]) -> Result<Trail, KeyError> {
+        self.trail.and_framed(value, self.out)?.and(tag, self.out)
     }
 
     #[inline(always)]
     fn open(self, tag: u8) -> Result<Compound<'a>, KeyError> {
         Ok(Compound {
-            tags: self.tags.and(tag, self.out)?,
+            trail: self.trail.and(tag, self.out)?,
             out: self.out,
         })
     }
@@ -64,27 +63,32 @@ impl<'a> Writer<'a> {
 
     #[inline(always)]
     fn variant(&mut self, name: &str, index: u32, variant: &str) {
-        self.out.put(index.to_le_bytes());
+        self.index(index);
         self.names(Names::of(name).and(variant));
     }
 
     #[inline(always)]
+    fn index(&mut self, index: u32) {
+        self.trail = self.trail.and_scalar(index.to_le_bytes(), self.out);
+    }
+
+    #[inline(always)]
     fn names(&mut self, names: Names) {
-        self.out.put(names.bits().to_le_bytes());
+        self.trail = self.trail.and_scalar(names.bits().to_le_bytes(), self.out);
     }
 }
 
 macro_rules! scalars {
     ($($method:ident: $type:ty => $tag:ident),* $(,)?) => {$(
         #[inline(always)]
-        fn $method(self, value: $type) -> Result<Tags, KeyError> {
+        fn $method(self, value: $type) -> Result<Trail, KeyError> {
             self.scalar(tag::$tag, value.to_le_bytes())
         }
     )*};
 }
 
 impl<'a> ser::Serializer for Writer<'a> {
-    type Ok = Tags;
+    type Ok = Trail;
     type Error = KeyError;
     type SerializeSeq = Sequence<'a>;
     type SerializeTuple = Compound<'a>;
@@ -101,13 +105,13 @@ impl<'a> ser::Serializer for Writer<'a> {
     }
 
     #[inline(always)]
-    fn serialize_bool(self, value: bool) -> Result<Tags, KeyError> {
-        self.tags
+    fn serialize_bool(self, value: bool) -> Result<Trail, KeyError> {
+        self.trail
             .and(if value { tag::TRUE } else { tag::FALSE }, self.out)
     }
 
     #[inline(always)]
-    fn serialize_f32(self, value: f32) -> Result<Tags, KeyError> {
+    fn serialize_f32(self, value: f32) -> Result<Trail, KeyError> {
         let normal = if value.is_nan() {
             0x7fc0_0000
         } else {
@@ -117,7 +121,7 @@ impl<'a> ser::Serializer for Writer<'a> {
     }
 
     #[inline(always)]
-    fn serialize_f64(self, value: f64) -> Result<Tags, KeyError> {
+    fn serialize_f64(self, value: f64) -> Result<Trail, KeyError> {
         let normal = if value.is_nan() {
             0x7ff8_0000_0000_0000
         } else {
@@ -127,51 +131,52 @@ impl<'a> ser::Serializer for Writer<'a> {
     }
 
     #[inline(always)]
-    fn serialize_char(self, value: char) -> Result<Tags, KeyError> {
+    fn serialize_char(self, value: char) -> Result<Trail, KeyError> {
         self.scalar(tag::CHAR, u32::from(value).to_le_bytes())
     }
 
     #[inline(always)]
-    fn serialize_str(self, value: &str) -> Result<Tags, KeyError> {
+    fn serialize_str(self, value: &str) -> Result<Trail, KeyError> {
         self.framed(tag::STR, value.as_bytes())
     }
 
     /// Writes the text where it stays; the default would make a `String` first.
-    fn collect_str<T: Display + ?Sized>(self, value: &T) -> Result<Tags, KeyError> {
+    fn collect_str<T: Display + ?Sized>(self, value: &T) -> Result<Trail, KeyError> {
         let start = self.out.len();
-        self.out.put([0; 4]);
+        self.out.put_slice(&[0; 4]);
         let mut text = Text(self.out);
         fmt::write(&mut text, format_args!("{value}")).map_err(<KeyError as ser::Error>::custom)?;
         let written = length(self.out.len() - start - 4)?;
         self.out.patch(start, written.to_le_bytes());
-        self.tags.and(tag::STR, self.out)
+        let trail = self.trail.and_written(start + 4, self.out);
+        trail.and(tag::STR, self.out)
     }
 
     #[inline(always)]
-    fn serialize_bytes(self, value: &[u8]) -> Result<Tags, KeyError> {
+    fn serialize_bytes(self, value: &[u8]) -> Result<Trail, KeyError> {
         self.framed(tag::BYTES, value)
     }
 
     #[inline(always)]
-    fn serialize_none(self) -> Result<Tags, KeyError> {
-        self.tags.and(tag::NONE, self.out)
+    fn serialize_none(self) -> Result<Trail, KeyError> {
+        self.trail.and(tag::NONE, self.out)
     }
 
     #[inline(always)]
-    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<Tags, KeyError> {
-        let tags = self.tags.and(tag::SOME, self.out)?;
-        value.serialize(Writer::of_part(self.out, tags))
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<Trail, KeyError> {
+        let trail = self.trail.and(tag::SOME, self.out)?;
+        value.serialize(Writer::of_part(self.out, trail))
     }
 
     #[inline(always)]
-    fn serialize_unit(self) -> Result<Tags, KeyError> {
-        self.tags.and(tag::UNIT, self.out)
+    fn serialize_unit(self) -> Result<Trail, KeyError> {
+        self.trail.and(tag::UNIT, self.out)
     }
 
     #[inline(always)]
-    fn serialize_unit_struct(mut self, name: &'static str) -> Result<Tags, KeyError> {
+    fn serialize_unit_struct(mut self, name: &'static str) -> Result<Trail, KeyError> {
         self.names(Names::of(name));
-        self.tags.and(tag::UNIT_STRUCT, self.out)
+        self.trail.and(tag::UNIT_STRUCT, self.out)
     }
 
     #[inline(always)]
@@ -180,9 +185,9 @@ impl<'a> ser::Serializer for Writer<'a> {
         name: &'static str,
         index: u32,
         variant: &'static str,
-    ) -> Result<Tags, KeyError> {
+    ) -> Result<Trail, KeyError> {
         self.variant(name, index, variant);
-        self.tags.and(tag::UNIT_VARIANT, self.out)
+        self.trail.and(tag::UNIT_VARIANT, self.out)
     }
 
     #[inline(always)]
@@ -190,10 +195,10 @@ impl<'a> ser::Serializer for Writer<'a> {
         mut self,
         name: &'static str,
         value: &T,
-    ) -> Result<Tags, KeyError> {
+    ) -> Result<Trail, KeyError> {
         self.names(Names::of(name));
-        let tags = self.tags.and(tag::NEWTYPE_STRUCT, self.out)?;
-        value.serialize(Writer::of_part(self.out, tags))
+        let trail = self.trail.and(tag::NEWTYPE_STRUCT, self.out)?;
+        value.serialize(Writer::of_part(self.out, trail))
     }
 
     #[inline(always)]
@@ -203,10 +208,10 @@ impl<'a> ser::Serializer for Writer<'a> {
         index: u32,
         variant: &'static str,
         value: &T,
-    ) -> Result<Tags, KeyError> {
+    ) -> Result<Trail, KeyError> {
         self.variant(name, index, variant);
-        let tags = self.tags.and(tag::NEWTYPE_VARIANT, self.out)?;
-        value.serialize(Writer::of_part(self.out, tags))
+        let trail = self.trail.and(tag::NEWTYPE_VARIANT, self.out)?;
+        value.serialize(Writer::of_part(self.out, trail))
     }
 
     #[inline]
@@ -260,13 +265,13 @@ impl<'a> ser::Serializer for Writer<'a> {
 
     #[inline(always)]
     fn serialize_struct_variant(
-        self,
+        mut self,
         name: &'static str,
         index: u32,
         variant: &'static str,
         _len: usize,
     ) -> Result<Fields<'a>, KeyError> {
-        self.out.put(index.to_le_bytes());
+        self.index(index);
         self.open_fields(tag::STRUCT_VARIANT, Names::of(name).and(variant))
     }
 

@@ -2,9 +2,10 @@
 
 use serde::Serialize;
 
-use super::encoder::{Buffer, Encoder, Tags};
+use super::encoder::{Buffer, Encoder};
 use super::error::KeyError;
 use super::tail;
+use super::trail::Trail;
 
 /// Types that serialize as what they point to.
 const WRAPPERS: [&str; 7] = [
@@ -52,16 +53,16 @@ impl Elements {
     }
 
     /// Appends the elements in the order of their bytes, as if they had come in that order.
-    pub(super) fn put(mut self, out: &mut Buffer, mut tags: Tags) -> Result<Tags, KeyError> {
+    pub(super) fn put(mut self, out: &mut Buffer, mut trail: Trail) -> Result<Trail, KeyError> {
         self.0.sort_unstable();
         for element in &self.0 {
             let parts = tail::split(element);
-            out.put_slice(parts.values);
+            trail = trail.and_slice(parts.values, out);
             for tag in parts.each_tag() {
-                tags = tags.and(tag, out)?;
+                trail = trail.and(tag, out)?;
             }
         }
-        Ok(tags)
+        Ok(trail)
     }
 }
 

@@ -110,7 +110,7 @@ impl Around {
     fn find(&self, encoder: &mut Encoder, callee: Callee, now: u64) -> Result<Payload, MissReason> {
         let cache = global::get();
         if self.scope.is_none() && !cache.0.events.listening() && encoder.broken().is_none() {
-            return cache.serve(&Lookup::new(&callee.identity, encoder.encoded()), || now);
+            return cache.serve(&Lookup::new(&callee.identity, encoder.mixed()), || now);
         }
         let none = Scope::default();
         let scope = self.scope.as_deref().unwrap_or(&none);
@@ -215,7 +215,7 @@ where
         batch.found.push(None);
         // What is no key may be as good as another's.
         if encoder.broken().is_none() {
-            let key = Lookup::new(&identity, encoder.encoded()).to_key();
+            let key = Lookup::new(&identity, encoder.mixed()).to_key();
             let first = *known.entry(key).or_insert(at);
             if first != at {
                 batch.again.push((at, first));

@@ -22,8 +22,7 @@ use crate::time;
 #[inline(never)]
 pub(super) fn hit(encoder: &Encoder, identity: &TypeId) -> Option<Payload> {
     let cache = scope::plain()?;
-    let encoded = encoder.short()?;
-    let lookup = cache.memory.lookup(identity, encoded);
+    let lookup = Lookup::new(identity, encoder.short()?);
     let served = cache.serve(&lookup, time::coarse, |face, entry, due, now| {
         look_closer(cache, face, entry, due, now)
     });
@@ -80,7 +79,7 @@ pub(super) fn find(encoder: &mut Encoder, callee: Callee) -> Result<Payload, Box
     if cache.0.events.listening() || encoder.broken().is_some() {
         return find_with_care(encoder, callee);
     }
-    let lookup = Lookup::new(&callee.identity, encoder.encoded());
+    let lookup = Lookup::new(&callee.identity, encoder.mixed());
     let served = cache.serve(&lookup, || cache.now());
     served.map_err(|why| Ticket::new(encoder, callee, why, None))
 }
@@ -108,7 +107,7 @@ pub(super) fn look_with_care(
         return Err(MissReason::Bypass);
     }
     let cache = scope.cache.as_ref().unwrap_or_else(|| global::get());
-    let lookup = Lookup::new(&callee.identity, encoder.encoded());
+    let lookup = Lookup::new(&callee.identity, encoder.mixed());
     let found = match mode {
         Some(Mode::Peek) => cache.find(&lookup),
         _ => cache.find_for_call(&lookup),

@@ -31,7 +31,7 @@ impl Keep {
         let hash = || {
             let mut encoder = Encoder::new();
             encoder.push(value).ok()?;
-            Some(Lookup::new(&TypeId::of::<Self>(), encoder.encoded()).hash())
+            Some(Lookup::new(&TypeId::of::<Self>(), encoder.mixed()).hash())
         };
         // A `Serialize` that fails, or panics, tells nothing; the call has its value.
         self.content = catch_unwind(AssertUnwindSafe(hash)).ok().flatten();

@@ -22,12 +22,14 @@ pub(crate) use self::{
     key::{Lookup, MemoryKey},
     options::MemoryOptions,
 };
+
+#[cfg(feature = "redis")]
 use crate::key::Encoded;
 use std::any::TypeId;
 
 use self::{
     engine::{Engine, Token},
-    key::{Probe, Seeds},
+    key::Probe,
     reclaim::ReclaimRing,
     shards::Shards,
 };
@@ -118,8 +120,6 @@ pub(crate) type OnLeave<R> = Box<dyn Fn(&Arc<R>, Departure) + Send + Sync>;
 /// See the module.
 pub(crate) struct MemoryTier<R: Resident, E: Engine<R> = Shards<R>> {
     engine: E,
-    /// Those of all keys of this process, where a hit has them at hand.
-    seeds: Seeds,
     reclaim: ReclaimRing,
     clock: Clock,
     on_leave: OnLeave<R>,
@@ -142,7 +142,6 @@ impl<R: Resident, E: Engine<R>> MemoryTier<R, E> {
         let largest = options.max_entry_bytes.unwrap_or(largest);
         let mut tier = Self {
             engine: E::new(options.max_bytes, largest, options.eviction),
-            seeds: Seeds::of_process().clone(),
             reclaim: ReclaimRing::new(),
             clock,
             on_leave,
@@ -154,12 +153,6 @@ impl<R: Resident, E: Engine<R>> MemoryTier<R, E> {
         tier.limit_entries();
         tier.first_entry_bytes = tier.max_entry_bytes();
         tier
-    }
-
-    /// The key of the function `identity` for these arguments.
-    #[inline(always)]
-    pub(crate) fn lookup<'a>(&self, identity: &'a TypeId, encoded: Encoded<'a>) -> Lookup<'a> {
-        Lookup::seeded(&self.seeds, identity, encoded)
     }
 
     /// The entry of a key, which may be expired or invalid.

@@ -1,44 +1,15 @@
 //! What the memory tier looks up: the identity of a function and its encoded arguments.
 
 use super::{Resident, places::Place, remainder::Remainder};
-use crate::{key::Encoded, sync::Arc};
-use foldhash::{SharedSeed, fast::FoldHasher};
+use crate::{
+    key::{Encoded, Mixed},
+    sync::Arc,
+};
 use std::{
     any::TypeId,
     fmt,
-    hash::{BuildHasher, Hash, Hasher, RandomState},
-    sync::LazyLock,
+    hash::{Hash, Hasher},
 };
-
-/// What hashes are seeded with: 64 bits from the operating system for each hasher, and the tables derived from 64 more.
-#[derive(Clone)]
-pub(super) struct Seeds(u64, SharedSeed);
-
-impl Seeds {
-    /// Those of this process: a key has one hash in all of its caches.
-    pub(super) fn of_process() -> &'static Self {
-        static SEEDS: LazyLock<Seeds> = LazyLock::new(|| {
-            let random = |nonce: u64| RandomState::new().hash_one(nonce);
-            Seeds(random(0), SharedSeed::from_u64(random(1)))
-        });
-        &SEEDS
-    }
-}
-
-/// Sixteen bytes at a time, the last of them over some that went before: numbers are hashed in line, where bytes are not.
-#[inline(always)]
-fn absorb(hasher: &mut FoldHasher<'_>, bytes: &[u8]) {
-    if let Some(last) = bytes.last_chunk::<16>() {
-        let (chunks, _) = bytes[..bytes.len() - 1].as_chunks::<16>();
-        for chunk in chunks {
-            hasher.write_u128(u128::from_le_bytes(*chunk));
-        }
-        hasher.write_u128(u128::from_le_bytes(*last));
-    } else if let (Some(first), Some(last)) = (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
-        hasher.write_u64(u64::from_le_bytes(*first));
-        hasher.write_u64(u64::from_le_bytes(*last));
-    }
-}
 
 /// What of a key a hit compares at first: all of a short one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,46 +98,8 @@ pub(crate) struct Lookup<'a> {
 impl<'a> Lookup<'a> {
     /// The key of the function `identity` for these arguments.
     #[inline(always)]
-    pub(crate) fn new(identity: &'a TypeId, encoded: Encoded<'a>) -> Self {
-        Self::seeded(Seeds::of_process(), identity, encoded)
-    }
-
-    /// The same where the seeds of this process are at hand.
-    ///
-    /// foldhash is fast, not cryptographic. Its seeds differ from process to process and never leave it, so that keys cannot be prepared
-    /// to collide; somebody who could measure single look-ups precisely enough might still find some. That costs time, in one shard, and
-    /// within the byte bound; it never serves a wrong value, because bytes are compared.
-    #[inline(always)]
-    pub(super) fn seeded(
-        Seeds(seed, shared): &Seeds,
-        identity: &'a TypeId,
-        encoded: Encoded<'a>,
-    ) -> Self {
-        let mut hasher = FoldHasher::with_seed(*seed, shared);
-        // The bytes go in first and the identity is folded in by `finish`: that last multiplication spreads them over all 64 bits, of
-        // which an engine uses both ends and the middle (test: `every_part_of_the_hash_is_even`).
-        let (hash, front) = match Front::of_short(encoded) {
-            Some(front) => {
-                hasher.write_u64(front.head);
-                hasher.write_u64(front.tags);
-                identity.hash(&mut hasher);
-                (hasher.finish(), front)
-            }
-            None => {
-                let Encoded { bytes, tags } = encoded;
-                absorb(&mut hasher, bytes);
-                hasher.write_u64(tags.wrapping_add(bytes.len() as u64));
-                identity.hash(&mut hasher);
-                let hash = hasher.finish();
-                (hash, Front::of_long(encoded))
-            }
-        };
-        Self {
-            hash,
-            identity,
-            front,
-            encoded,
-        }
+    pub(crate) fn new(identity: &'a TypeId, arguments: Mixed<'a>) -> Self {
+        Self::hashed_before(arguments.hash(identity), identity, arguments.encoded())
     }
 
     /// A key whose hash is known.
@@ -183,7 +116,7 @@ impl<'a> Lookup<'a> {
 
     /// The key of a text, or of bytes from elsewhere.
     pub(crate) fn whole(identity: &'a TypeId, bytes: &'a [u8]) -> Self {
-        Self::new(identity, Encoded::whole(bytes))
+        Self::new(identity, Mixed::of(Encoded::whole(bytes)))
     }
 
     /// The hash of the key in this process.

@@ -13,6 +13,11 @@ fn identity<T: 'static>() -> &'static TypeId {
     Box::leak(Box::new(TypeId::of::<T>()))
 }
 
+/// Arguments that no encoder wrote.
+fn lookup_of<'a>(identity: &'a TypeId, encoded: Encoded<'a>) -> Lookup<'a> {
+    Lookup::new(identity, Mixed::of(encoded))
+}
+
 fn lookup<T: 'static>(bytes: &[u8]) -> Lookup<'_> {
     Lookup::whole(identity::<T>(), bytes)
 }
@@ -57,7 +62,7 @@ fn a_lookup_matches_its_key_and_no_other() {
 fn a_lookup_sees_the_tags() {
     let key = |tags| {
         let bytes = &[1, 2];
-        Lookup::new(identity::<One>(), Encoded { bytes, tags })
+        lookup_of(identity::<One>(), Encoded { bytes, tags })
     };
     assert!(key(37).is(&key(37).to_key().as_lookup()));
     assert!(!key(37).is(&key(38).to_key().as_lookup()));
@@ -98,15 +103,15 @@ fn a_front_tells_apart_what_keys_do() {
     }
     for own in &keys {
         for other in &keys {
-            let lookup = Lookup::new(identity, *own);
-            let there = Lookup::new(identity, *other);
+            let lookup = lookup_of(identity, *own);
+            let there = lookup_of(identity, *other);
             assert_eq!(
                 lookup.front() == there.front() && lookup.continues(&there.to_key().remainder()),
                 lookup.is(&there),
                 "{own:?} {other:?}"
             );
         }
-        let key = Lookup::new(identity, *own).to_key();
+        let key = lookup_of(identity, *own).to_key();
         let front = key.as_lookup().front();
         let bytes = key.remainder().with_front(front.bytes());
         assert_eq!(bytes.encoded(front.tags()), *own);
@@ -163,12 +168,12 @@ fn no_short_key_is_another_one_with_zeros_behind() {
                     .into_iter()
                     .flatten()
                     .for_each(|add| add(&mut encoder));
-                let encoded = encoder.encoded();
-                let front = Lookup::new(identity::<One>(), encoded).front();
+                let mixed = encoder.mixed();
+                let front = Lookup::new(identity::<One>(), mixed).front();
                 if front.is_all() {
                     short += 1;
                     // It can be decoded, and so is all there is to know of the arguments.
-                    let canonical = encoded.with_canonical(<[u8]>::to_vec);
+                    let canonical = mixed.encoded().with_canonical(<[u8]>::to_vec);
                     let known = fronts
                         .entry((front.tags, front.head))
                         .or_insert(canonical.clone());
@@ -207,7 +212,7 @@ fn keys_that_repeat_themselves_do_not_collide() {
         let mut encoder = Encoder::new();
         encoder.add(a);
         encoder.add(b);
-        Lookup::new(&TypeId::of::<One>(), encoder.encoded()).to_key()
+        Lookup::new(&TypeId::of::<One>(), encoder.mixed()).to_key()
     };
     let repeated = "\u{4}\0\0\0".repeat(3);
     for (a, b, other) in [
@@ -247,7 +252,6 @@ fn debug_shows_no_arguments() {
 #[test]
 fn every_part_of_the_hash_is_even() {
     const KEYS: u64 = 1 << 16;
-    const CELLS: usize = 128;
     let numbers = (0..KEYS).map(|n| n.to_le_bytes().to_vec());
     let long = (0..KEYS).map(|n| [&[3; 27][..], &n.to_le_bytes()].concat());
     let multiples = (0..KEYS).map(|n| (n << 40).to_le_bytes().to_vec());
@@ -265,25 +269,46 @@ fn every_part_of_the_hash_is_even() {
         .flat_map(|keys| [(keys, Encoded::WHOLE), (keys, 35)])
         .enumerate()
     {
-        let lookup = |bytes: &[u8]| {
-            let encoded = Encoded { bytes, tags };
-            Lookup::new(identity::<One>(), encoded).hash
+        let hash = |bytes| lookup_of(identity::<One>(), Encoded { bytes, tags }).hash;
+        let hashes: Vec<u64> = keys.iter().map(|bytes| hash(bytes)).collect();
+        assert_even(&format!("bytes {family}"), &hashes);
+    }
+    type Add = fn(&mut Encoder, u64);
+    let arguments: [(&str, Add); 6] = [
+        ("a number", |key, n| key.add(&n)),
+        ("a multiple", |key, n| key.add(&(n << 40))),
+        ("a text", |key, n| key.add(&n.to_string())),
+        ("an option", |key, n| key.add(&Some(n as u32))),
+        ("a wide one", |key, n| key.add(&(u128::from(n) << 64))),
+        ("a page", |key, n| key.add(&("catalogue/00123", n, 7_u32))),
+    ];
+    for (name, add) in arguments {
+        let hash = |n| {
+            let mut encoder = Encoder::new();
+            add(&mut encoder, n);
+            Lookup::new(identity::<One>(), encoder.mixed()).hash
         };
-        for shift in [0, 7, 16, 25, 32, 39, 48, 57] {
-            let mut cells = [0_u64; CELLS];
-            for key in keys {
-                cells[(lookup(key) >> shift) as usize % CELLS] += 1;
-            }
-            let mean = (KEYS / CELLS as u64) as f64;
-            let chi: f64 = cells
-                .iter()
-                .map(|&n| (n as f64 - mean).powi(2) / mean)
-                .sum();
-            // 127 degrees of freedom: mean 127, deviation 16. The seeds are random, hence the width.
-            assert!(
-                chi < 127.0 + 16.0 * 10.0,
-                "family {family}, bits from {shift}: {chi}"
-            );
+        let hashes: Vec<u64> = (0..KEYS).map(hash).collect();
+        assert_even(name, &hashes);
+    }
+}
+
+fn assert_even(family: &str, hashes: &[u64]) {
+    const CELLS: usize = 128;
+    for shift in [0, 7, 16, 25, 32, 39, 48, 57] {
+        let mut cells = [0_u64; CELLS];
+        for hash in hashes {
+            cells[(hash >> shift) as usize % CELLS] += 1;
         }
+        let mean = (hashes.len() / CELLS) as f64;
+        let chi: f64 = cells
+            .iter()
+            .map(|&n| (n as f64 - mean).powi(2) / mean)
+            .sum();
+        // 127 degrees of freedom: mean 127, deviation 16. The seeds are random, hence the width.
+        assert!(
+            chi < 127.0 + 16.0 * 10.0,
+            "{family}, bits from {shift}: {chi}"
+        );
     }
 }
