@@ -85,7 +85,7 @@ mod ours {
             run: |args| each(args, |id| bench::encode(&id)),
         },
         Row {
-            name: "canonical bytes + foldhash",
+            name: "canonical bytes and their hash",
             run: |args| each(args, |id| bench::encode_and_hash(&id)),
         },
     ];
@@ -95,7 +95,7 @@ mod ours {
             run: |args| each(args, |args| bench::encode(&tuple(args))),
         },
         Row {
-            name: "canonical bytes + foldhash",
+            name: "canonical bytes and their hash",
             run: |args| each(args, |args| bench::encode_and_hash(&tuple(args))),
         },
     ];
@@ -105,7 +105,7 @@ mod ours {
             run: |args| each(args, |args| bench::encode(&page(args))),
         },
         Row {
-            name: "canonical bytes + foldhash",
+            name: "canonical bytes and their hash",
             run: |args| each(args, |args| bench::encode_and_hash(&page(args))),
         },
     ];

@@ -110,7 +110,7 @@ impl Cache {
         self.0.memory.view(lookup, found).ok_or_else(ghost)
     }
 
-    /// Whether an entry may be served to a call that began at `now`, which is not to try to replace it.
+    /// Whether an entry may be served to a call that looks at `now`, which is not to try to replace it.
     fn judge(&self, entry: &Kept, due: u64, now: u64) -> Result<(), MissReason> {
         let fresh_until = entry.fresh_until();
         let mut verdict = self.check_at(entry, entry.due(), now);
@@ -151,7 +151,7 @@ impl Cache {
         self.check_at(entry, until, self.now())
     }
 
-    /// The same of a call that began at `now`.
+    /// The same of a call that looks at `now`.
     fn check_at(&self, entry: &Kept, until: u64, now: u64) -> Result<(), MissReason> {
         if !entry.is_checked(self.0.index.version()) && !entry.is_valid() {
             return Err(MissReason::Invalidated);
@@ -165,7 +165,7 @@ impl Cache {
         Ok(())
     }
 
-    /// Whether an entry is young enough for a call that began at `now`, whatever has been heard of the log.
+    /// Whether an entry is young enough for a call that looks at `now`, whatever has been heard of the log.
     pub(crate) fn counts(&self, entry: &Kept, now: u64) -> bool {
         crate::time::deadline(entry.began(), self.0.config.max_staleness) >= now
     }

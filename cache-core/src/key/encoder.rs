@@ -96,7 +96,7 @@ impl Encoder {
         if self.out.is_long() {
             return Mixed {
                 encoded: Encoded::whole(self.out.finish(tags)),
-                mixture: mixture.and(tags.0),
+                mixture: mixture.and_tags(tags.0),
             };
         }
         let encoded = self.out.left(tags);
@@ -220,7 +220,14 @@ impl Buffer {
     /// Appends bytes without their length.
     #[inline]
     pub(super) fn put_slice(&mut self, value: &[u8]) {
-        if self.put_short(value).is_none() && self.bytes.try_extend_from_slice(value).is_err() {
+        if self.put_short(value).is_none() {
+            self.put_other(value);
+        }
+    }
+
+    #[inline(never)]
+    fn put_other(&mut self, value: &[u8]) {
+        if self.bytes.try_extend_from_slice(value).is_err() {
             self.put_on_heap(value);
         }
     }

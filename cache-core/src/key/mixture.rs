@@ -2,12 +2,14 @@
 //!
 //! Hashing what was written would wait for it: a processor hands eight bytes that were stored in two pieces to a load only when both have
 //! left for the cache, and everything before them is done (Intel 64 and IA-32 Architectures Optimization Reference Manual, "Store
-//! Forwarding"). That was a third of a hit's time. So each value is mixed from where it comes from.
+//! Forwarding"). That was a third of a hit's time. So each value is mixed from where it comes from, but
+//! for what has to be put in order, or written as text, before it is known.
 
 use super::encoder::Encoded;
 use foldhash::{SharedSeed, fast::FoldHasher};
 use std::{
     any::TypeId,
+    fmt,
     hash::{BuildHasher, Hash, Hasher, RandomState},
     sync::{
         LazyLock,
@@ -23,16 +25,18 @@ struct Seeds {
 }
 
 static SEEDS: LazyLock<Seeds> = LazyLock::new(|| {
-    // From 64 bits of the operating system each.
+    // By a hash of std, whose keys are the operating system's.
     let random = |nonce: u64| RandomState::new().hash_one(nonce);
     Seeds {
+        // Not the 0 that says that there is none.
         state: random(0) | 1,
         factor: random(1),
         bytes: SharedSeed::from_u64(random(2)),
     }
 });
 
-/// What each mixture begins with, and the factor; 0 before there is any mixture.
+/// What each mixture begins with, and the factor; 0 before there is any mixture. Of std: the models of loom have no statics, and no hashes
+/// that matter.
 static SEEDED: [AtomicU64; 2] = [AtomicU64::new(0), AtomicU64::new(0)];
 
 // All that stands in line here is compiled once for each annotated function: two loads, where a lock would bring its slow way along.
@@ -46,7 +50,7 @@ fn seed() -> u64 {
     SEEDS.state
 }
 
-/// Both halves of a product, one on the other: what foldhash is made of, which has it from wyhash (<https://docs.rs/foldhash>).
+/// Both halves of a product, one on the other: what foldhash is made of on 64-bit machines (<https://docs.rs/foldhash>).
 #[cfg_attr(not(debug_assertions), inline(always))]
 fn fold(a: u64, b: u64) -> u64 {
     let product = u128::from(a) * u128::from(b);
@@ -57,9 +61,17 @@ fn fold(a: u64, b: u64) -> u64 {
 ///
 /// As foldhash, it is fast, not cryptographic. Its seeds differ from process to process and never leave it, so that keys cannot be
 /// prepared to collide; somebody who could measure single look-ups precisely enough might still find some. That costs time, in one shard,
-/// and within the byte bound; it never serves a wrong value, because bytes are compared.
-#[derive(Clone, Copy, Debug)]
+/// and within the byte bound, and what is remembered of a key by its hash alone (how long it was fresh, that it was there) is then
+/// another's, too; it never serves a wrong value, because bytes are compared.
+#[derive(Clone, Copy)]
 pub(super) struct Mixture(u64);
+
+impl fmt::Debug for Mixture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The first is the seed.
+        f.write_str("Mixture")
+    }
+}
 
 impl Mixture {
     /// That of nothing.
@@ -77,10 +89,9 @@ impl Mixture {
         Self(fold(self.0 ^ first, factor ^ second))
     }
 
-    /// One more number.
-    #[cfg_attr(not(debug_assertions), inline(always))]
-    pub(super) fn and(self, number: u64) -> Self {
-        self.and_both(number, 0)
+    /// Tags that are left no longer. Turns the state as no value does: a number that is written as they are must not stand for them.
+    pub(super) fn and_tags(self, tags: u64) -> Self {
+        Self(self.0.rotate_right(1)).and_both(tags, 0)
     }
 
     /// One more scalar, of up to sixteen bytes.
@@ -140,7 +151,7 @@ pub(crate) struct Mixed<'a> {
 }
 
 impl<'a> Mixed<'a> {
-    /// Bytes that are mixed as one value.
+    /// Bytes that are mixed as one value. Those that an encoder wrote have another hash there.
     pub(crate) fn of(encoded: Encoded<'a>) -> Self {
         let mixture = Mixture::new().and_bytes(encoded.bytes);
         Self { encoded, mixture }

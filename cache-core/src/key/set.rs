@@ -52,7 +52,7 @@ impl Elements {
         Ok(())
     }
 
-    /// Appends the elements in the order of their bytes, as if they had come in that order.
+    /// Appends the elements in the order of their bytes, which are then as if they had come in that order; each is mixed as a whole.
     pub(super) fn put(mut self, out: &mut Buffer, mut trail: Trail) -> Result<Trail, KeyError> {
         self.0.sort_unstable();
         for element in &self.0 {

@@ -1,5 +1,6 @@
 //! Injective, canonical, and the same bytes for ever.
 
+mod collisions;
 mod events;
 mod forms;
 mod golden;

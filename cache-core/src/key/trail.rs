@@ -31,7 +31,7 @@ impl Trail {
         out.put_full_word(tags)?;
         Ok(Self {
             tags: Tags::NONE,
-            mixture: self.mixture.and(tags.0),
+            mixture: self.mixture.and_tags(tags.0),
         })
     }
 

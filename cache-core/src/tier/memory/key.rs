@@ -114,7 +114,7 @@ impl<'a> Lookup<'a> {
         }
     }
 
-    /// The key of a text, or of bytes from elsewhere.
+    /// The key of a text, or of bytes from elsewhere; not of what an encoder wrote, which has another hash.
     pub(crate) fn whole(identity: &'a TypeId, bytes: &'a [u8]) -> Self {
         Self::new(identity, Mixed::of(Encoded::whole(bytes)))
     }
