@@ -22,9 +22,6 @@ pub(crate) use self::{
     key::{Lookup, MemoryKey},
     options::MemoryOptions,
 };
-
-#[cfg(feature = "redis")]
-use crate::key::Encoded;
 use std::any::TypeId;
 
 use self::{
@@ -33,6 +30,8 @@ use self::{
     reclaim::ReclaimRing,
     shards::Shards,
 };
+#[cfg(feature = "redis")]
+use crate::key::Encoded;
 use crate::{
     sync::{
         Arc, Mutex,
